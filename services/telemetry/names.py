@@ -1,0 +1,98 @@
+"""Every metric, label, log kind and span name of our services, written once.
+
+Dashboards (`grafana/source`), the assistant, the model server and the pager import from here; rules and runbooks are
+text files and are tested against it.
+"""
+
+from typing import Final
+
+# --- HTTP, as the OpenTelemetry semantic conventions name it -----------------------------------------------------
+HTTP_DURATION: Final = "http_server_request_duration_seconds"
+HTTP_ACTIVE: Final = "http_server_active_requests"
+HTTP_LABELS: Final = ("http_request_method", "http_route", "http_response_status_code")
+# Seconds. The conventions' buckets end at 10 s and are sparse between 1 and 5 s, where language models live.
+HTTP_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0)
+
+# --- GenAI, as the semantic conventions name it ------------------------------------------------------------------
+GEN_AI_DURATION: Final = "gen_ai_client_operation_duration_seconds"
+GEN_AI_TOKENS: Final = "gen_ai_client_token_usage"
+GEN_AI_FIRST_TOKEN: Final = "gen_ai_client_time_to_first_token_seconds"
+GEN_AI_LABELS: Final = ("gen_ai_operation_name", "gen_ai_request_model", "error_type")
+GEN_AI_TOKEN_LABELS: Final = ("gen_ai_operation_name", "gen_ai_request_model", "gen_ai_token_type")
+GEN_AI_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
+TOKEN_BUCKETS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384)
+
+# --- The assistant's own ------------------------------------------------------------------------------------------
+# A finished user request. outcome: ok | fallback | error. An answer of 400 to 499 is not counted here: it is the
+# user's to mend, never an error of the service, and stands in REJECTED.
+AI_REQUESTS: Final = "ai_requests_total"
+AI_REQUESTS_LABELS: Final = ("route", "outcome", "business_id")
+AI_RESPONSE_TIME: Final = "ai_response_time_seconds"
+AI_RESPONSE_TIME_LABELS: Final = ("route",)
+REJECTED: Final = "ai_rejected_requests_total"
+REJECTED_LABELS: Final = ("route", "reason")
+AI_TOKENS: Final = "ai_tokens_total"
+AI_TOKENS_LABELS: Final = ("type", "model")  # type: input | output
+AI_COST: Final = "ai_cost_dollars_total"
+AI_COST_LABELS: Final = ("model",)
+APPOINTMENTS: Final = "ai_appointments_total"
+APPOINTMENTS_LABELS: Final = ("action", "kind")  # action: booked | moved | cancelled; kind: hair | dentist | ...
+CONVERSATIONS: Final = "ai_conversations_total"
+CONVERSATIONS_LABELS: Final = ("result", "kind")  # result: started | booked | handed_over
+HANDOFFS: Final = "ai_handoffs_total"
+HANDOFFS_LABELS: Final = ("reason",)  # asked | error | confused
+FALLBACKS: Final = "ai_fallbacks_total"
+FALLBACKS_LABELS: Final = ("reason",)  # provider_error | circuit_open | budget | throttled
+RETRIES: Final = "ai_retries_total"
+RETRIES_LABELS: Final = ("target", "reason")
+CIRCUIT_STATE: Final = "ai_circuit_breaker_state"  # 0 closed, 1 half open, 2 open
+CIRCUIT_LABELS: Final = ("target",)
+FEEDBACK: Final = "ai_feedback_total"
+FEEDBACK_LABELS: Final = ("stars",)
+SAFETY: Final = "ai_safety_violations_total"
+SAFETY_LABELS: Final = ("kind",)  # answer | user_turn
+TRACKED: Final = "ai_tracked_events_total"
+TRACKED_LABELS: Final = ("event", "business_id")
+DATABASE_UP: Final = "ai_database_up"
+DATABASE_QUERY: Final = "db_client_operation_duration_seconds"
+DATABASE_QUERY_LABELS: Final = ("db_operation_name",)
+PREDICTIONS: Final = "predictions_total"
+PREDICTIONS_LABELS: Final = ("model_version", "outcome")  # outcome: show | no_show
+PREDICTION_LATENCY: Final = "prediction_latency_seconds"
+PREDICTION_LATENCY_LABELS: Final = ("model_version",)
+
+# --- Every service ------------------------------------------------------------------------------------------------
+PROCESS_MEMORY: Final = "process_memory_usage_bytes"
+PROCESS_MEMORY_LIMIT: Final = "process_memory_limit_bytes"
+PROCESS_CPU: Final = "process_cpu_utilization_ratio"
+PROCESS_THREADS: Final = "process_thread_count"
+PROCESS_OPEN_FILES: Final = "process_open_file_descriptor_count"
+GC_PAUSE: Final = "python_gc_pause_seconds"
+BUILD_INFO: Final = "lab_build_info"  # labels: version, service
+FAULT_ACTIVE: Final = "lab_fault_active"  # labels: fault, target
+FAULT_LABELS: Final = ("fault", "target")
+FOLDED: Final = "lab_labels_folded_total"  # values that the guard turned into OTHER
+FOLDED_LABELS: Final = ("label",)
+ADMIN_REQUESTS: Final = "lab_admin_requests_total"
+ADMIN_LABELS: Final = ("action", "result")  # result: ok | refused | invalid
+LOG_WRITE_ERRORS: Final = "lab_log_write_errors_total"
+
+# --- The pager ----------------------------------------------------------------------------------------------------
+PAGER_NOTIFICATIONS: Final = "pager_notifications_total"
+PAGER_NOTIFICATIONS_LABELS: Final = ("channel", "result")  # result: accepted | repeated | refused
+PAGER_INCIDENTS_OPEN: Final = "pager_incidents_open"
+PAGER_INCIDENTS_LABELS: Final = ("severity",)
+
+OTHER: Final = "other"
+
+# --- Logs ---------------------------------------------------------------------------------------------------------
+KINDS: Final = ("application", "access", "error", "audit", "performance")
+
+# --- Spans --------------------------------------------------------------------------------------------------------
+# The server span is Flask's (`POST /chat`); a client span for each HTTP call and database statement comes from their
+# instrumentations. Ours stand only where they say something.
+SPAN_RETRIEVE: Final = "retrieve"  # conversation, business and context are read
+SPAN_DECIDE: Final = "decide"  # one turn of the loop: model call and what it asks for
+SPAN_CALL_MODEL: Final = "chat {model}"  # GenAI convention: {operation} {model}
+SPAN_TOOL: Final = "execute_tool {tool}"  # GenAI convention
+SPAN_PREDICT: Final = "predict"
