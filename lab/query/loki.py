@@ -1,0 +1,54 @@
+"""Questions to Loki."""
+
+import time
+from dataclasses import dataclass
+
+from lab.query.http import Server
+
+# Asks Loki to keep index labels and structured metadata apart in its answer.
+_CATEGORIZE = {"X-Loki-Response-Encoding-Flags": "categorize-labels"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One log line: Unix time in seconds, index labels, the text, and its structured metadata."""
+
+    time: float
+    labels: dict[str, str]
+    text: str
+    metadata: dict[str, str]
+
+
+class Loki(Server):
+    """Loki's HTTP API."""
+
+    def query(
+        self, expression: str, start: float | None = None, end: float | None = None, limit: int = 100
+    ) -> list[Line]:
+        """Return the newest `limit` lines that a LogQL expression selects, oldest first.
+
+        Times are Unix times in seconds; by default the last hour.
+        """
+        end = time.time() + 1 if end is None else end
+        start = end - 3600 if start is None else start
+        params = {
+            "query": expression,
+            "start": str(int(start * 1e9)),
+            "end": str(int(end * 1e9)),
+            "limit": str(limit),
+            "direction": "backward",
+        }
+        answer = self.json("GET", "/loki/api/v1/query_range", params=params, headers=_CATEGORIZE)
+        lines = [_line(stream["stream"], value) for stream in answer["data"]["result"] for value in stream["values"]]
+        return sorted(lines, key=lambda line: line.time)
+
+    def ready(self) -> bool:
+        """Tell whether Loki is ready."""
+        return self.answers("/ready")
+
+
+def _line(labels: dict[str, str], value: list[object]) -> Line:
+    """Read `[nanoseconds, text]` or `[nanoseconds, text, {structuredMetadata, parsed}]`."""
+    more = value[2] if len(value) > 2 and isinstance(value[2], dict) else {}
+    metadata = {**more.get("structuredMetadata", {}), **more.get("parsed", {})}
+    return Line(int(str(value[0])) / 1e9, labels, str(value[1]), metadata)
