@@ -1,0 +1,36 @@
+"""Annotations that are drawn from a metric: a band while it is 1."""
+
+from dataclasses import dataclass
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import AnnotationQuery
+
+from grafana.source.sources import PROMETHEUS
+
+
+class PrometheusAnnotation(AnnotationQuery):
+    """An annotation with the fields of Prometheus' own, which the library does not know."""
+
+    own: dict[str, object]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the fields that Grafana reads."""
+        return {**super().to_json(), **self.own}
+
+
+@dataclass(frozen=True)
+class MetricAnnotation(Builder[AnnotationQuery]):
+    """A band over every graph while `expr` is above 0. `title` and `text` may name labels as `{{label}}`."""
+
+    name: str
+    expr: str
+    color: str
+    title: str
+    text: str
+
+    def build(self) -> AnnotationQuery:
+        """Return the annotation."""
+        annotation = PrometheusAnnotation(name=self.name, datasource=PROMETHEUS, icon_color=self.color, expr=self.expr)
+        # The step is the distance of points that are joined into one band: that of the scrapes.
+        annotation.own = {"titleFormat": self.title, "textFormat": self.text, "step": "5s"}
+        return annotation

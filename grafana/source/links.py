@@ -1,0 +1,57 @@
+"""Links from a panel to the logs and traces of the same time, in Grafana's Explore.
+
+All are relative, so that they hold whatever the port is.
+"""
+
+import json
+from typing import Final
+from urllib.parse import quote
+
+from grafana_foundation_sdk.builders.dashboard import DashboardLink
+from grafana_foundation_sdk.models.dashboard import DashboardLinkType, DataSourceRef
+
+from grafana.source.sources import LOKI, TEMPO
+
+# Grafana fills these in when a link is clicked, so they must stay as they are while the rest is percent-encoded.
+FROM: Final = "${__from}"
+TO: Final = "${__to}"
+FIELD_ROUTE: Final = "${__field.labels.http_route}"
+
+
+def explore(source: DataSourceRef, query: dict[str, object], keep: tuple[str, ...] = (FROM, TO)) -> str:
+    """Return the address of Explore with `query` on `source` over the dashboard's time range."""
+    pane = {
+        "datasource": source.uid,
+        "queries": [{"refId": "A", "datasource": {"type": source.type_val, "uid": source.uid}, **query}],
+        "range": {"from": FROM, "to": TO},
+    }
+    encoded = quote(json.dumps({"lab": pane}, separators=(",", ":")), safe="")
+    for placeholder in keep:
+        encoded = encoded.replace(quote(placeholder, safe=""), placeholder)
+    return f"/explore?schemaVersion=1&orgId=1&panes={encoded}"
+
+
+def logs_url(logql: str) -> str:
+    """Explore with the lines of a LogQL query."""
+    return explore(LOKI, {"expr": logql, "queryType": "range", "editorMode": "code"})
+
+
+def traces_url(traceql: str, keep: tuple[str, ...] = ()) -> str:
+    """Explore with the traces of a TraceQL query."""
+    query: dict[str, object] = {"query": traceql, "queryType": "traceql", "limit": 20, "tableType": "traces"}
+    return explore(TEMPO, query, (FROM, TO, *keep))
+
+
+def link(title: str, url: str, *, icon: str = "external link", tooltip: str = "") -> DashboardLink:
+    """A link of a dashboard or of a point in a panel."""
+    return DashboardLink(title).type(DashboardLinkType.LINK).url(url).icon(icon).tooltip(tooltip)
+
+
+def logs_link(title: str, logql: str) -> DashboardLink:
+    """A link to the lines of a LogQL query."""
+    return link(title, logs_url(logql), icon="doc")
+
+
+def traces_link(title: str, traceql: str, keep: tuple[str, ...] = ()) -> DashboardLink:
+    """A link to the traces of a TraceQL query."""
+    return link(title, traces_url(traceql, keep), icon="bolt")

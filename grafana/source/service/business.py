@@ -1,0 +1,33 @@
+"""What the service is for."""
+
+from grafana.source.panels import GREEN, RED, YELLOW, Panel, graph
+from grafana.source.service import queries
+from grafana.source.sources import metric
+from services.telemetry import names
+
+
+def panels() -> list[Panel]:
+    """Appointments, conversations, handoffs."""
+    return [
+        graph(
+            "Appointments in a lab hour",
+            "Appointments of the last 5 minutes (a lab hour) that were booked, moved and cancelled.",
+            "short",
+            [metric(queries.counted(names.APPOINTMENTS, "action"), "{{action}}")],
+            colors={"booked": GREEN, "moved": YELLOW, "cancelled": RED},
+        ),
+        graph(
+            "Conversations in a lab hour",
+            "Conversations of the last 5 minutes: started, ended with an appointment, handed over to a human.",
+            "short",
+            [metric(queries.counted(names.CONVERSATIONS, "result"), "{{result}}")],
+        ),
+        graph(
+            "Handoffs to a human in a lab hour",
+            "Conversations of the last 5 minutes that a human took over: the user asked for it, an error forced it, or "
+            "the assistant did not understand.",
+            "short",
+            [metric(queries.counted(names.HANDOFFS, "reason"), "{{reason}}")],
+            stacked_bars=True,
+        ),
+    ]

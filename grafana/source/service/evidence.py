@@ -1,0 +1,25 @@
+"""What the services wrote about it."""
+
+from grafana.source.panels import BLUE, GREY, RED, YELLOW, Panel, graph, lines_of_logs
+from grafana.source.service import queries
+from grafana.source.sources import LOKI, log_lines, log_metric
+
+
+def panels() -> list[Panel]:
+    """Log lines by level, and those that tell of trouble."""
+    levels = graph(
+        "Log lines by level",
+        "Lines of all our services in each step of time.",
+        "short",
+        [log_metric(f"sum by (detected_level) (count_over_time({queries.ALL_LOGS} [$__auto]))", "{{detected_level}}")],
+        stacked_bars=True,
+        colors={"debug": GREY, "info": BLUE, "warn": YELLOW, "error": RED},
+        height=10,
+    )
+    troubles = lines_of_logs(
+        "Errors and warnings of the same time",
+        'Open a line to see its fields; "Open trace" leads to the request that wrote it.',
+        log_lines(queries.FAILED_LOGS),
+        width=16,
+    )
+    return [levels.datasource(LOKI), troubles]

@@ -1,0 +1,37 @@
+"""What the assistant does when the provider fails."""
+
+from grafana.source import links
+from grafana.source.panels import Panel, graph, states
+from grafana.source.service import queries
+from grafana.source.service.overview import CIRCUIT
+from grafana.source.sources import metric
+from services.telemetry import names
+
+
+def panels() -> list[Panel]:
+    """Fallback answers, retries, circuit breaker."""
+    return [
+        graph(
+            "Fallback answers by reason",
+            "Prepared answers a second, because the provider failed (provider_error), throttled, was not asked "
+            "(circuit_open), or the time of the request was used up (budget).",
+            "reqps",
+            [metric(queries.rate(names.FALLBACKS, by="reason"), "{{reason}}")],
+            stacked_bars=True,
+            links=[links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS)],
+        ),
+        graph(
+            "Retries by reason",
+            "Second and third tries a second. Many retries with few fallbacks: the provider stumbles, users do not "
+            "notice yet.",
+            "reqps",
+            [metric(queries.rate(names.RETRIES, by="target, reason"), "{{target}} {{reason}}")],
+            stacked_bars=True,
+        ),
+        states(
+            "Circuit breaker",
+            "Closed: calls go through. Open: calls are not tried. Half open: one call tries whether it works again.",
+            metric(f"max by (target) ({names.CIRCUIT_STATE}{{{queries.ASSISTANT}}})", "{{target}}"),
+            CIRCUIT,
+        ),
+    ]

@@ -1,0 +1,50 @@
+"""How full our services are."""
+
+from grafana.source.panels import RED, Panel, graph
+from grafana.source.service import queries
+from grafana.source.sources import metric
+from services.telemetry import names
+
+
+def panels() -> list[Panel]:
+    """Memory, processor, threads, requests in flight and the database."""
+    return [
+        graph(
+            "Memory, share of the limit",
+            "Memory in use against the limit of the service. The line is the threshold of MemoryHigh: 80 %.",
+            "percentunit",
+            [metric(f"max by (job) ({names.PROCESS_MEMORY} / {names.PROCESS_MEMORY_LIMIT})", "{{job}}")],
+            lines_at=((0.8, RED),),
+            soft_max=1,
+            width=6,
+        ),
+        graph(
+            "CPU",
+            "Share of one core. One interpreter uses one core at most: near 100 % requests queue.",
+            "percentunit",
+            [metric(f"max by (job) ({names.PROCESS_CPU})", "{{job}}")],
+            width=6,
+        ),
+        graph(
+            "Requests in flight and threads",
+            "Requests that the assistant works on at this moment, against the threads that it has.",
+            "short",
+            [
+                metric(f"sum({names.HTTP_ACTIVE}{{{queries.ASSISTANT}}})", "in flight"),
+                metric(f"max({names.PROCESS_THREADS}{{{queries.ASSISTANT}}})", "threads"),
+            ],
+            width=6,
+        ),
+        graph(
+            "Database p95",
+            "95 of 100 statements of the last minute were done within this time, by kind of statement.",
+            "s",
+            [
+                metric(
+                    queries.quantile(0.95, names.DATABASE_QUERY, queries.ASSISTANT, "db_operation_name"),
+                    "{{db_operation_name}}",
+                )
+            ],
+            width=6,
+        ),
+    ]
