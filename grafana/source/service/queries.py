@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from services.telemetry import names
-
 # The window of the alerts ErrorRateHigh and ErrorRateCritical: what is drawn is what they judge.
 WINDOW: Final = "1m"
 # One "hour" of the lab: every window is the usual one divided by 12.
