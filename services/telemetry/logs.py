@@ -1,0 +1,179 @@
+"""JSON log lines: one object a line, to a rotating file and to stdout.
+
+A line costs the request its own CPU, so it is formatted once, written with one system call and flushed by nobody.
+A line that cannot be written is counted and lost; it never raises.
+"""
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+from pythonjsonlogger.json import JsonEncoder, JsonFormatter
+
+# Seconds between two tries to open a log file that could not be opened.
+REOPEN_AFTER = 1.0
+
+_encode = JsonEncoder(ensure_ascii=True, separators=(",", ":")).encode
+
+
+def _serialize(data: object, **_: object) -> str:
+    # json.dumps would build an encoder for each line.
+    return _encode(data)
+
+
+class LineFormatter(JsonFormatter):
+    """Formats a record whose message is the finished mapping of fields; once, however many handlers write it."""
+
+    def __init__(self) -> None:
+        super().__init__(json_serializer=_serialize)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        line: str | None = record.__dict__.get("_line")
+        if line is None:
+            # The fields are whole already: the parent's merging of record attributes would double the cost.
+            line = self.serialize_log_record(record.msg) if isinstance(record.msg, dict) else super().format(record)
+            record.__dict__["_line"] = line
+        return line
+
+
+class _Timestamp:
+    """RFC 3339 in UTC with microseconds. The part up to the seconds is made once a second."""
+
+    def __init__(self) -> None:
+        self._cached = (0, "")
+
+    def __call__(self, seconds: float) -> str:
+        micros = int(seconds * 1_000_000)
+        whole, fraction = divmod(micros, 1_000_000)
+        cached = self._cached
+        if cached[0] != whole:
+            cached = self._cached = (whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)))
+        return f"{cached[1]}.{fraction:06d}Z"
+
+
+timestamp: Callable[[float], str] = _Timestamp()
+
+
+class LineFile(RotatingFileHandler):
+    """A rotating file that appends each line with one unbuffered write.
+
+    The standard handler formats twice and flushes a buffer, which after a full disk holds half a line. Only its
+    rotation is used here. `on_error` is called for each line lost.
+    """
+
+    def __init__(self, path: Path, max_bytes: int, backups: int, on_error: Callable[[], None]) -> None:
+        super().__init__(path, maxBytes=max_bytes, backupCount=backups, delay=True)
+        self._on_error = on_error
+        self._file: io.FileIO | None = None
+        self._size = 0
+        self._torn = False
+        self._next_try = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's line; called with the handler's lock held."""
+        try:
+            data = self.format(record).encode() + b"\n"
+            if self._size and self._size + len(data) > self.maxBytes:
+                self._rotate()
+            self._write(self._file or self._open_file(), data)
+        except Exception:
+            self._on_error()
+
+    def close(self) -> None:
+        """Close the file; a later line opens it again."""
+        with self.lock or contextlib.nullcontext():
+            self._close_file()
+        super().close()
+
+    def _open_file(self) -> io.FileIO:
+        now = time.monotonic()
+        if now < self._next_try:
+            raise OSError("the log file could not be opened a moment ago")
+        self._next_try = now + REOPEN_AFTER
+        path = Path(self.baseFilename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = file = path.open("ab", buffering=0)
+        self._size = os.fstat(file.fileno()).st_size
+        self._next_try = 0.0
+        return file
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file, self._size = None, 0
+
+    def _write(self, file: io.FileIO, data: bytes) -> None:
+        # A line that was cut off by a full disk is ended first, so that it spoils no other.
+        if self._torn:
+            data = b"\n" + data
+        written = file.write(data) or 0
+        self._size += written
+        self._torn = 0 < written < len(data) or (self._torn and written == 0)
+        if written < len(data):
+            raise OSError("the line was cut off")
+
+    def _rotate(self) -> None:
+        self._close_file()
+        try:
+            self.doRollover()
+        except OSError:
+            # Better one file that grows than lines lost; the next line tries again.
+            self._on_error()
+
+
+class LineStream(logging.StreamHandler[Any]):
+    """Lines to stdout; a reader that went away is counted, not raised."""
+
+    def __init__(self, on_error: Callable[[], None]) -> None:
+        super().__init__(sys.stdout)
+        self._on_error = on_error
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 - the parent's name
+        """Count the lost line."""
+        self._on_error()
+
+
+class LineLogger:
+    """Writes mappings as lines to its handlers when their level is high enough."""
+
+    def __init__(self, service: str, level: str, handlers: list[logging.Handler]) -> None:
+        self.service = service
+        self.handlers = handlers
+        self.set_level(level)
+        formatter = LineFormatter()
+        for handler in handlers:
+            handler.setFormatter(formatter)
+
+    def set_level(self, level: str) -> None:
+        """DEBUG, INFO, WARNING or ERROR.
+
+        Raises:
+            ValueError: another word.
+        """
+        number = logging.getLevelNamesMapping().get(level.upper())
+        if number is None or not logging.DEBUG <= number <= logging.ERROR:
+            raise ValueError(f"{level!r} is no log level; write DEBUG, INFO, WARNING or ERROR")
+        self.level = number
+
+    def enabled(self, level: int) -> bool:
+        """Whether a line of this level is written."""
+        return level >= self.level
+
+    def write(self, level: int, logger: str, fields: Mapping[str, object]) -> None:
+        """Write one line with these fields."""
+        record = logging.LogRecord(logger, level, "", 0, fields, None, None)
+        for handler in self.handlers:
+            handler.handle(record)
+
+    def close(self) -> None:
+        """Close the handlers."""
+        for handler in self.handlers:
+            handler.close()
