@@ -1,0 +1,188 @@
+"""The committed dashboards are what their source makes, and name only what exists."""
+
+import ast
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from grafana.source import DASHBOARDS
+from grafana.source.encode import to_json
+from lab.engines.native.programs import Missing, find
+from lab.settings import LabSettings
+from services.telemetry import names
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMITTED = ROOT / "grafana" / "dashboards"
+SOURCE_UIDS = {"prometheus", "loki", "tempo", "alertmanager"}
+# Panels whose content has no unit.
+WITHOUT_UNIT = {"row", "logs", "alertlist", "text"}
+# Made by the servers, not by our services.
+SERVER_METRICS = {"up", "ALERTS"}
+# What Grafana puts in the place of its variables.
+VARIABLES = {"$__rate_interval": "1m", "$__auto": "1m", "$__range": "15m", "$route": ".+"}
+
+
+def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every panel, also those inside collapsed rows."""
+    for panel in dashboard["panels"]:
+        yield panel
+        yield from panel.get("panels", [])
+
+
+def filled(query: str) -> str:
+    """The query as a server gets it."""
+    for name, value in VARIABLES.items():
+        query = query.replace(name, value)
+    assert "$" not in query, f"unknown variable in {query}"
+    return query
+
+
+def queries(dashboard: dict[str, Any], source: str) -> list[str]:
+    """Every query to a data source: panels, annotations and variables."""
+    found = [
+        target["expr"]
+        for panel in panels(dashboard)
+        for target in panel.get("targets", [])
+        if target["datasource"]["uid"] == source
+    ]
+    found += [a["expr"] for a in dashboard["annotations"]["list"] if a["datasource"]["uid"] == source]
+    for variable in dashboard["templating"]["list"]:
+        if variable["datasource"]["uid"] == source:
+            found.append(re.sub(r"^label_values\((.*), \w+\)$", r"\1", variable["query"]["query"]))
+    return [filled(query) for query in found]
+
+
+def metrics_of(query: str) -> set[str]:
+    """The metric names in a PromQL query: what is left when matchers, labels, functions and numbers are gone."""
+    bare = re.sub(r'"[^"]*"', "", query)
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", "", bare)
+    bare = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", "", bare)
+    words = re.findall(r"[a-zA-Z_:][\w:]*(?!\w)(?!\s*\()", bare)
+    return {word for word in words if word not in {"or", "and", "unless", "bool", "offset"}}
+
+
+def our_metrics() -> set[str]:
+    """Every series name that our services export, and every one that our rules record."""
+    declared = {
+        value
+        for name, value in vars(names).items()
+        if name.isupper() and isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", value)
+    }
+    histograms = {metric + suffix for metric in declared for suffix in ("_bucket", "_count", "_sum")}
+    recorded = {
+        rule["record"]
+        for path in (ROOT / "prometheus" / "rules").glob("*.yml")
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+        for rule in group["rules"]
+        if "record" in rule
+    }
+    return declared | histograms | recorded
+
+
+@pytest.fixture(params=sorted(DASHBOARDS))
+def dashboard(request: pytest.FixtureRequest) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((COMMITTED / f"{request.param}.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """Prometheus' own checker: it comes with the server, in the same folder."""
+    prometheus = find("prometheus", LabSettings.load().values)
+    if isinstance(prometheus, Missing):
+        pytest.skip(prometheus.reason)
+    return prometheus.path.with_name("promtool")
+
+
+def test_the_committed_files_are_what_the_source_makes() -> None:
+    made = {name: to_json(build()) for name, build in DASHBOARDS.items()}
+    committed = {path.stem: path.read_text(encoding="utf-8") for path in COMMITTED.glob("*.json")}
+    assert committed == made, "run `python -m grafana.source`"
+
+
+def test_every_data_source_is_one_of_the_four(dashboard: dict[str, Any]) -> None:
+    text = json.dumps(dashboard)
+    assert "${DS_" not in text
+    found = set(re.findall(r'"uid": "([^"]+)"', text.replace(f'"uid": "{dashboard["uid"]}"', "")))
+    assert found
+    assert found <= SOURCE_UIDS
+    for panel in panels(dashboard):
+        if panel["type"] != "row":
+            assert panel["datasource"]["uid"] in SOURCE_UIDS, panel["title"]
+
+
+def test_every_panel_says_what_it_shows(dashboard: dict[str, Any]) -> None:
+    for panel in panels(dashboard):
+        assert panel["title"]
+        if panel["type"] == "row":
+            continue
+        assert len(panel["description"]) > 20, panel["title"]
+        if panel["type"] not in WITHOUT_UNIT:
+            assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+            assert panel["targets"], panel["title"]
+
+
+def test_panels_have_names_and_numbers_of_their_own_and_do_not_overlap(dashboard: dict[str, Any]) -> None:
+    listed = list(panels(dashboard))
+    for key in ("id", "title"):
+        assert len({panel[key] for panel in listed}) == len(listed), key
+    taken: set[tuple[int, int]] = set()
+    for panel in listed:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24, panel["title"]
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+def test_every_promql_query_parses(dashboard: dict[str, Any], promtool: Path, tmp_path: Path) -> None:
+    rules = [{"record": f"query:{i}", "expr": query} for i, query in enumerate(queries(dashboard, "prometheus"))]
+    assert len(rules) > 20
+    file = tmp_path / "queries.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}), encoding="utf-8")
+    done = subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_metric_exists(dashboard: dict[str, Any]) -> None:
+    used = set().union(*(metrics_of(query) for query in queries(dashboard, "prometheus")))
+    assert len(used) > 15
+    assert used - our_metrics() - SERVER_METRICS == set()
+
+
+def test_the_metric_names_are_found_in_a_query() -> None:
+    query = (
+        'histogram_quantile(0.95, sum by (le, x) (rate(a_seconds_bucket{b="c",d=~"e|f"}[1m]))) / max(g:h) or vector(0)'
+    )
+    assert metrics_of(query) == {"a_seconds_bucket", "g:h"}
+
+
+def test_every_loss_can_be_seen_on_the_first_dashboard() -> None:
+    """The pager's own loss pages nobody, so each scraped server stands on the dashboard."""
+    loaded = json.loads((COMMITTED / "service.json").read_text(encoding="utf-8"))
+    assert "min by (job) (up)" in queries(loaded, "prometheus")
+
+
+def test_the_lines_in_the_error_panel_are_the_thresholds_of_the_alerts() -> None:
+    rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "prometheus" / "rules").glob("*.yml"))
+    alerted = {float(value) for value in re.findall(r"job:ai_requests_failed:ratio_rate1m\s*>\s*([0-9.]+)", rules)}
+    loaded = json.loads((COMMITTED / "service.json").read_text(encoding="utf-8"))
+    [panel] = [panel for panel in panels(loaded) if panel["title"] == "Failed share"]
+    drawn = {step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]}
+    assert alerted
+    assert alerted <= drawn
+
+
+def test_the_source_imports_only_the_names_of_ours() -> None:
+    for path in (ROOT / "grafana" / "source").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not node.module:
+                continue
+            if node.module.split(".")[0] in {"services", "lab", "loadtest", "exercises"}:
+                assert (node.module, [alias.name for alias in node.names]) == ("services.telemetry", ["names"]), path
