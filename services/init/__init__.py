@@ -1,0 +1,1 @@
+"""The one-shot that writes missing secrets before the services start (compose only)."""

@@ -1,0 +1,70 @@
+"""Secrets of the compose stack: made once, whole, unreadable for others, never shown."""
+
+import os
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from services.init.files import NAMES, write_missing
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_every_secret_is_made_once_and_kept(tmp_path: Path) -> None:
+    assert write_missing(tmp_path) == list(NAMES)
+    first = contents(tmp_path)
+    assert write_missing(tmp_path) == []
+    assert contents(tmp_path) == first
+    assert set(first) == set(NAMES)
+    assert len(set(first.values())) == len(NAMES)
+    assert all(len(value) >= 32 for value in first.values())
+
+
+def test_files_are_read_only_for_owner_and_group_and_closed_for_others(tmp_path: Path) -> None:
+    write_missing(tmp_path)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o440}
+
+
+def test_a_given_secret_wins_and_an_empty_file_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "admin_token").write_text("mine")
+    (tmp_path / "postgres_password").touch()
+    assert write_missing(tmp_path) == ["grafana_admin_password", "postgres_password"]
+    assert (tmp_path / "admin_token").read_text() == "mine"
+    assert (tmp_path / "postgres_password").read_text()
+
+
+def test_runs_at_the_same_time_agree(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = [name for names in pool.map(lambda _: write_missing(tmp_path), range(8)) for name in names]
+    assert sorted(made) == sorted(NAMES)
+    assert set(contents(tmp_path)) == set(NAMES)
+
+
+def run(folder: str | None) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "SECRETS_DIR"}
+    if folder is not None:
+        environment["SECRETS_DIR"] = folder
+    command = [sys.executable, "-m", "services.init"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_command_names_what_it_made_and_shows_no_value(tmp_path: Path) -> None:
+    done = run(str(tmp_path))
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in NAMES)
+    assert not any(value in done.stdout + done.stderr for value in contents(tmp_path).values())
+    assert run(str(tmp_path)).stdout == "All secrets exist.\n"
+
+
+@pytest.mark.parametrize(("folder", "code", "words"), [(None, 2, "SECRETS_DIR"), ("/proc/no-such", 1, "cannot be written")])
+def test_it_says_what_is_wrong(folder: str | None, code: int, words: str) -> None:
+    done = run(folder)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
