@@ -4,7 +4,7 @@ import logging
 import time
 import traceback
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
 from opentelemetry import trace
@@ -162,7 +162,9 @@ class Telemetry:
                 line[key] = privacy.mask(value) if type(value) is str else value
         self._lines.write(number, name, line)
 
-    def exception(self, message: str, exc: BaseException, **fields: object) -> None:
+    def exception(
+        self, message: str, exc: BaseException, event: str = "exception", logger: str = "", **fields: Any
+    ) -> None:
         """Write a line of kind `error` with the exception's type, its masked text and stack, and mark the span."""
         error_type = type(exc).__qualname__
         stack = "".join(traceback.format_exception(exc))[-_MAX_STACK:]
@@ -171,8 +173,8 @@ class Telemetry:
             span.set_attribute("error.type", error_type)
             span.set_status(Status(StatusCode.ERROR, error_type))
             span.add_event("exception", {"exception.type": error_type, "exception.message": privacy.mask(str(exc))})
-        details = {"error_type": error_type, "error_message": str(exc), "stack": stack, **fields}
-        self.log("error", "exception", message, level="error", **details)  # type: ignore[arg-type]
+        fields = {"error_type": error_type, "error_message": str(exc), "stack": stack, **fields}
+        self.log("error", event, message, level="error", logger=logger, **fields)
 
     def _library_line(self, record: logging.LogRecord) -> None:
         failed = record.levelno >= logging.ERROR

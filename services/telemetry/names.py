@@ -82,6 +82,7 @@ PAGER_NOTIFICATIONS: Final = "pager_notifications_total"
 PAGER_NOTIFICATIONS_LABELS: Final = ("channel", "result")  # result: accepted | repeated | refused
 PAGER_INCIDENTS_OPEN: Final = "pager_incidents_open"
 PAGER_INCIDENTS_LABELS: Final = ("severity",)
+PAGER_HEARTBEAT: Final = "pager_heartbeat_timestamp_seconds"  # when the Watchdog was last heard
 
 OTHER: Final = "other"
 

@@ -1,0 +1,99 @@
+"""The app of a service: Flask with typed bodies and the OpenAPI document made from the same types."""
+
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from flask import Response, jsonify
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel, Field, ValidationError
+
+from services.telemetry import Telemetry
+from services.web import bodies, problems
+
+Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
+
+# The admin API asks for it; nothing else does.
+SECURITY_SCHEME = "adminToken"
+
+
+class FieldError(BaseModel):
+    """One wrong field."""
+
+    field: str
+    message: str
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457, with the id of the trace that tells the rest."""
+
+    type: str = Field(examples=["/problems/unknown-business"])
+    title: str
+    status: int
+    detail: str
+    instance: str
+    trace_id: str | None = None
+    errors: list[FieldError] = Field(default_factory=list)
+
+
+_PROBLEM: dict[str, Any] = {
+    "content": {problems.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+}
+
+
+def problem_responses(*statuses: int) -> Responses:
+    """What a route may answer besides success, for `responses=` of a route."""
+    return {str(status): {"description": HTTPStatus(status).phrase, **_PROBLEM} for status in statuses}
+
+
+class Api(OpenAPI):
+    """A Flask app with typed routes, whose document tells problems as they are sent."""
+
+    def generate_spec_json(self) -> None:
+        """Build the document. The library describes its own kind of validation error, which we do not send."""
+        super().generate_spec_json()  # type: ignore[no-untyped-call]
+        if self.spec_json["components"].get("securitySchemes") is None:
+            self.spec_json["components"].pop("securitySchemes", None)
+        for path in self.spec_json["paths"].values():
+            for operation in path.values():
+                operation["responses"]["422"] = problem_responses(422)["422"]
+                for status in (400, 413, 415, 500) if "requestBody" in operation else (400, 500):
+                    operation["responses"].setdefault(str(status), problem_responses(status)[str(status)])
+
+
+def create_app(
+    import_name: str,
+    telemetry: Telemetry,
+    *,
+    title: str,
+    on_problem: problems.OnProblem | None = None,
+    **flask_options: Any,
+) -> Api:
+    """An app that is seen, validates what its routes declare, and answers everything else with a problem document.
+
+    Wires in this order: telemetry, problem documents (`on_problem` is told each), limits of bodies (64 KiB), and
+    /openapi.json. Models of bodies and queries derive from `bodies.StrictModel`.
+    """
+    app = Api(
+        import_name,
+        info=Info(title=title, version=telemetry.settings.version),
+        security_schemes={SECURITY_SCHEME: {"type": "http", "scheme": "bearer"}},
+        doc_ui=False,
+        validation_error_model=ProblemDocument,
+        validation_error_callback=_refuse,
+        **flask_options,
+    )
+    telemetry.init_app(app)
+    problems.init_app(app, on_problem)
+    bodies.init_app(app)
+    app.add_url_rule("/openapi.json", "openapi", lambda: document(app))
+    return app
+
+
+def document(app: Api) -> Response:
+    """The OpenAPI document of the app."""
+    return jsonify(app.api_doc)
+
+
+def _refuse(error: ValidationError) -> NoReturn:
+    raise problems.from_validation(error) from None

@@ -1,0 +1,171 @@
+"""Errors as RFC 9457 problem documents that carry the trace id and say what to mend, without stack traces."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
+from flask import Flask, Response, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from services.telemetry import get_telemetry, names
+from services.telemetry.core import Telemetry
+
+CONTENT_TYPE = "application/problem+json"
+PREFIX = "/problems/"
+
+OnProblem = Callable[["Problem"], None]
+
+
+class Problem(Exception):  # noqa: N818 - the name of the RFC
+    """An error that a client is told as a problem document. Raise it anywhere below a view.
+
+    `type` is `/problems/<slug>`; by default the slug of the title. Members in `extra` stand beside the standard ones.
+    `headers` are added to the answer (Retry-After, Allow).
+    """
+
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        type: str | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+        **extra: object,
+    ) -> None:
+        super().__init__(f"{status} {title}: {detail}")
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.type = type or PREFIX + slug(title)
+        self.headers = headers or {}
+        self.extra = extra
+
+    @property
+    def reason(self) -> str:
+        """The slug of the type: a bounded label value."""
+        return self.type.rsplit("/", 1)[-1]
+
+
+def slug(text: str) -> str:
+    """`Unknown business` -> `unknown-business`."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+# What to do about the errors that Flask itself finds; the rest is told with the standard phrase.
+_ADVICE = {
+    400: "The request could not be read. Send well-formed JSON encoded in UTF-8.",
+    404: "There is nothing at this address. /openapi.json lists what there is.",
+    405: "This address does not take this method; the header Allow names those that it takes.",
+    413: "The body is too large; 64 KiB is the limit.",
+    415: "Send the body as JSON with the header Content-Type: application/json.",
+}
+
+
+def from_http(error: HTTPException) -> Problem:
+    """The problem for an error of Flask or Werkzeug."""
+    status = error.code or 500
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
+    headers = {}
+    if valid := getattr(error, "valid_methods", None):
+        headers["Allow"] = ", ".join(valid)
+    return Problem(status, phrase, _ADVICE.get(status, phrase + "."), headers=headers)
+
+
+def from_validation(error: ValidationError, where: str = "body") -> Problem:
+    """422: each wrong field with what to mend. Values are not repeated: they may be personal."""
+    errors = [
+        {"field": ".".join(str(part) for part in item["loc"]) or where, "message": _mend(item["type"], item["msg"])}
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    fields = ", ".join(item["field"] for item in errors[:5])
+    return Problem(422, "Invalid request", f"Mend these fields: {fields}.", "/problems/invalid-request", errors=errors)
+
+
+def _mend(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "unknown field; leave it out"
+    if kind == "missing":
+        return "required; add it"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "must be a JSON object"
+    return message[:1].lower() + message[1:]
+
+
+def rejections(telemetry: Telemetry, reasons: Sequence[str] = (), route: str = names.OTHER) -> OnProblem:
+    """A hook for `init_app` that counts 4xx answers as REJECTED{route,reason}; `reasons` exist at 0 for `route`."""
+    counter = telemetry.counter(
+        names.REJECTED,
+        "Requests that were refused because of what they asked (4xx).",
+        names.REJECTED_LABELS,
+        initial=[{"route": route, "reason": reason} for reason in reasons],
+    )
+
+    def count(problem: Problem) -> None:
+        if problem.status < 500:
+            telemetry.inc(counter, route=_route(), reason=problem.reason)
+
+    return count
+
+
+def _route() -> str:
+    return request.url_rule.rule if request.url_rule else names.OTHER
+
+
+def init_app(app: Flask, on_problem: OnProblem | None = None) -> None:
+    """Answer every error of the app as a problem document, log it, and tell it to `on_problem`."""
+
+    def answer(problem: Problem, cause: BaseException | None = None) -> Response:
+        _log(problem, cause)
+        if on_problem is not None:
+            on_problem(problem)
+        return to_response(problem)
+
+    @app.errorhandler(Problem)
+    def known(problem: Problem) -> Response:
+        return answer(problem, problem if problem.status >= 500 else None)
+
+    @app.errorhandler(ValidationError)
+    def invalid(error: ValidationError) -> Response:
+        return answer(from_validation(error))
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response | HTTPException:
+        if error.code is not None and error.code < 400:  # redirects
+            return error
+        return answer(from_http(error))
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        detail = "The service failed at this request. Its log lines carry the trace id given here."
+        return answer(Problem(500, "Internal server error", detail), error)
+
+
+def _log(problem: Problem, cause: BaseException | None) -> None:
+    telemetry = get_telemetry()
+    fields = {"status": problem.status, "reason": problem.reason, "route": _route()}
+    if problem.status >= 500:
+        if cause is None:
+            telemetry.log("error", "problem", problem.title, level="error", logger="problems", **fields)
+        else:
+            telemetry.exception(problem.title, cause, event="problem", logger="problems", **fields)
+    else:
+        telemetry.log("application", "problem", problem.title, level="warning", logger="problems", **fields)
+
+
+def to_response(problem: Problem) -> Response:
+    """The document. `instance` names the path asked for, `trace_id` the trace that tells the rest."""
+    document: dict[str, object] = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": request.path,
+        "trace_id": get_telemetry().current_trace_id(),
+        **problem.extra,
+    }
+    response = Response(json.dumps(document, default=str), problem.status, content_type=CONTENT_TYPE)
+    response.headers.update(problem.headers)
+    return response
