@@ -1,0 +1,99 @@
+"""The two ways to run the lab. Both read docker-compose.yml; `choose` says which one and why."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from lab.errors import LabError
+from lab.progress import Board
+from lab.settings import LabSettings
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One row of `lab status`.
+
+    Attributes:
+        state: `running`, `starting`, `stopped`, `failed` or `missing`.
+        source: where its program comes from (image, PATH, cache, checkout), or why there is none.
+        memory: resident bytes, None where unknown.
+        uptime: seconds since its start, None where it does not run.
+    """
+
+    name: str
+    state: str
+    version: str
+    source: str
+    url: str | None
+    memory: int | None = None
+    uptime: float | None = None
+
+
+class Engine(Protocol):
+    """What an engine can do. Names are service names of docker-compose.yml; none means all."""
+
+    name: str
+
+    def up(self, board: Board) -> dict[str, str]:
+        """Start what does not run; returns services that cannot run here, with the reason.
+
+        Raises:
+            LabError: something that runs here did not become ready.
+        """
+        ...
+
+    def down(self, board: Board) -> None:
+        """Stop everything, keep the data."""
+        ...
+
+    def restart(self, names: Iterable[str], board: Board) -> None:
+        """Stop and start, with the settings as they are now."""
+        ...
+
+    def status(self) -> list[ServiceStatus]:
+        """One row a service."""
+        ...
+
+    def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
+        """Print what the services wrote to their standard output."""
+        ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The engine that was picked, and the reason in words."""
+
+    engine: Engine
+    reason: str
+
+
+def choose(settings: LabSettings) -> Choice:
+    """The engine for this machine.
+
+    LAB_ENGINE decides; else the engine that runs the lab already; else compose where a container engine answers;
+    else native.
+
+    Raises:
+        LabError: compose was asked for and cannot be had.
+    """
+    from lab.engines.compose import ComposeEngine, probe  # noqa: PLC0415 - both engines know this module
+    from lab.engines.native.engine import NativeEngine  # noqa: PLC0415
+
+    asked = settings.values.get("LAB_ENGINE") or None
+    running = settings.engine()
+    if running and asked and running != asked:
+        raise LabError(
+            f"The lab runs on the {running} engine, and LAB_ENGINE asks for {asked}.",
+            "Stop it first with `make down`, then `make up`.",
+        )
+    wanted = asked or running
+    if wanted == "native":
+        return Choice(NativeEngine(settings), "LAB_ENGINE says so" if asked else "the lab runs on it already")
+    answer = probe()
+    if wanted == "compose":
+        if answer.fault:
+            raise LabError(answer.fault, answer.remedy)
+        return Choice(ComposeEngine(settings), "LAB_ENGINE says so" if asked else "the lab runs on it already")
+    if answer.fault:
+        return Choice(NativeEngine(settings), f"no container engine to use: {answer.fault}")
+    return Choice(ComposeEngine(settings), f"{answer.version} answers")

@@ -1,0 +1,69 @@
+# Thin names for what the lab command does. `make` alone explains them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Stamps: the environment is made anew when the pinned requirements change.
+NATIVE := $(VENV)/.native-installed
+DEV := $(VENV)/.dev-installed
+
+.PHONY: help up down clean status doctor load logs test-fast test prove lint bench
+
+help: ## Say what each name does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}' Makefile
+
+up: $(NATIVE) ## Start the whole lab and wait until it is ready
+	@$(BIN)/lab up
+
+down: $(NATIVE) ## Stop the lab; its data stays
+	@$(BIN)/lab down
+
+clean: $(NATIVE) ## Stop the lab and delete its data (asks before it does)
+	@$(BIN)/lab clean $(ARGS)
+
+status: $(NATIVE) ## Show which services run, from where, at which version
+	@$(BIN)/lab status
+
+doctor: $(NATIVE) ## Send one request, find it in every signal, name what is broken
+	@$(BIN)/lab doctor
+
+load: $(NATIVE) ## Run a load scenario: make load SCENARIO=provider-outage
+	@$(BIN)/lab scenario run $(or $(SCENARIO),provider-outage) $(ARGS)
+
+logs: $(NATIVE) ## Follow what the services write: make logs SERVICE=assistant
+	@$(BIN)/lab logs --follow $(SERVICE)
+
+test-fast: $(DEV) ## Tests that need no server (at most two minutes)
+	@$(BIN)/python -m pytest tests/unit tests/config -q
+
+test: $(DEV) ## All tests, against real servers that the tests start
+	@$(BIN)/python -m pytest
+
+prove: $(DEV) ## Fire every alert with its scenario, and prove every exercise
+	@$(BIN)/python -m pytest tests/prove
+
+lint: $(DEV) ## Style, types and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(DEV) ## Measure the cost of instrumentation, time to visible, start time, memory
+	@$(BIN)/python -m tests.bench
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The lab needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Name another one: make up PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(NATIVE): requirements/native.txt pyproject.toml | $(BIN)/python
+	@test -f $(DEV) && touch $@ || { echo "Installing Python packages (once, about a minute) ..."; \
+	  $(BIN)/pip install --quiet --require-hashes -r requirements/native.txt && \
+	  $(BIN)/pip install --quiet --no-build-isolation --no-deps --editable . && touch $@; }
+
+$(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "Installing Python packages for tests (once, about a minute) ..."
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@ $(NATIVE)

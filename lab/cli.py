@@ -1,0 +1,236 @@
+"""The `lab` command: what the Makefile's names stand for."""
+
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.prompt import Confirm
+from rich.table import Table
+
+from lab import doctor as doctor_module
+from lab.engines import Choice, ServiceStatus, choose
+from lab.engines.native.engine import clean as clean_native
+from lab.errors import LabError
+from lab.exercises.cli import app as exercise_app
+from lab.progress import Board
+from lab.query import Endpoints, Lab, QueryError, clean_trace_id, wait_for
+from lab.scenarios.cli import app as scenario_app
+from lab.settings import LabSettings, read_state
+from lab.trace_view import show as show_trace
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="An observability lab for AI services: start it, break it, find the cause.",
+)
+app.add_typer(scenario_app, name="scenario")
+app.add_typer(exercise_app, name="exercise")
+
+Names = Annotated[list[str] | None, typer.Argument(help="Services; none means all.")]
+
+
+def main() -> None:
+    """Run the command; a known failure is told in its own words, without a stack trace."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        app(standalone_mode=True)
+    except LabError as error:
+        errors.print(f"[red]✗[/red] {error.message}", markup=True)
+        if error.remedy:
+            errors.print(f"  {error.remedy}", markup=False)
+        sys.exit(error.exit_code)
+    except QueryError as error:
+        errors.print(f"✗ {error}", markup=False)
+        errors.print("  `lab status` tells which servers run.", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("Interrupted.")
+        sys.exit(130)
+
+
+@app.command()
+def up() -> None:
+    """Start the lab and wait until it is ready."""
+    settings = LabSettings.load()
+    console = Console()
+    with _alone(settings, "up"):
+        choice = _choose(settings, console)
+        was_running = read_state(settings.home)
+        if was_running:
+            console.print(f"The lab is already running on the {was_running.engine} engine; starting what does not run.")
+            _say_changed(settings, was_running.values, console)
+            settings = LabSettings.running()
+            choice = Choice(choose(settings).engine, choice.reason)
+        started = time.monotonic()
+        try:
+            with Board(console) as board:
+                missing = choice.engine.up(board)
+        except KeyboardInterrupt:
+            console.print("Interrupted: what this start began was stopped again. `make up` starts anew.")
+            sys.exit(130)
+    console.print(f"[green]Ready[/green] in {time.monotonic() - started:.1f} s.", highlight=False)
+    _show_addresses(settings, missing, console)
+
+
+@app.command()
+def down() -> None:
+    """Stop the lab; its data stays."""
+    settings = LabSettings.running()
+    console = Console()
+    with _alone(settings, "down"), Board(console) as board:
+        choose(settings).engine.down(board)
+    console.print("Stopped. The data is kept; `make clean` deletes it.")
+
+
+@app.command()
+def restart(names: Names = None) -> None:
+    """Stop and start services, with the settings of now."""
+    settings = LabSettings.load()
+    with _alone(settings, "restart"), Board() as board:
+        choose(settings).engine.restart(names or [], board)
+
+
+@app.command()
+def status() -> None:
+    """Show which services run, from where, at which version."""
+    settings = LabSettings.running()
+    choice = choose(settings)
+    rows = choice.engine.status()
+    table = Table(box=None, pad_edge=False)
+    for column in ("Service", "State", "Version", "Program from", "Memory", "Up", "Address"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(row.name, _coloured(row.state), row.version, *_rest(row))
+    console = Console()
+    console.print(f"Engine: {choice.engine.name}. State folder: {settings.home}", highlight=False, soft_wrap=True)
+    console.print(table)
+    if not any(row.state == "running" for row in rows):
+        raise LabError("The lab does not run.", "Start it with `make up`.")
+    if any(row.state in {"failed", "stopped"} and row.name != "init" for row in rows):
+        raise LabError("Some services do not run.", "`lab logs NAME` shows why; `make up` starts them again.")
+
+
+@app.command()
+def doctor() -> None:
+    """Send one marked request, find it in every signal, and name what is broken."""
+    settings = LabSettings.running()
+    console = Console()
+    state = read_state(settings.home)
+    if state is None:
+        raise LabError("The lab does not run.", "Start it with `make up`.")
+    engine = choose(settings).engine
+    findings = doctor_module.examine(Lab(Endpoints.of(settings)), engine.status(), tuple(state.missing))
+    doctor_module.show(findings, console)
+    for name, reason in state.missing.items():
+        console.print(f"- {name} does not run here: {reason}", highlight=False, soft_wrap=True)
+    broken = [finding.name for finding in findings if not finding.ok]
+    if broken:
+        raise LabError(f"Broken: {', '.join(broken)}.", "The last column says what to do.")
+    console.print("[green]All is well.[/green]")
+
+
+@app.command()
+def logs(
+    names: Names = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines of each service.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """Show what services wrote to their standard output."""
+    choose(LabSettings.running()).engine.logs(names or [], lines, follow)
+
+
+@app.command()
+def trace(
+    trace_id: Annotated[str, typer.Argument(help="32 hexadecimal digits, as in the answer's `trace_id`.")],
+    wait: Annotated[float, typer.Option(help="Seconds to wait for a trace that is not there yet.")] = 6.0,
+) -> None:
+    """Draw the span tree of one request."""
+    try:
+        wanted = clean_trace_id(trace_id)
+    except ValueError as error:
+        raise LabError(str(error), "Copy it from an answer of POST /chat or from a log line.", 2) from error
+    source = Lab(Endpoints.of(LabSettings.running())).traces()
+    if not wait_for(lambda: source.get(wanted), wait):
+        raise LabError(f"No trace {wanted} in {source.name}.", "Is it of this lab, and younger than the retention?")
+    show_trace(wanted, source, Console())
+
+
+@app.command()
+def clean(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Stop the lab and delete its data."""
+    settings = LabSettings.running()
+    if not yes:
+        if not sys.stdin.isatty():
+            raise LabError("This deletes all data of the lab.", "Say so: `lab clean --yes`.", 2)
+        if not Confirm.ask(f"Delete all data of the lab in {settings.home}?", default=False):
+            raise LabError("Nothing was deleted.")
+    with _alone(settings, "clean"):
+        if read_state(settings.home):
+            with Board() as board:
+                choose(settings).engine.down(board)
+        clean_native(settings)
+    Console().print("The lab's data is deleted.")
+
+
+@contextmanager
+def _alone(settings: LabSettings, doing: str) -> Iterator[None]:
+    """Hold the lab's lock, so that two commands do not start and stop the same servers."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise LabError(
+                f"Another command is at work on this lab: {file.read().strip()}.", "Wait for it, or stop it."
+            ) from None
+        file.truncate(0)
+        file.write(f"`lab {doing}`, process id {os.getpid()}")
+        file.flush()
+        yield
+
+
+def _choose(settings: LabSettings, console: Console) -> Choice:
+    choice = choose(settings)
+    console.print(f"Engine: [bold]{choice.engine.name}[/bold] ({choice.reason}).", highlight=False, soft_wrap=True)
+    return choice
+
+
+def _say_changed(settings: LabSettings, before: dict[str, str], console: Console) -> None:
+    changed = [key for key, value in settings.values.items() if before.get(key) != value]
+    if changed:
+        console.print(f"Changed since its start: {', '.join(changed)}. `lab restart` applies that.", soft_wrap=True)
+
+
+def _show_addresses(settings: LabSettings, missing: dict[str, str], console: Console) -> None:
+    about = {
+        "assistant": "the assistant: book an appointment by chat, its figures beside it",
+        "grafana": "dashboards",
+        "pager": "incidents and runbooks",
+        "prometheus": "metrics and alerts",
+        "alertmanager": "who is told of which alert",
+        "loadtest": "the load generator",
+    }
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, text in about.items():
+        if name not in missing:
+            table.add_row(settings.url(name), text)
+    console.print(table)
+
+
+def _coloured(state: str) -> str:
+    colour = {"running": "green", "starting": "yellow", "missing": "yellow", "failed": "red"}.get(state, "dim")
+    return f"[{colour}]{state}[/{colour}]"
+
+
+def _rest(row: ServiceStatus) -> tuple[str, str, str, str]:
+    memory = "" if row.memory is None else f"{row.memory / 2**20:.0f} MiB"
+    uptime = "" if row.uptime is None else f"{row.uptime:.0f} s"
+    return row.source, memory, uptime, row.url or ""

@@ -1,0 +1,146 @@
+"""`lab doctor`: one marked request, looked for in every signal; what is broken is named with what to do."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from lab.engines import ServiceStatus
+from lab.query import ChatAnswer, Lab, QueryError, wait_for
+
+# The business of the lab's own checks; its figures stay out of the business metrics.
+BUSINESS = "lab-doctor"
+_REQUESTS = f'ai_requests_total{{business_id="{BUSINESS}", route="/chat"}}'
+# Seconds after which a signal counts as lost: about three times what was measured (docs/architecture.md).
+METRIC_SECONDS = 15
+LOG_SECONDS = 10
+TRACE_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's answer.
+
+    Attributes:
+        seconds: from the request to the moment the signal was seen; None where that makes no sense.
+        remedy: what to do, empty when all is well.
+    """
+
+    name: str
+    ok: bool
+    text: str
+    seconds: float | None = None
+    remedy: str = ""
+
+
+def examine(lab: Lab, rows: Sequence[ServiceStatus], missing_is_known: Sequence[str] = ()) -> list[Finding]:
+    """Look at the services, then send one marked request and find it in metric, exemplar, log and trace.
+
+    Args:
+        rows: what the engine says of its services.
+        missing_is_known: services that cannot run on this machine; their absence is not a fault.
+    """
+    findings = [_service(row) for row in rows if row.name not in missing_is_known]
+    if not all(finding.ok for finding in findings if finding.name in {"assistant", "prometheus"}):
+        return findings
+    return findings + follow(lab)
+
+
+def follow(lab: Lab) -> list[Finding]:
+    """Send one marked request and find it in the four signals."""
+    try:
+        before = _count(lab)
+    except QueryError as error:
+        return [Finding("metric", False, str(error), remedy="lab logs prometheus")]
+    sent = time.monotonic()
+    try:
+        answer = lab.assistant.chat("Do you have a free time tomorrow?", business_id=BUSINESS)
+    except QueryError as error:
+        return [Finding("request", False, str(error), remedy="lab logs assistant")]
+    took = time.monotonic() - sent
+    findings = [Finding("request", True, f"POST /chat answered ({answer.outcome}), trace {answer.trace_id}", took)]
+    if answer.outcome != "ok":
+        findings.append(
+            Finding("model", False, "the answer is a fallback: the model provider failed", remedy="lab logs model")
+        )
+    signals: tuple[tuple[str, Callable[[], str | None], float, str], ...] = (
+        ("log line", lambda: _log(lab, answer), LOG_SECONDS, "lab logs collector loki"),
+        ("metric", lambda: _metric(lab, before), METRIC_SECONDS, "lab logs prometheus"),
+        ("exemplar", lambda: _exemplar(lab, answer), METRIC_SECONDS, "lab logs prometheus"),
+        ("trace", lambda: _trace(lab, answer), TRACE_SECONDS, "lab logs collector tempo"),
+    )
+    # Side by side, so that the seconds of one signal do not hide behind those of another.
+    with ThreadPoolExecutor(len(signals)) as pool:
+        looks = [pool.submit(_look, ask, name, limit, sent, remedy) for name, ask, limit, remedy in signals]
+    return findings + [look.result() for look in looks]
+
+
+def show(findings: Sequence[Finding], console: Console) -> None:
+    """Draw the findings as a table."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "What", "Seconds", "Seen", "What to do"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
+        seconds = "" if finding.seconds is None else f"{finding.seconds:.2f}"
+        table.add_row(mark, finding.name, seconds, finding.text, finding.remedy)
+    console.print(table)
+
+
+def _service(row: ServiceStatus) -> Finding:
+    ok = row.state in {"running", "exited"} and (row.state == "running" or row.name == "init")
+    remedy = "" if ok else f"lab logs {row.name}; lab restart {row.name}"
+    return Finding(row.name, ok, f"{row.state}, version {row.version}", remedy=remedy)
+
+
+def _look(ask: Callable[[], str | None], name: str, limit: float, sent: float, remedy: str) -> Finding:
+    fault = ""
+
+    def careful() -> str | None:
+        nonlocal fault
+        try:
+            return ask()
+        except QueryError as error:
+            fault = str(error)
+            return None
+
+    seen = wait_for(careful, limit)
+    seconds = time.monotonic() - sent
+    if seen is None:
+        return Finding(name, False, fault or f"not seen within {limit} s", seconds, remedy)
+    return Finding(name, True, seen, seconds)
+
+
+def _count(lab: Lab) -> float:
+    return lab.prometheus.value(f"sum({_REQUESTS})")
+
+
+def _metric(lab: Lab, before: float) -> str | None:
+    now = _count(lab)
+    return f"ai_requests_total of {BUSINESS} went from {before:.0f} to {now:.0f}" if now > before else None
+
+
+def _exemplar(lab: Lab, answer: ChatAnswer) -> str | None:
+    now = time.time()
+    for exemplar in lab.prometheus.exemplars(_REQUESTS, now - 120, now + 5):
+        if exemplar.labels.get("trace_id") == answer.trace_id:
+            return f"ai_requests_total carries trace {answer.trace_id}"
+    return None
+
+
+def _log(lab: Lab, answer: ChatAnswer) -> str | None:
+    now = time.time()
+    lines = lab.loki.query(f'{{service_name="assistant"}} | trace_id="{answer.trace_id}"', now - 120, now + 5, 20)
+    return f"{len(lines)} lines of the assistant in Loki" if lines else None
+
+
+def _trace(lab: Lab, answer: ChatAnswer) -> str | None:
+    source = lab.traces()
+    trace = source.get(answer.trace_id)
+    # The root ends last and its children may arrive before it.
+    if trace is None or not trace.find("POST /chat", "assistant"):
+        return None
+    return f"{len(trace.spans)} spans of {', '.join(trace.services)} in {source.name}"

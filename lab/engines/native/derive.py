@@ -1,0 +1,133 @@
+"""From docker-compose.yml and the servers' own configuration files to what native mode runs.
+
+Three things are replaced, nothing else: addresses of services (`loki:3100`), listen addresses and ports, and container
+paths that stand below a mount. `tests/unit/lab/test_derive.py` shows the difference to be just that.
+"""
+
+import re
+import shutil
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.compose_file import Mount, Service
+from lab.errors import LabError
+from lab.settings import LabSettings
+
+LOOPBACK = "127.0.0.1"
+# One scrape job a file, named after its service: a server that cannot run here is not scraped, so it is not "down".
+_PER_SERVICE = re.compile(r"scrape/(?P<service>[a-z]+)\.yml")
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Turns the texts of one service into native ones.
+
+    Args:
+        service: whose texts they are: its listen ports and mounts count.
+        services: all services: their addresses are replaced everywhere.
+        folder: the run folder; configuration goes below `config/<service>`, volumes to `data/<volume>`.
+    """
+
+    service: Service
+    services: Mapping[str, Service]
+    folder: Path
+
+    def text(self, text: str) -> str:
+        """`text` with service addresses, listen addresses and container paths replaced."""
+        return self._paths(self._listens(self._addresses(text)))
+
+    def place(self, mount: Mount) -> Path:
+        """Folder of this machine that stands for a mount."""
+        if mount.bind:
+            return self.folder / "config" / self.service.name / mount.target.lstrip("/")
+        return self.folder / "data" / mount.source
+
+    def environment(self) -> dict[str, str]:
+        """Environment of the process: compose's, with native's own values over it."""
+        own = {key: str(value) for key, value in self.service.native.get("environment", {}).items()}
+        both = {**self.service.environment, **own}
+        return {key: self.text(value) for key, value in both.items() if value != ""}
+
+    def arguments(self, program: Path, absent: Collection[str]) -> list[str]:
+        """Command line after the program.
+
+        Args:
+            program: the program's file; `{home}` stands for the folder with the files that come with it.
+            absent: services that do not run here; `x-native.without` names the files that then take others' place.
+        """
+        arguments = [str(part) for part in self.service.native.get("command", self.service.command)]
+        for name, exchange in self.service.native.get("without", {}).items():
+            if name in absent:
+                for old, new in exchange.items():
+                    arguments = [argument.replace(old, new) for argument in arguments]
+        if any("{home}" in argument for argument in arguments):
+            arguments = [argument.replace("{home}", str(home_of(program))) for argument in arguments]
+        return [self.text(argument) for argument in arguments]
+
+    def ready_url(self) -> str:
+        """What answers 200 when the service is ready."""
+        return self._addresses(str(self.service.native["ready"]))
+
+    def write(self, settings: LabSettings, absent: Collection[str]) -> None:
+        """Make the folders of all mounts and fill those of configuration, anew each time.
+
+        Args:
+            absent: services that do not run here.
+        """
+        for mount in self.service.mounts:
+            target = self.place(mount)
+            if not mount.bind:
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            shutil.rmtree(target, ignore_errors=True)
+            self._copy(settings.root / mount.source, target, absent)
+
+    def _copy(self, source: Path, target: Path, absent: Collection[str]) -> None:
+        for file in sorted(path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+            inner = file.relative_to(source)
+            per_service = _PER_SERVICE.fullmatch(inner.as_posix())
+            if per_service and per_service["service"] in absent:
+                continue
+            copy = target / inner
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                copy.write_text(self.text(file.read_text(encoding="utf-8")), encoding="utf-8")
+            except UnicodeDecodeError:
+                shutil.copyfile(file, copy)
+
+    def _addresses(self, text: str) -> str:
+        known = {
+            f"{other.name}:{inner}": f"{LOOPBACK}:{outer}"
+            for other in self.services.values()
+            for inner, outer in other.ports.items()
+        }
+        pattern = re.compile(r"(?<![\w.-])(?:" + "|".join(map(re.escape, known)) + r")(?!\d)")
+        return pattern.sub(lambda found: known[found[0]], text)
+
+    def _listens(self, text: str) -> str:
+        def port(inner: str) -> str:
+            return str(self.service.ports.get(int(inner), inner))
+
+        text = re.sub(r"\b0\.0\.0\.0:(\d+)", lambda found: f"{LOOPBACK}:{port(found[1])}", text)
+        text = re.sub(r"\b0\.0\.0\.0\b", LOOPBACK, text)
+        return re.sub(r"((?:listen[_-]|web-)port[=:] ?)(\d+)", lambda found: found[1] + port(found[2]), text)
+
+    def _paths(self, text: str) -> str:
+        for mount in sorted(self.service.mounts, key=lambda mount: len(mount.target), reverse=True):
+            pattern = rf"(?<![\w.-])(?<!\w/){re.escape(mount.target)}(?![\w.-])"
+            text = re.sub(pattern, str(self.place(mount)).replace("\\", r"\\"), text)
+        return text
+
+
+def home_of(program: Path) -> Path:
+    """Folder with the files that come with a program: `conf` and `public` for Grafana.
+
+    Raises:
+        LabError: there is none near the program.
+    """
+    for start in (program, program.resolve()):
+        for folder in (start.parent.parent, start.parent.parent / program.name, Path("/usr/share") / program.name):
+            if (folder / "conf" / "defaults.ini").is_file():
+                return folder
+    raise LabError(f"{program} has no home folder (conf, public) near it.", "Unpack its whole archive.")

@@ -1,0 +1,368 @@
+"""Native mode: derive, start each server as soon as its program is there, wait until it says that it is ready."""
+
+import secrets
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import httpx
+import psutil
+
+from lab import compose_file, ports
+from lab.compose_file import Service
+from lab.engines import ServiceStatus
+from lab.engines.native.derive import Derivation
+from lab.engines.native.programs import PROGRAMS, Found, Missing, build, cached, find
+from lab.engines.native.supervisor import Process, Supervisor
+from lab.errors import LabError
+from lab.progress import Board
+from lab.settings import LabSettings, State, read_state
+
+READY_SECONDS = 90
+# Senders before receivers: an assistant that outlives its Collector waits for it when it stops.
+_STOP_ORDER = (
+    ("loadtest", "grafana"),
+    ("assistant", "model", "pager"),
+    ("collector",),
+    ("tempo", "loki", "alertmanager", "prometheus"),
+)
+_SECRETS = ("admin_token", "grafana_admin_password")
+
+
+class NativeEngine:
+    """The lab as ordinary processes under supervisord."""
+
+    name = "native"
+
+    def __init__(self, settings: LabSettings) -> None:
+        self.settings = settings
+        self.services = {
+            name: service
+            for name, service in compose_file.load(settings.root / "docker-compose.yml", settings.values).items()
+            if service.runs_natively
+        }
+        self.supervisor = Supervisor(settings.native)
+
+    # --- up -------------------------------------------------------------------------------------------------------
+
+    def up(self, board: Board) -> dict[str, str]:
+        """Start what does not run; returns services that cannot run here, with the reason."""
+        programs = {name: self._program(service) for name, service in self.services.items()}
+        absent = {
+            name: found.reason for name, found in programs.items() if isinstance(found, Missing) and not found.buildable
+        }
+        for name, reason in absent.items():
+            board.missing(name, f"{reason}; without it: {PROGRAMS[self._program_name(name)].loss}")
+        wanted = {name: found for name, found in programs.items() if name not in absent}
+        self._check_ports(wanted)
+        started_daemon = not self.supervisor.running()
+        try:
+            self._prepare(wanted, absent)
+            failed = self._start_all(wanted, board)
+        except BaseException:
+            # Ctrl-C or a failure in the middle of the first start: leave nothing running that nobody asked for.
+            if started_daemon:
+                self.supervisor.shutdown()
+            raise
+        previous = read_state(self.settings.home)
+        started_at = previous.started_at if previous and not started_daemon else time.time()
+        State(self.name, started_at, dict(self.settings.values), absent).write(self.settings)
+        if failed:
+            raise LabError(
+                "Not everything came up:\n" + "\n".join(f"  {name}: {why}" for name, why in failed.items()),
+                "The rest of the lab runs; `lab logs NAME` shows what a service wrote, `make down` stops all.",
+            )
+        return absent
+
+    def _prepare(self, wanted: Mapping[str, Found | Missing], absent: Mapping[str, str]) -> None:
+        self.settings.native.mkdir(parents=True, exist_ok=True)
+        _write_secrets(self.settings.volume("secrets"))
+        for name in wanted:
+            self._derivation(name).write(self.settings, absent)
+        self.supervisor.write([self._process(name, found, absent) for name, found in wanted.items()])
+        if self.supervisor.running():
+            self.supervisor.reload()
+        else:
+            self._end_strays()
+            self.supervisor.start_daemon()
+            self.supervisor.reload()
+
+    def _start_all(self, wanted: Mapping[str, Found | Missing], board: Board) -> dict[str, str]:
+        pending = {name for name, found in wanted.items() if isinstance(found, Found)}
+        to_build = [name for name, found in wanted.items() if isinstance(found, Missing)]
+        failed: dict[str, str] = {}
+        builder = _Builder(self, to_build, board)
+        deadlines = {}
+        for name in pending:
+            board.working(name, "starting")
+            self.supervisor.start(name)
+            deadlines[name] = time.monotonic() + READY_SECONDS
+        builder.start()
+        try:
+            while pending or builder.busy():
+                for name, result in builder.finished():
+                    if isinstance(result, str):
+                        failed[name] = result
+                        board.failed(name, result)
+                        continue
+                    board.working(name, "starting")
+                    self.supervisor.start(name)
+                    pending.add(name)
+                    deadlines[name] = time.monotonic() + READY_SECONDS
+                for name in sorted(pending):
+                    fault = self._poll(name, deadlines[name])
+                    if fault is None:
+                        continue
+                    pending.discard(name)
+                    if fault:
+                        failed[name] = fault
+                        board.failed(name, fault)
+                    else:
+                        board.done(name, f"ready at {self._front(name)}" if self._front(name) else "ready")
+                time.sleep(0.1)
+        finally:
+            builder.stop()
+        return failed
+
+    def _poll(self, name: str, deadline: float) -> str | None:
+        """None: not yet; empty: ready; else what went wrong."""
+        info = self.supervisor.processes().get(name)
+        if info and info.state == "FATAL":
+            return "it ended again and again: " + " | ".join(self.supervisor.tail(name, 3))
+        if self._is_ready(name):
+            return ""
+        if time.monotonic() > deadline:
+            last = " | ".join(self.supervisor.tail(name, 2))
+            return f"not ready after {READY_SECONDS} s ({self._derivation(name).ready_url()}): {last}"
+        return None
+
+    def _is_ready(self, name: str) -> bool:
+        try:
+            return httpx.get(self._derivation(name).ready_url(), timeout=2).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def _check_ports(self, wanted: Iterable[str]) -> None:
+        running = self.supervisor.processes()
+        asked = {
+            port: name
+            for name in wanted
+            if running.get(name) is None or running[name].state not in {"RUNNING", "STARTING"}
+            for port in self.services[name].ports.values()
+        }
+        settings = {port: key for key, port in self.settings.ports().items()}
+        taken = ports.busy(asked)
+        if taken:
+            rows = [
+                f"  {port} ({settings.get(port, '?')}, for {asked[port]}) is held by {who}"
+                for port, who in taken.items()
+            ]
+            raise LabError(
+                "Ports that the lab needs are taken:\n" + "\n".join(rows),
+                "End those programs, or give the lab other ports in .env (or `NAME_PORT=... make up`).",
+            )
+
+    # --- down -----------------------------------------------------------------------------------------------------
+
+    def down(self, board: Board) -> None:
+        """Stop everything, senders first; keep the data."""
+        running = [name for name, info in self.supervisor.processes().items() if info.state != "STOPPED"]
+        rest = tuple(name for name in running if not any(name in stage for stage in _STOP_ORDER))
+        for stage in (rest, *_STOP_ORDER):
+            names = [name for name in stage if name in running]
+            for name in names:
+                board.working(name, "stopping")
+            self.supervisor.stop(names)
+            for name in names:
+                board.done(name, "stopped")
+        self.supervisor.shutdown()
+        self.settings.state_file.unlink(missing_ok=True)
+
+    def restart(self, names: Iterable[str], board: Board) -> None:
+        """Stop and start services (none named: all) with the settings of now."""
+        chosen = list(names)
+        for name in chosen:
+            self._known(name)
+        if not chosen:
+            self.down(board)
+        else:
+            self.supervisor.stop(chosen)
+        self.up(board)
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    def status(self) -> list[ServiceStatus]:
+        """One row a service."""
+        processes = self.supervisor.processes()
+        rows = []
+        for name, service in self.services.items():
+            found = self._program(service)
+            info = processes.get(name)
+            if isinstance(found, Missing):
+                rows.append(ServiceStatus(name, "missing", self._version(service), found.reason, None))
+                continue
+            state, memory, uptime = "stopped", None, None
+            if info and info.state == "RUNNING":
+                state = "running" if self._is_ready(name) else "starting"
+                memory, uptime = _memory(info.pid), info.seconds
+            elif info and info.state in {"STARTING", "BACKOFF"}:
+                state = "starting"
+            elif info and info.state in {"FATAL", "EXITED"}:
+                state = "failed"
+            rows.append(ServiceStatus(name, state, found.version, found.source, self._front(name), memory, uptime))
+        return rows
+
+    def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
+        """Print what services wrote to their standard output."""
+        chosen = list(names) or list(self.services)
+        offsets: dict[str, int] = {}
+        for name in chosen:
+            self._known(name)
+            for line in self.supervisor.tail(name, lines):
+                print(f"{name:<13} | {line}")
+            offsets[name] = _size(self.supervisor.output(name))
+        while follow:
+            for name in chosen:
+                offsets[name] = _print_new(name, self.supervisor.output(name), offsets[name])
+            sys.stdout.flush()
+            time.sleep(0.3)
+
+    # --- parts ----------------------------------------------------------------------------------------------------
+
+    def build(self, name: str, board: Board) -> Found:
+        """Build the program of service `name`; its progress goes to the board."""
+        board.working(name, f"building {self._program_name(name)}, once for this machine")
+        return build(
+            self._program_name(name),
+            self.settings.values,
+            lambda line: board.working(name, f"building: {line}") if board.console.is_terminal else None,
+        )
+
+    def _program(self, service: Service) -> Found | Missing:
+        program = str(service.native["program"])
+        if program == "python":
+            return Found(Path(sys.executable), self.settings.values["LAB_VERSION"], "checkout")
+        return find(program, self.settings.values)
+
+    def _process(self, name: str, found: Found | Missing, absent: Mapping[str, str]) -> Process:
+        service = self.services[name]
+        derivation = self._derivation(name)
+        environment = derivation.environment()
+        if service.native["program"] == "python":
+            environment["PYTHONPATH"] = str(self.settings.root)
+        # A program that is still to be built will stand in the cache.
+        path = found.path if isinstance(found, Found) else cached(self._program_name(name), self.settings.values)
+        command = [str(path), *derivation.arguments(path, absent)]
+        return Process(name, command, environment, self.settings.root, service.stop_seconds)
+
+    def _derivation(self, name: str) -> Derivation:
+        return Derivation(self.services[name], self.services, self.settings.native)
+
+    def _program_name(self, service: str) -> str:
+        return str(self.services[service].native["program"])
+
+    def _version(self, service: Service) -> str:
+        program = PROGRAMS.get(str(service.native["program"]))
+        return self.settings.values[program.setting] if program else self.settings.values["LAB_VERSION"]
+
+    def _front(self, name: str) -> str | None:
+        return None if name == "collector" else self.settings.url(name)
+
+    def _known(self, name: str) -> None:
+        if name not in self.services:
+            raise LabError(f"There is no service `{name}`.", f"Services: {', '.join(self.services)}.", 2)
+
+    def _end_strays(self) -> None:
+        strays = self.supervisor.strays()
+        for process in strays:
+            process.kill()
+        psutil.wait_procs(strays, timeout=5)
+
+
+class _Builder:
+    """Builds missing programs one after the other, beside the loop that waits for the others to be ready."""
+
+    def __init__(self, engine: NativeEngine, names: list[str], board: Board) -> None:
+        self._engine = engine
+        self._names = names
+        self._board = board
+        self._results: list[tuple[str, Found | str]] = []
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="build", daemon=True)
+
+    def start(self) -> None:
+        for name in self._names:
+            self._board.working(name, "waiting for the build before it")
+        self._thread.start()
+
+    def busy(self) -> bool:
+        with self._lock:
+            return self._thread.is_alive() or bool(self._results)
+
+    def finished(self) -> list[tuple[str, Found | str]]:
+        with self._lock:
+            results, self._results = self._results, []
+        return results
+
+    def stop(self) -> None:
+        """End a build that is under way (Ctrl-C), with its compilers."""
+        self._stopped.set()
+        for child in psutil.Process().children(recursive=True):
+            if self._thread.is_alive():
+                child.kill()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        for name in self._names:
+            if self._stopped.is_set():
+                return
+            result: Found | str
+            try:
+                result = self._engine.build(name, self._board)
+            except LabError as error:
+                result = f"{error.message} {error.remedy}"
+            with self._lock:
+                self._results.append((name, result))
+
+
+def _write_secrets(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    for name in _SECRETS:
+        file = folder / name
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+
+
+def _memory(pid: int) -> int | None:
+    try:
+        process = psutil.Process(pid)
+        return int(sum(each.memory_info().rss for each in (process, *process.children(recursive=True))))
+    except psutil.Error:
+        return None
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _print_new(name: str, path: Path, offset: int) -> int:
+    size = _size(path)
+    if size < offset:
+        offset = 0
+    if size > offset:
+        with path.open("rb") as file:
+            file.seek(offset)
+            for line in file.read(size - offset).decode(errors="replace").splitlines():
+                print(f"{name:<13} | {line}")
+    return size
+
+
+def clean(settings: LabSettings) -> None:
+    """Delete the run folder of a lab that does not run: data, derived configuration, logs."""
+    shutil.rmtree(settings.native, ignore_errors=True)

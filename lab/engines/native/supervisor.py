@@ -1,0 +1,217 @@
+"""Starts and stops the native processes through supervisord (PyPI `supervisor`), over a Unix socket."""
+
+import configparser
+import contextlib
+import hashlib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from lab.errors import LabError
+
+# Every process of a lab carries this, so that a stray one is found even when supervisord was killed.
+MARK = "LAB_RUN_FOLDER"
+
+
+@dataclass(frozen=True)
+class Process:
+    """What supervisord is to run: `command` in `folder` with `environment`; `stop_seconds` of grace, then SIGKILL."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    folder: Path
+    stop_seconds: float
+
+
+@dataclass(frozen=True)
+class Info:
+    """State of a process as supervisord tells it: STOPPED, STARTING, RUNNING, BACKOFF, EXITED, FATAL."""
+
+    name: str
+    state: str
+    pid: int
+    seconds: float
+    error: str
+
+
+class Supervisor:
+    """The supervisord of one run folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # A Unix socket's path may have 107 bytes, a checkout's path more; so it stands in the temporary folder.
+        short = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+        self.socket = Path(tempfile.gettempdir()) / f"lab-{os.getuid()}-{short}.sock"
+
+    @property
+    def config(self) -> Path:
+        """supervisord's own configuration file."""
+        return self.folder / "supervisord.conf"
+
+    def output(self, name: str) -> Path:
+        """File that takes standard output and error of a process."""
+        return self.folder / "output" / f"{name}.out"
+
+    def write(self, processes: Sequence[Process]) -> None:
+        """Write the configuration file for `processes`; nothing starts by itself."""
+        (self.folder / "output").mkdir(parents=True, exist_ok=True)
+        config = configparser.RawConfigParser()
+        config["unix_http_server"] = {"file": str(self.socket), "chmod": "0600"}
+        config["supervisord"] = {
+            "logfile": str(self.folder / "supervisord.log"),
+            "pidfile": str(self.folder / "supervisord.pid"),
+            "minfds": "4096",
+        }
+        config["rpcinterface:supervisor"] = {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        }
+        for process in processes:
+            config[f"program:{process.name}"] = {
+                "command": _escape(shlex.join(process.command)),
+                "directory": _escape(str(process.folder)),
+                "environment": ",".join(f"{key}={_quote(value)}" for key, value in process.environment.items()),
+                "autostart": "false",
+                "autorestart": "true",
+                "startsecs": "1",
+                "startretries": "3",
+                "stopwaitsecs": str(int(process.stop_seconds)),
+                "killasgroup": "true",
+                "redirect_stderr": "true",
+                "stdout_logfile": _escape(str(self.output(process.name))),
+                "stdout_logfile_maxbytes": "5MB",
+                "stdout_logfile_backups": "1",
+            }
+        with self.config.open("w", encoding="utf-8") as file:
+            config.write(file)
+
+    def running(self) -> bool:
+        """Whether this folder's supervisord answers."""
+        try:
+            self._call("getState")
+        except (OSError, xmlrpc.client.Error):
+            return False
+        return True
+
+    def start_daemon(self) -> None:
+        """Start supervisord in the background, with a clean environment and its working folder in the run folder.
+
+        Raises:
+            LabError: it does not answer within 10 s.
+        """
+        self.socket.unlink(missing_ok=True)
+        keep = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TZ", "TMPDIR") if key in os.environ}
+        command = [sys.executable, "-m", "supervisor.supervisord", "--configuration", str(self.config)]
+        started = subprocess.run(
+            command, cwd=self.folder, env={**keep, MARK: str(self.folder)}, capture_output=True, text=True, check=False
+        )
+        deadline = time.monotonic() + 10
+        while not self.running():
+            if started.returncode or time.monotonic() > deadline:
+                raise LabError(
+                    f"supervisord did not start: {started.stderr.strip() or started.stdout.strip()}",
+                    f"Look into {self.folder / 'supervisord.log'}.",
+                )
+            time.sleep(0.05)
+
+    def reload(self) -> None:
+        """Take over the configuration file: new, changed and removed programs."""
+        added, changed, removed = self._call("reloadConfig")[0]
+        for name in (*changed, *removed):
+            self.stop([name])
+            self._call("removeProcessGroup", name)
+        for name in (*added, *changed):
+            self._call("addProcessGroup", name)
+
+    def processes(self) -> dict[str, Info]:
+        """All processes by name; empty where no supervisord runs."""
+        try:
+            rows = self._call("getAllProcessInfo")
+        except (OSError, xmlrpc.client.Error):
+            return {}
+        return {
+            row["name"]: Info(row["name"], row["statename"], row["pid"], row["now"] - row["start"], row["spawnerr"])
+            for row in rows
+        }
+
+    def start(self, name: str) -> None:
+        """Start one process, without waiting for it. One that runs is left alone."""
+        try:
+            self._call("startProcess", name, False)
+        except xmlrpc.client.Fault as fault:
+            if "ALREADY_STARTED" not in fault.faultString:
+                raise LabError(
+                    f"{name} does not start: {fault.faultString}", f"Look into {self.output(name)}."
+                ) from fault
+
+    def stop(self, names: Sequence[str]) -> None:
+        """Stop processes side by side and wait until all are gone."""
+        for name in names:
+            try:
+                self._call("stopProcess", name, False)
+            except xmlrpc.client.Fault as fault:
+                if "NOT_RUNNING" not in fault.faultString and "BAD_NAME" not in fault.faultString:
+                    raise
+        while any(info.state in {"STOPPING", "RUNNING", "STARTING"} for info in self._some(names)):
+            time.sleep(0.05)
+
+    def shutdown(self) -> None:
+        """End supervisord and everything that it runs; also what a killed supervisord left behind."""
+        if self.running():
+            pid = int(self._call("getPID"))
+            self._call("shutdown")
+            with contextlib.suppress(psutil.NoSuchProcess):
+                psutil.Process(pid).wait(timeout=60)
+        for process in self.strays():
+            process.kill()
+        psutil.wait_procs(self.strays(), timeout=5)
+        self.socket.unlink(missing_ok=True)
+
+    def strays(self) -> list[psutil.Process]:
+        """Processes of this lab, whoever is their parent."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(MARK) == str(self.folder) and process.pid != os.getpid():
+                    found.append(process)
+            except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+                continue
+        return found
+
+    def tail(self, name: str, lines: int = 5) -> list[str]:
+        """Last lines of what a process wrote."""
+        try:
+            return self.output(name).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+        except FileNotFoundError:
+            return []
+
+    def _some(self, names: Sequence[str]) -> list[Info]:
+        return [info for name, info in self.processes().items() if name in names]
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
+        try:
+            proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+            return getattr(proxy.supervisor, method)(*arguments)
+        finally:
+            transport.close()
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _quote(value: str) -> str:
+    escaped = _escape(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,96 @@
+"""Progress of work that takes more than two seconds: a live table on a terminal, plain lines elsewhere."""
+
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+_MARKS = {"done": ("✓", "green"), "failed": ("✗", "red"), "missing": ("-", "yellow")}
+
+
+@dataclass
+class _Row:
+    text: str
+    started: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+    mark: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        return (self.ended or time.monotonic()) - self.started
+
+
+class Board:
+    """Rows of work in progress, each with its seconds. Use as a context manager."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console()
+        self._rows: dict[str, _Row] = {}
+        self._live: Live | None = None
+
+    def __enter__(self) -> "Board":
+        if self.console.is_terminal:
+            self._live = Live(get_renderable=self._draw, console=self.console, refresh_per_second=8)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+            self._live = None
+
+    def working(self, name: str, text: str) -> None:
+        """Row `name` is at work on `text`; its clock starts at the first call."""
+        row = self._rows.get(name)
+        if row is None:
+            self._rows[name] = _Row(text)
+        elif row.text == text and row.mark is None:
+            return
+        else:
+            row.text, row.mark, row.ended = text, None, None
+        self._line(name)
+
+    def done(self, name: str, text: str) -> None:
+        """Row `name` came to a good end."""
+        self._end(name, text, "done")
+
+    def failed(self, name: str, text: str) -> None:
+        """Row `name` did not work; `text` says why."""
+        self._end(name, text, "failed")
+
+    def missing(self, name: str, text: str) -> None:
+        """Row `name` cannot be had on this machine; `text` says what that means."""
+        self._end(name, text, "missing")
+
+    def seconds(self, name: str) -> float:
+        """Seconds that row `name` took, or has taken until now."""
+        return self._rows[name].seconds
+
+    def _end(self, name: str, text: str, mark: str) -> None:
+        row = self._rows.setdefault(name, _Row(text))
+        row.text, row.mark, row.ended = text, mark, time.monotonic()
+        self._line(name)
+
+    def _line(self, name: str) -> None:
+        if self._live is None:
+            row = self._rows[name]
+            mark = _MARKS[row.mark][0] if row.mark else "·"
+            self.console.print(f"{mark} {name:<13} {row.text} ({row.seconds:.1f} s)", highlight=False, soft_wrap=True)
+
+    def _draw(self) -> RenderableType:
+        table = Table.grid(padding=(0, 1))
+        for name, row in self._rows.items():
+            if row.mark:
+                sign, colour = _MARKS[row.mark]
+                mark: RenderableType = Text(sign, colour)
+            else:
+                mark = Spinner("dots", style="cyan")
+            table.add_row(mark, Text(name, "bold"), Text(row.text), Text(f"{row.seconds:.1f} s", "dim"))
+        return Group(table)

@@ -1,0 +1,36 @@
+"""Real servers for the whole session: started once, stopped whatever happens."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab.query import Lab
+from tests.support.running import RunningLab
+
+
+@pytest.fixture(scope="session")
+def running_lab() -> Iterator[RunningLab]:
+    """A lab with its always-on traffic."""
+    running = RunningLab()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def quiet_lab() -> Iterator[RunningLab]:
+    """A lab without traffic of its own, for tests that count."""
+    running = RunningLab(STEADY_USERS="0")
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def lab(running_lab: RunningLab) -> Lab:
+    """Clients for the servers of the lab with traffic."""
+    return running_lab.lab

@@ -1,0 +1,22 @@
+"""Free ports for servers that a test starts."""
+
+import random
+import socket
+
+# Below the range that Linux gives to outgoing connections (from 32768), so that no client takes one in between.
+_RANGE = range(20_000, 32_000)
+
+
+def free_ports(count: int) -> list[int]:
+    """`count` different ports of 127.0.0.1 that nobody listens on."""
+    found: list[int] = []
+    for port in random.sample(_RANGE, len(_RANGE)):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("no free ports left")

@@ -1,0 +1,68 @@
+"""A whole lab of real servers in native mode, on free ports and in a folder of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from lab import envfile
+from lab.query import Endpoints, Lab
+from lab.settings import ROOT, LabSettings
+from tests.support.ports import free_ports
+
+# Building the programs from nothing takes about 12 minutes on two cores.
+UP_SECONDS = 1800
+
+
+class RunningLab:
+    """One lab; `start` it, ask it through `lab`, give commands with `run`, and `stop` it."""
+
+    def __init__(self, **values: str) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="lab-"))
+        keys = [key for key in envfile.read(ROOT / ".env", {}) if key.endswith("_PORT")]
+        ports = {key: str(port) for key, port in zip(keys, free_ports(len(keys)), strict=True)}
+        self.environment = {**os.environ, "LAB_HOME": str(self.home), "LAB_ENGINE": "native", **ports, **values}
+
+    @property
+    def settings(self) -> LabSettings:
+        """The settings that it was started with."""
+        return LabSettings.running(self.environment)
+
+    @property
+    def lab(self) -> Lab:
+        """Clients for its servers."""
+        return Lab(Endpoints.of(self.settings))
+
+    def url(self, service: str) -> str:
+        """Address of a service."""
+        return self.settings.url(service)
+
+    def command(self, *arguments: str) -> list[str]:
+        """A lab command line."""
+        return [sys.executable, "-m", "lab", *arguments]
+
+    def run(self, *arguments: str, timeout: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a lab command to its end; with `check` it must exit 0."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"lab {' '.join(arguments)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def start(self) -> None:
+        """`lab up`."""
+        self.run("up", timeout=UP_SECONDS)
+
+    def stop(self) -> None:
+        """`lab down`, and delete its folder."""
+        self.run("down")
+        shutil.rmtree(self.home, ignore_errors=True)

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from lab import envfile
+from lab.errors import LabError
+from lab.settings import ROOT
+
+
+def read(tmp_path: Path, text: str, **shell: str) -> dict[str, str]:
+    path = tmp_path / ".env"
+    path.write_text(text)
+    return envfile.read(path, shell)
+
+
+def fault(tmp_path: Path, text: str, **shell: str) -> str:
+    with pytest.raises(LabError) as caught:
+        read(tmp_path, text, **shell)
+    assert caught.value.remedy
+    return caught.value.message
+
+
+def test_the_file_of_the_lab_is_sound() -> None:
+    values = envfile.read(ROOT / ".env", {})
+
+    assert values["ASSISTANT_PORT"] == "5001"
+    assert values["LAB_ENGINE"] == ""
+
+
+def test_a_variable_of_the_shell_wins(tmp_path: Path) -> None:
+    assert read(tmp_path, "GRAFANA_PORT=3000\n", GRAFANA_PORT="3001", OTHER="x") == {"GRAFANA_PORT": "3001"}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("GRAFANA_PORT 3000", "line 2: `GRAFANA_PORT 3000` is not KEY=value"),
+        ("lower=1", "line 2: `lower=1` is not KEY=value"),
+        ('LOG_LEVEL="INFO"', "line 2: LOG_LEVEL has quotes"),
+        ("MODEL_NAME=a b", "line 2: MODEL_NAME has quotes, blanks"),
+        ("MODEL_NAME=$OTHER", "line 2: MODEL_NAME has quotes, blanks, `$`"),
+        ("GRAFANA_PORT=70000", "line 2: GRAFANA_PORT needs a port from 1 to 65535, not `70000`"),
+        ("GRAFANA_PORT=", "line 2: GRAFANA_PORT needs a port"),
+        ("LOKI_VERSION=latest", "line 2: LOKI_VERSION needs a version"),
+        ("LOKI_MEMORY=1 GB", "line 2: LOKI_MEMORY has quotes, blanks"),
+        ("LOKI_MEMORY=1gigabyte", "line 2: LOKI_MEMORY needs an amount such as 512m"),
+        ("LOKI_RETENTION=two-days", "line 2: LOKI_RETENTION needs a duration"),
+        ("TRACE_SAMPLE_RATIO=1.5", "line 2: TRACE_SAMPLE_RATIO needs a share from 0 to 1"),
+        ("TRACE_SAMPLE_RATIO=nan", "line 2: TRACE_SAMPLE_RATIO needs a share from 0 to 1"),
+        ("LOG_LEVEL=verbose", "line 2: LOG_LEVEL needs DEBUG, INFO, WARNING or ERROR"),
+        ("LAB_ENGINE=podman", "line 2: LAB_ENGINE needs `compose`, `native` or nothing"),
+    ],
+)
+def test_a_broken_line_is_named(tmp_path: Path, line: str, said: str) -> None:
+    assert said in fault(tmp_path, f"# comment\n{line}\n")
+
+
+def test_all_broken_lines_are_named_at_once(tmp_path: Path) -> None:
+    said = fault(tmp_path, "A_PORT=x\nGOOD=1\nB_PORT=y\n")
+
+    assert "line 1" in said
+    assert "line 3" in said
+    assert "line 2" not in said
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    assert "line 2: MODEL_NAME stands on line 1 already" in fault(tmp_path, "MODEL_NAME=a\nMODEL_NAME=b\n")
+
+
+def test_two_servers_on_one_port_are_refused(tmp_path: Path) -> None:
+    assert "line 2: B_PORT is 3000, which A_PORT has already" in fault(tmp_path, "A_PORT=3000\nB_PORT=3000\n")
+
+
+def test_a_wrong_value_from_the_shell_says_that_it_came_from_there(tmp_path: Path) -> None:
+    assert "line 1 (overridden in the shell): A_PORT" in fault(tmp_path, "A_PORT=3000\n", A_PORT="web")
+
+
+def test_a_missing_file_and_other_encodings_are_told(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="missing"):
+        envfile.read(tmp_path / ".env", {})
+    (tmp_path / ".env").write_bytes(b"MODEL_NAME=\xff\xfe\n")
+    with pytest.raises(LabError, match="not UTF-8"):
+        envfile.read(tmp_path / ".env", {})
