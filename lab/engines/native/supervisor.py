@@ -79,9 +79,13 @@ class Supervisor:
         }
         for process in processes:
             config[f"program:{process.name}"] = {
-                "command": _escape(shlex.join(process.command)),
+                # By `env`, because supervisord's own `environment` cannot hold a quote within a value.
+                "command": _escape(
+                    shlex.join(
+                        ["/usr/bin/env", *(f"{k}={v}" for k, v in process.environment.items()), *process.command]
+                    )
+                ),
                 "directory": _escape(str(process.folder)),
-                "environment": ",".join(f"{key}={_quote(value)}" for key, value in process.environment.items()),
                 "autostart": "false",
                 "autorestart": "true",
                 "startsecs": "1",
@@ -210,8 +214,3 @@ class Supervisor:
 
 def _escape(text: str) -> str:
     return text.replace("%", "%%")
-
-
-def _quote(value: str) -> str:
-    escaped = _escape(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

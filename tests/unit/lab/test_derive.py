@@ -87,7 +87,7 @@ def undo(text: str, service: Service, made: Derivation) -> str:
 
 def test_no_address_of_a_container_is_left(tmp_path: Path) -> None:
     left = re.compile(rf"\b(?:{'|'.join(SERVICES)}):\d{{4,5}}\b|\b0\.0\.0\.0\b")
-    for name, service in SERVICES.items():
+    for name in SERVICES:
         made = derivation(name, tmp_path)
         made.write(LabSettings(ROOT, tmp_path, VALUES), absent=())
         texts = {"arguments": " ".join(service_arguments(made)), "environment": " ".join(made.environment().values())}

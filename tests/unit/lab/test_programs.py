@@ -1,0 +1,136 @@
+"""Where programs come from. `go` and the servers are small scripts here: what is tested is our part."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from lab.engines.native import programs
+from lab.engines.native.programs import PROGRAMS, Found, Missing, build, cached, find
+from lab.envfile import read
+from lab.errors import LabError
+from lab.settings import ROOT
+
+VALUES = read(ROOT / ".env", {})
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on PATH besides the system's; the cache is empty."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setenv("LAB_CACHE", str(tmp_path / "cache"))
+    return folder
+
+
+def script(path: Path, body: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+GO = """
+echo "$@" >> "$(dirname "$0")/calls"
+case "$1 $2" in
+  "mod download") mkdir -p source; touch source/go.mod source/go.sum; echo "{\\"Dir\\": \\"$PWD/source\\"}";;
+  "mod edit") case "$3" in -json) echo '{"Replace": [{"Old": {"Path": "a"}, "New": {"Path": "./a"}}]}';; esac;;
+  "build "*)
+    for last; do :; done
+    while [ "$1" != -o ]; do shift; done
+    printf '#!/bin/sh\\n' > "$2$(basename "$last")";;
+esac
+"""
+
+
+def test_a_program_of_the_pinned_version_on_path_comes_first(path: Path) -> None:
+    wanted = script(path / "loki", f'echo "loki, version {VALUES["LOKI_VERSION"]} (branch)"')
+
+    assert find("loki", VALUES) == Found(wanted, VALUES["LOKI_VERSION"], "PATH")
+
+
+def test_a_program_of_another_version_is_not_taken_and_told(path: Path) -> None:
+    script(path / "tempo", 'echo "tempo, version 2.9.0"')
+
+    found = find("tempo", VALUES)
+
+    assert isinstance(found, Missing)
+    assert "is version 2.9.0" in found.reason
+    assert not found.buildable
+
+
+def test_the_contrib_collector_is_as_good_as_ours(path: Path) -> None:
+    wanted = script(path / "otelcol-contrib", f'echo "otelcol-contrib version {VALUES["COLLECTOR_VERSION"]}"')
+
+    assert find("otelcol", VALUES) == Found(wanted, VALUES["COLLECTOR_VERSION"], "PATH")
+
+
+def test_the_cache_comes_second(path: Path) -> None:
+    wanted = script(cached("prometheus", VALUES), "")
+
+    assert find("prometheus", VALUES) == Found(wanted, VALUES["PROMETHEUS_VERSION"], "cache")
+
+
+def test_without_a_toolchain_the_reason_says_how_to_get_one(path: Path) -> None:
+    found = find("prometheus", VALUES)
+
+    assert isinstance(found, Missing)
+    assert not found.buildable
+    assert "no Go toolchain" in found.reason
+    assert "go.dev/dl" in found.reason
+
+
+def test_a_module_is_built_into_the_cache(path: Path) -> None:
+    script(path / "go", GO)
+    assert isinstance(find("loki", VALUES), Missing)
+
+    built = build("loki", VALUES, lambda line: None)
+
+    assert built.path == cached("loki", VALUES)
+    assert os.access(built.path, os.R_OK)
+    assert find("loki", VALUES) == built
+    calls = (path / "calls").read_text()
+    assert f"mod download -json github.com/grafana/loki/v3@v{VALUES['LOKI_VERSION']}" in calls
+    assert "-dropreplace=a" in calls, "a folder of another module cannot be had"
+    assert not list(cached("loki", VALUES).parent.parent.glob(".build-*")), "nothing half-made is left"
+
+
+def test_a_second_build_takes_what_the_first_made(path: Path) -> None:
+    script(path / "go", GO)
+    build("loki", VALUES, lambda line: None)
+    (path / "calls").unlink()
+
+    build("loki", VALUES, lambda line: None)
+
+    assert not (path / "calls").exists()
+
+
+def test_a_failed_build_names_its_log_and_leaves_nothing(path: Path) -> None:
+    script(path / "go", 'echo "go: loki requires go >= 1.99" >&2; exit 1')
+
+    with pytest.raises(LabError) as caught:
+        build("loki", VALUES, lambda line: None)
+
+    assert "requires go >= 1.99" in caught.value.message
+    assert "build-" in caught.value.remedy
+    assert not cached("loki", VALUES).exists()
+    assert not list(cached("loki", VALUES).parent.parent.glob(".build-*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "release", "module"),
+    [("prometheus", "3.14.0", "v0.314.0"), ("prometheus", "3.5.1", "v0.305.1"), ("loki", "3.7.8", "v3.7.8")],
+)
+def test_a_release_and_its_module(name: str, release: str, module: str) -> None:
+    assert PROGRAMS[name].module_version(release) == module
+
+
+def test_other_parts_give_another_collector(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cached("otelcol", VALUES)
+    parts = tmp_path / "builder.yaml"
+    parts.write_text(programs.COLLECTOR_PARTS.read_text() + "# one more\n")
+    monkeypatch.setattr(programs, "COLLECTOR_PARTS", parts)
+
+    assert cached("otelcol", VALUES) != before
