@@ -16,7 +16,7 @@ def main() -> int:
     try:
         made = write_missing(Path(folder))
     except OSError as error:
-        sys.stderr.write(f"Secrets cannot be written to {folder}: {error.strerror}. Does its volume belong to another user?\n")
+        sys.stderr.write(f"Secrets cannot be written to {folder} ({error.strerror}): is its volume another user's?\n")
         return 1
     sys.stdout.write(f"Secrets made: {', '.join(made)}.\n" if made else "All secrets exist.\n")
     return 0

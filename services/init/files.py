@@ -1,8 +1,11 @@
 """Secrets as files: made once, never changed, never printed."""
 
+import fcntl
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -22,24 +25,19 @@ def write_missing(folder: Path) -> list[str]:
     Raises:
         OSError: the folder is missing or not writable.
     """
-    return [name for name in NAMES if _write(folder / name)]
+    with _alone(folder):
+        missing = [name for name in NAMES if not _has_content(folder / name)]
+        for name in missing:
+            _write(folder / name)
+    return missing
 
 
-def _write(path: Path) -> bool:
-    if _has_content(path):
-        return False
-    path.unlink(missing_ok=True)
+def _write(path: Path) -> None:
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(32))
-        Path(draft).chmod(MODE)
-        path.hardlink_to(draft)  # unlike a rename it refuses to replace what another run has just made
-    except FileExistsError:
-        return False
-    finally:
-        Path(draft).unlink()
-    return True
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(32))
+    Path(draft).chmod(MODE)
+    Path(draft).replace(path)
 
 
 def _has_content(path: Path) -> bool:
@@ -47,3 +45,13 @@ def _has_content(path: Path) -> bool:
         return path.stat().st_size > 0
     except FileNotFoundError:
         return False
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

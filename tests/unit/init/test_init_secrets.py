@@ -62,7 +62,9 @@ def test_the_command_names_what_it_made_and_shows_no_value(tmp_path: Path) -> No
     assert run(str(tmp_path)).stdout == "All secrets exist.\n"
 
 
-@pytest.mark.parametrize(("folder", "code", "words"), [(None, 2, "SECRETS_DIR"), ("/proc/no-such", 1, "cannot be written")])
+@pytest.mark.parametrize(
+    ("folder", "code", "words"), [(None, 2, "SECRETS_DIR"), ("/proc/no-such", 1, "cannot be written")]
+)
 def test_it_says_what_is_wrong(folder: str | None, code: int, words: str) -> None:
     done = run(folder)
     assert done.returncode == code
