@@ -1,0 +1,48 @@
+"""What Locust loads: the always-on user, and the users and shape of the scenario that LAB_SCENARIO names.
+
+Environment: LAB_SCENARIO (none: the users that the command line names, without a shape), LAB_SEED (default 1),
+LAB_QUICK (1: short), LAB_USERS (peak number of users in the place of the scenario's own).
+"""
+
+import os
+import threading
+import time
+from typing import Any
+
+from locust import LoadTestShape, events
+
+from loadtest import registry, upkeep
+from loadtest.scenario import Stage, users_at
+from loadtest.users import Customer, SteadyUser
+
+__all__ = ["Customer", "SteadyUser"]
+
+
+def _start_upkeep(environment: Any, **_: Any) -> None:
+    threading.Thread(target=upkeep.keep_forgetting, args=(environment.stats,), daemon=True).start()
+
+
+_init: Any = events.init  # Locust leaves it untyped
+_init.add_listener(_start_upkeep)
+
+
+def _shape_of(stages: tuple[Stage, ...]) -> type[LoadTestShape]:
+    class ScenarioShape(LoadTestShape):
+        """The scenario's number of users over time; after the last stage it stays until it is stopped."""
+
+        def tick(self) -> tuple[int, float]:
+            users = users_at(stages, time.perf_counter() - self.start_time)
+            return users, max(1.0, float(users))
+
+    return ScenarioShape
+
+
+if _name := os.environ.get("LAB_SCENARIO"):
+    _plan = registry.get(_name).plan(
+        seed=int(os.environ.get("LAB_SEED", "1")),
+        quick=os.environ.get("LAB_QUICK") == "1",
+        users=int(os.environ["LAB_USERS"]) if os.environ.get("LAB_USERS") else None,
+    )
+    for _user in (Customer, SteadyUser):
+        _user.weight = _plan.weights.get(_user.__name__, 1)
+    Shape = _shape_of(_plan.stages)

@@ -1,0 +1,62 @@
+"""Finds the scenarios: every file in `loadtest/scenarios`."""
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+import traceback
+from dataclasses import dataclass
+
+from loadtest import scenarios as package
+from loadtest.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A scenario file that cannot be used: where and why."""
+
+    file: str
+    line: int
+    reason: str
+
+
+class UnknownScenarioError(LookupError):
+    """There is no scenario of that name; `nearest` is the one that was probably meant, or None."""
+
+    def __init__(self, name: str, nearest: str | None) -> None:
+        super().__init__(f"There is no scenario `{name}`.")
+        self.name = name
+        self.nearest = nearest
+
+
+def find() -> tuple[dict[str, type[Scenario]], list[Broken]]:
+    """Return all scenarios by name, and the files that are broken; one broken file hides none of the others."""
+    found: dict[str, type[Scenario]] = {}
+    broken: list[Broken] = []
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda one: one.name):
+        try:
+            loaded = importlib.import_module(f"{package.__name__}.{module.name}")
+        except Exception as error:  # whatever is wrong with it, it is told and the others still run
+            broken.append(_broken(module.name, error))
+            continue
+        for value in vars(loaded).values():
+            if inspect.isclass(value) and issubclass(value, Scenario) and value.__module__ == loaded.__name__:
+                found[value.name] = value
+    return dict(sorted(found.items())), broken
+
+
+def get(name: str) -> type[Scenario]:
+    """Return one scenario; UnknownScenarioError offers the nearest name."""
+    found, _ = find()
+    if name in found:
+        return found[name]
+    nearest = difflib.get_close_matches(name, found, n=1, cutoff=0.4)
+    raise UnknownScenarioError(name, nearest[0] if nearest else None)
+
+
+def _broken(name: str, error: Exception) -> Broken:
+    file = f"loadtest/scenarios/{name}.py"
+    if isinstance(error, SyntaxError):
+        return Broken(file, error.lineno or 0, error.msg)
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(f"{name}.py")]
+    return Broken(file, (own[-1].lineno or 0) if own else 0, f"{type(error).__name__}: {error}")

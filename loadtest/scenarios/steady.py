@@ -1,0 +1,19 @@
+"""Nothing breaks."""
+
+from loadtest.scenario import ANY, Effect, Scenario
+
+
+class Steady(Scenario):
+    """The lab as it always is: whatever is seen here is what normal looks like."""
+
+    name = "steady"
+    story = "A few customers book, read and cancel appointments, everything works, and nobody is paged."
+    effects = (
+        Effect("requests arrive", "sum(increase(ai_requests_total[1m]))", within=60),
+        Effect("chats are answered", 'sum(increase(ai_requests_total{route="/chat",outcome="ok"}[1m]))', within=60),
+        Effect("nothing fails", '1 - clamp_max(sum(increase(ai_requests_total{outcome!="ok"}[1m])), 1)', within=60),
+    )
+    must_not = (ANY,)
+    duration = 120
+    quick_duration = 20
+    needs = ("assistant", "model", "prometheus", "pager")
