@@ -7,6 +7,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.pager.incidents import IncidentBook
+from services.pager.notice import SEVERITIES
 from services.pager.runbooks import Runbooks
 from services.pager.tables import Incident
 from services.web.problems import Problem
@@ -29,7 +30,8 @@ def blueprint(book: IncidentBook, runbooks: Runbooks) -> Blueprint:
         heard = book.last_heartbeat()
         return render_template(
             "incidents.html",
-            still_open=[incident for incident in incidents if incident.resolved_at is None],
+            # Sorting keeps the order of opening among equals: the most urgent first, then the newest.
+            still_open=sorted((incident for incident in incidents if incident.resolved_at is None), key=_urgency),
             resolved=[incident for incident in incidents if incident.resolved_at is not None],
             heard=heard,
             silent=heard is None or (datetime.now(UTC) - heard).total_seconds() > SILENCE,
@@ -102,6 +104,10 @@ def as_json(incident: Incident) -> dict[str, Any]:
             for line in sorted(incident.timeline, key=lambda line: (line.at, line.id))
         ],
     }
+
+
+def _urgency(incident: Incident) -> int:
+    return SEVERITIES.index(incident.severity)
 
 
 def _rfc3339(moment: datetime) -> str:

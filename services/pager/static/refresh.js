@@ -1,5 +1,5 @@
 // Fetches the page again every five seconds and swaps in what has changed, so that reading place and zoom stay.
-// A hidden tab does not ask. When the pager does not answer, the page says so and keeps what it last knew.
+// A hidden tab does not ask, and nobody loses the text that they are selecting. When the pager does not answer, the page says so and keeps what it last knew.
 "use strict";
 
 const content = document.getElementById("content");
@@ -9,7 +9,7 @@ warning.setAttribute("role", "alert");
 warning.textContent = "The pager does not answer. What stands below may be old.";
 
 async function refresh() {
-  if (document.hidden) return;
+  if (document.hidden || !getSelection().isCollapsed) return;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(4000) });
     if (!answer.ok) throw new Error(String(answer.status));

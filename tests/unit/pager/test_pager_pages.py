@@ -1,0 +1,123 @@
+"""The pages: what they show, and that a text of an alert stays a text."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.pager.pages import _span
+from services.pager.runbooks import Runbooks
+from tests.support.pager import Pager, notice
+
+EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+
+
+def evil(body: dict[str, Any]) -> None:
+    alert = body["alerts"][0]
+    body["receiver"] = EVIL
+    body["groupLabels"] = {"alertname": EVIL, "service": EVIL}
+    alert["labels"] = {"severity": "page", "job": EVIL}
+    alert["annotations"] = {"summary": EVIL, "description": EVIL, "runbook_url": "javascript:alert(1)"}
+    alert["annotations"] |= {"dashboard_url": f"http://x/{EVIL}", "logs_url": "data:text/html,x"}
+
+
+def test_the_front_page_shows_open_incidents_with_their_links(pager: Pager) -> None:
+    assert "No incident is open" in pager.client.get("/").text
+    pager.send(notice())
+    page = pager.client.get("/").text
+    assert "ErrorRateCritical" in page
+    assert "50% of the requests to assistant failed" in page
+    assert 'href="http://127.0.0.1:5003/runbooks/ErrorRateCritical"' in page
+    pager.send(notice(resolved_at="2026-11-22T14:03:20Z"))
+    page = pager.client.get("/").text
+    assert "No incident is open" in page
+    assert "3 min 20 s" in page
+
+
+def test_pages_stand_before_tickets(pager: Pager) -> None:
+    pager.send(notice())
+
+    def newer_ticket(body: dict[str, Any]) -> None:
+        body["groupLabels"]["alertname"] = "SlowResponses"
+        body["alerts"][0]["labels"]["severity"] = "ticket"
+        body["alerts"][0]["startsAt"] = "2026-11-22T14:05:00Z"
+
+    pager.send(notice(newer_ticket))
+    page = pager.client.get("/").text
+    assert page.index("ErrorRateCritical</a>") < page.index("SlowResponses</a>")
+
+
+def test_an_incident_has_its_page_and_its_json(pager: Pager) -> None:
+    pager.send(notice())
+    page = pager.client.get("/incidents/1", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert page.mimetype == "text/html"
+    for text in ("Timeline", "fired", "notified", "Logs of these minutes", "Alert in Prometheus"):
+        assert text in page.text
+    answer = pager.client.get("/incidents/1", headers={"Accept": "application/json"})
+    assert answer.json == pager.incidents()[0]
+
+
+@pytest.mark.parametrize("path", ["/incidents/7", f"/incidents/{'9' * 30}", "/runbooks/Nothing", "/runbooks/a.b"])
+def test_what_is_not_there_is_a_404(pager: Pager, path: str) -> None:
+    answer = pager.client.get(path)
+    assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize("limit", ["0", "201", "-1"])
+def test_a_limit_out_of_range_is_refused(pager: Pager, limit: str) -> None:
+    assert pager.client.get(f"/incidents?limit={limit}").status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/", "/incidents/1"])
+def test_markup_in_an_alert_is_shown_as_text(pager: Pager, path: str) -> None:
+    pager.send(notice(evil))
+    answer = pager.client.get(path)
+    assert "<script>alert" not in answer.text
+    assert "<img" not in answer.text
+    assert "javascript:" not in answer.text
+    assert "data:" not in answer.text
+    assert "&lt;script&gt;alert(1)" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/runbooks/", "/runbooks/ServiceDown", "/nothing"])
+def test_every_answer_forbids_foreign_scripts(pager: Pager, path: str) -> None:
+    policy = pager.client.get(path).headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_no_page_needs_what_the_policy_forbids(pager: Pager) -> None:
+    """No inline script or style: the policy would silently switch them off."""
+    pager.send(notice())
+    for path in ("/", "/incidents/1", "/runbooks/", "/runbooks/ServiceDown"):
+        text = pager.client.get(path).text
+        assert "<style" not in text
+        assert " style=" not in text
+        assert "<script>" not in text
+
+
+def test_the_front_page_says_when_the_chain_is_silent(pager: Pager) -> None:
+    assert "No heartbeat yet" in pager.client.get("/").text
+
+
+def test_runbooks_are_listed_and_rendered_without_their_markup(pager: Pager) -> None:
+    assert 'href="/runbooks/ServiceDown"' in pager.client.get("/runbooks/").text
+    page = pager.client.get("/runbooks/ServiceDown").text
+    assert "<em>down</em>" in page
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("name", ["../secret", "..", "a/b", "", "ServiceDown.md", "x" * 65])
+def test_a_runbook_is_never_read_from_another_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret.md").write_text("secret")
+    (tmp_path / "pages").mkdir()
+    assert Runbooks(tmp_path / "pages").html(name) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (42.4, "42 s"), (60, "1 min"), (185, "3 min 5 s"), (7800, "2 h 10 min"), (-3, "0 s")],
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert _span(seconds) == text
