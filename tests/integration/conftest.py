@@ -21,8 +21,8 @@ def running_lab() -> Iterator[RunningLab]:
 
 @pytest.fixture(scope="session")
 def quiet_lab() -> Iterator[RunningLab]:
-    """A lab without traffic of its own, for tests that count."""
-    running = RunningLab(STEADY_USERS="0")
+    """A lab without traffic of its own and a model without latency, for tests that count."""
+    running = RunningLab(STEADY_USERS="0", MODEL_FIRST_TOKEN_SECONDS="0", MODEL_TOKENS_PER_SECOND="0")
     try:
         running.start()
         yield running
