@@ -34,7 +34,7 @@ every_service = pytest.mark.parametrize("name", sorted(SERVICES))
 def container_ports(service: dict[str, Any]) -> set[int]:
     """Ports on which a service listens: published ones and those that only native mode binds on the host."""
     published = {int(port.rsplit(":", 1)[1]) for port in service.get("ports", ())}
-    return published | set(service["x-native"].get("ports", {}))
+    return published | {int(port) for port in service["x-native"].get("ports", {})}
 
 
 def megabytes(text: str) -> int:
