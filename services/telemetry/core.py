@@ -187,7 +187,7 @@ class Telemetry:
             trace.get_current_span(),
             kind="error" if failed else "application",
             event="library",
-            message=record.getMessage(),
+            message=libraries.message(record),
             level="error" if failed else "warning",
             logger=record.name,
             fields=fields,

@@ -12,7 +12,7 @@ from flask import Flask, Response, g, request
 from opentelemetry import trace
 from prometheus_client import Histogram
 
-from services.telemetry import context, metrics, names, tracing
+from services.telemetry import context, metrics, names, privacy, tracing
 from services.telemetry.context import RequestContext
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ def init_app(app: Flask, telemetry: "Telemetry") -> None:
         trace_id = telemetry.current_trace_id()
         if trace_id:
             response.headers[TRACE_ID_HEADER] = trace_id
+        if request.query_string:
+            # Values may be personal; which parameters were given says enough.
+            span.set_attribute("url.query", "&".join(f"{key}={privacy.MASK}" for key in request.args))
         measured = _Measured(telemetry, known, span, response)
 
         def measure() -> None:
@@ -77,10 +80,12 @@ def init_app(app: Flask, telemetry: "Telemetry") -> None:
         if token is not None:
             context.leave(token)
 
-    @app.get("/metrics", endpoint="metrics")
     def scrape() -> Response:
         body, content_type = telemetry.metrics.scrape(request.headers.get("Accept", ""))
         return Response(body, content_type=content_type)
+
+    # Not by decorator: /metrics is no part of an app's published OpenAPI document.
+    app.add_url_rule("/metrics", "metrics", scrape)
 
 
 def _excluded() -> bool:

@@ -51,6 +51,14 @@ class LibraryHandler(logging.Handler):
         """Nothing: a library's line is not worth a traceback on stderr."""
 
 
+def message(record: logging.LogRecord) -> str:
+    """The record's message; its template where a library's arguments do not fit."""
+    try:
+        return record.getMessage()
+    except Exception:
+        return str(record.msg)
+
+
 def attach(write: Write) -> LibraryHandler | None:
     """Take over the root logger unless another app of this process has it; None if so."""
     root = logging.getLogger()

@@ -20,12 +20,16 @@ from pythonjsonlogger.json import JsonEncoder, JsonFormatter
 # Seconds between two tries to open a log file that could not be opened.
 REOPEN_AFTER = 1.0
 
-_encode = JsonEncoder(ensure_ascii=True, separators=(",", ":")).encode
+_encode = JsonEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 
-def _serialize(data: object, **_: object) -> str:
+def _serialize(data: dict[str, object], **_: object) -> str:
     # json.dumps would build an encoder for each line.
-    return _encode(data)
+    try:
+        return _encode(data)
+    except (ValueError, TypeError, RecursionError):
+        # A value that JSON cannot say (NaN, a cycle, odd keys): better its text than no line.
+        return _encode({key: value if isinstance(value, (str, int)) else str(value) for key, value in data.items()})
 
 
 class LineFormatter(JsonFormatter):

@@ -50,7 +50,7 @@ class Metrics:
         """The body and content type for a scraper that accepts so; OpenMetrics (with exemplars) when it asks for it."""
         try:
             encode, content_type = choose_encoder(accept)
-        except ValueError:  # a version that is no number
+        except (ValueError, TypeError):  # a version that is no number
             encode, content_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
         return encode(self.registry), content_type
 

@@ -34,8 +34,6 @@ class StrictModel(BaseModel):
 class StrictRequest(Request):
     """A request whose JSON is either right or a problem: `silent=True` of a library does not hide it."""
 
-    max_content_length = MAX_BODY
-
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002
         """The parsed body.
 
@@ -117,7 +115,7 @@ def init_app(app: Flask) -> None:
         if (request.content_length or 0) > MAX_BODY:
             detail = f"The body has {request.content_length} bytes; {MAX_BODY} (64 KiB) is the limit."
             raise Problem(413, "Body too large", detail)
-        _check_encoding("path", request.path.encode("utf-8", "surrogateescape"))
+        _check_encoding("path", request.environ.get("PATH_INFO", "").encode("latin-1"))
         _check_encoding("query", unquote_to_bytes(request.query_string))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 bind = [os.environ.get("LISTEN", "127.0.0.1:8080")]
 worker_class = "gthread"
 workers = 1
-threads = int(os.environ.get("THREADS", "16"))
+threads = int(os.environ.get("THREADS", "32"))
 # A worker that does not answer its master for so long is killed; threads that wait for a model do not block it.
 timeout = 60
 # Seconds that requests have to end at a stop; the spans get 2 s more.

@@ -1,0 +1,109 @@
+"""The process's own figures."""
+
+import gc
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+from pydantic import ValidationError
+
+from services.telemetry import TelemetrySettings, names, runtime
+from services.telemetry.settings import parse_size
+
+
+def test_memory_is_told_against_the_limit(make_app):
+    seen = make_app(memory_limit="512m")
+    assert seen.sample(names.PROCESS_MEMORY_LIMIT) == 512 * 1024**2
+    assert seen.sample(names.PROCESS_MEMORY) == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
+
+
+def test_limit_comes_from_the_control_group_or_the_machine(tmp_path, monkeypatch):
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(runtime, "_CGROUP_LIMITS", (tmp_path / "missing", limit))
+    total = psutil.virtual_memory().total
+    assert runtime.memory_limit(0) == total
+    limit.write_text("max\n")
+    assert runtime.memory_limit(0) == total
+    limit.write_text("104857600\n")
+    assert runtime.memory_limit(0) == 104857600
+    limit.write_text("9223372036854771712\n")  # "none" in version 1
+    assert runtime.memory_limit(0) == total
+    assert runtime.memory_limit(1000) == 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("512m", 512 * 1024**2), ("1.5G", 1610612736), ("64k", 65536), ("1000", 1000), ("8b", 8)]
+)
+def test_sizes(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "m", "12q", "-1m", "1e999g"])
+def test_what_is_no_size_is_said(text):
+    with pytest.raises(ValueError, match=r"size|negative"):
+        parse_size(text)
+
+
+def test_cpu_threads_and_files(seen, monkeypatch):
+    monkeypatch.setattr(runtime, "CPU_WINDOW", 0.0)
+    stop = threading.Event()
+    threads = seen.sample(names.PROCESS_THREADS)
+    other = threading.Thread(target=stop.wait)
+    other.start()
+    with Path(__file__).open():
+        files = seen.sample(names.PROCESS_OPEN_FILES)
+    assert seen.sample(names.PROCESS_THREADS) == threads + 1
+    stop.set()
+    other.join()
+    assert files == seen.sample(names.PROCESS_OPEN_FILES) + 1
+    sum(number * number for number in range(1_000_000))
+    assert 0.3 < seen.sample(names.PROCESS_CPU) < 3
+
+
+def test_pauses_of_the_collector_are_measured(seen):
+    series = {"generation": "2"}
+    before = seen.sample(f"{names.GC_PAUSE}_count", **series)
+    gc.collect()
+    assert seen.sample(f"{names.GC_PAUSE}_count", **series) == before + 1
+    assert seen.sample(f"{names.GC_PAUSE}_sum", **series) > 0
+    assert seen.sample(f"{names.GC_PAUSE}_bucket", generation="2", le="+Inf") == before + 1
+
+
+def test_pauses_are_no_longer_measured_after_shutdown(make_app):
+    before = len(gc.callbacks)
+    seen = make_app()
+    assert len(gc.callbacks) == before + 1
+    seen.telemetry.shutdown()
+    assert len(gc.callbacks) == before
+
+
+def test_freeze_takes_what_is_loaded_out_of_the_collector_s_sight():
+    before = gc.get_freeze_count()
+    try:
+        runtime.freeze()
+        assert gc.get_freeze_count() > before + 1000
+    finally:
+        gc.unfreeze()
+
+
+def test_build_info_names_version_and_service(make_app):
+    seen = make_app("shop", otel_resource_attributes="service.namespace=lab,service.version=1.2%2B3,broken")
+    assert seen.sample(names.BUILD_INFO, version="1.2+3", service="shop") == 1
+
+
+def test_settings_come_from_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
+    monkeypatch.setenv("LOG_DIR", str(tmp_path))
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    monkeypatch.setenv("LOG_STDOUT", "false")
+    monkeypatch.setenv("MEMORY_LIMIT", "256m")
+    settings = TelemetrySettings()
+    assert (settings.otel_service_name, settings.log_dir, settings.log_level) == ("shop", tmp_path, "DEBUG")
+    assert (settings.log_stdout, settings.memory_limit) == (False, 256 * 1024**2)
+
+
+def test_a_wrong_setting_is_named(monkeypatch):
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    with pytest.raises(ValidationError, match="log_level"):
+        TelemetrySettings()
