@@ -1,7 +1,8 @@
 """What Locust loads: the always-on user, and the users and shape of the scenario that LAB_SCENARIO names.
 
 Environment: LAB_SCENARIO (none: the users that the command line names, without a shape), LAB_SEED (default 1),
-LAB_QUICK (1: short), LAB_USERS (peak number of users in the place of the scenario's own).
+LAB_QUICK (1: short), LAB_USERS (peak number of users in the place of the scenario's own), LAB_SECONDS (the users leave
+after so long whatever happens; default an hour).
 """
 
 import os
@@ -26,12 +27,15 @@ _init: Any = events.init  # Locust leaves it untyped
 _init.add_listener(_start_upkeep)
 
 
-def _shape_of(stages: tuple[Stage, ...]) -> type[LoadTestShape]:
+def _shape_of(stages: tuple[Stage, ...], seconds: float) -> type[LoadTestShape]:
     class ScenarioShape(LoadTestShape):
         """The scenario's number of users over time; after the last stage it stays until it is stopped."""
 
-        def tick(self) -> tuple[int, float]:
-            users = users_at(stages, time.perf_counter() - self.start_time)
+        def tick(self) -> tuple[int, float] | None:
+            age = time.perf_counter() - self.start_time
+            if age > seconds:
+                return None
+            users = users_at(stages, age)
             return users, max(1.0, float(users))
 
     return ScenarioShape
@@ -45,4 +49,4 @@ if _name := os.environ.get("LAB_SCENARIO"):
     )
     for _user in (Customer, SteadyUser):
         _user.weight = _plan.weights.get(_user.__name__, 1)
-    Shape = _shape_of(_plan.stages)
+    Shape = _shape_of(_plan.stages, float(os.environ.get("LAB_SECONDS", "3600")))

@@ -1,0 +1,92 @@
+"""`lab scenario`: list, show, run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lab.errors import LabError
+from lab.scenarios.runner import execute
+from lab.scenarios.session import Options
+from lab.settings import LabSettings
+from loadtest import registry
+from loadtest.scenario import Scenario
+
+app = typer.Typer(help="Break the lab on purpose, by name, and see what comes of it.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="A scenario's name, see `lab scenario list`.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """List the scenarios."""
+    found, broken = registry.find()
+    table = Table(box=None)
+    for heading in ("name", "story", "must page"):
+        table.add_column(heading)
+    for scenario in found.values():
+        table.add_row(scenario.name, scenario.story, ", ".join(scenario.must) or "-")
+    Console().print(table)
+    for one in broken:
+        typer.echo(f"{one.file}:{one.line}: {one.reason}", err=True)
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command()
+def show(name: Name) -> None:
+    """Show what a scenario does and what must come of it."""
+    scenario = _scenario(name)
+    plan = scenario.plan(seed=1)
+    table = Table(box=None, show_header=False)
+    table.add_row("story", scenario.story)
+    table.add_row("users", _users(scenario))
+    for fault in scenario.faults:
+        at = f"between {fault.at[0]:g} and {fault.at[1]:g}" if isinstance(fault.at, tuple) else f"{fault.at:g}"
+        details = "".join(f", {key} {value}" for key, value in fault.parameters.items())
+        text = f"{fault.service} {fault.name}, strength {fault.strength:g}{details}: from second {at}"
+        table.add_row("fault", f"{text} for {fault.duration:g} s")
+    for effect in scenario.effects:
+        table.add_row("effect", f"{effect.text}, within {effect.within:g} s: {effect.query}")
+    for alert in scenario.must:
+        table.add_row("must page", f"{alert}, within {scenario.page_within:g} s, and resolve")
+    table.add_row("may page", ", ".join(scenario.may) or "-")
+    table.add_row("must not", ", ".join("any other" if one == "*" else one for one in scenario.must_not) or "-")
+    table.add_row("needs", ", ".join(scenario.needs))
+    table.add_row("lasts", f"{plan.duration:g} s and more, {scenario.quick_duration:g} s and more with --quick")
+    Console().print(table)
+
+
+@app.command()
+def run(
+    name: Name,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same plan.")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="End each fault as soon as its alerts have come.")] = False,
+    users: Annotated[
+        int | None, typer.Option(min=0, max=1000, help="Peak number of users beside the always-on ones.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Where the JSON report goes.")] = None,
+) -> None:
+    """Run a scenario and say whether what it declares has come.
+
+    Exit code: 0 everything as declared, 1 not, 2 wrong input, 130 stopped by Ctrl-C.
+    """
+    scenario = _scenario(name)
+    settings = LabSettings.running()
+    raise typer.Exit(execute(scenario, Options(seed, quick, users, report), settings, Console()))
+
+
+def _scenario(name: str) -> type[Scenario]:
+    try:
+        return registry.get(name)
+    except registry.UnknownScenarioError as error:
+        hint = f"Did you mean `{error.nearest}`? " if error.nearest else ""
+        raise LabError(str(error), f"{hint}`lab scenario list` shows them all.", 2) from error
+
+
+def _users(scenario: type[Scenario]) -> str:
+    if not scenario.users:
+        return "the always-on ones"
+    peak = max(stage.users for stage in scenario.shape)
+    return f"the always-on ones, and up to {peak}: {', '.join(scenario.users)}"

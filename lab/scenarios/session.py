@@ -1,0 +1,152 @@
+"""The running part of a scenario: until everything that was awaited has come, or its time is over."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.query import Lab, QueryError
+from lab.scenarios.alerts import Before
+from lab.scenarios.faults import Faults
+from lab.scenarios.load import Load
+from lab.scenarios.screen import Screen
+from lab.scenarios.stopping import Stop
+from lab.scenarios.timeline import Event, Timeline
+from lab.scenarios.watch import Watch
+from lab.settings import LabSettings
+from loadtest.scenario import Plan, Scenario, users_at
+
+_TICK = 0.25
+# A server that is watched and that is away this long ends the run: what it would find means nothing.
+_AWAY_PATIENCE = 20.0
+# The users leave by themselves so long after the run should have ended, should it be killed.
+_LOAD_MARGIN = 60.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says: `users` is the peak number beside the always-on ones, None for the scenario's own."""
+
+    seed: int = 1
+    quick: bool = False
+    users: int | None = None
+    report: Path | None = None
+
+
+class _Abort(Exception):  # noqa: N818 - ends the run, is no error of the program
+    """The run cannot go on."""
+
+
+class Session:
+    """One run while it goes on. `run` leaves everything as it was before: faults off, users gone."""
+
+    def __init__(
+        self,
+        *,
+        lab: Lab,
+        scenario: type[Scenario],
+        plan: Plan,
+        options: Options,
+        settings: LabSettings,
+        before: Before,
+        screen: Screen,
+        timeline: Timeline,
+        stop: Stop,
+        log: Path,
+    ) -> None:
+        self._scenario = scenario
+        self._plan = plan
+        self._options = options
+        self._steady_users = int(settings.values.get("STEADY_USERS", "0"))
+        self._screen = screen
+        self._timeline = timeline
+        self._stop = stop
+        self._load = Load(settings.root, settings.url("assistant"), log)
+        self._faults = Faults(lab, plan.faults, timeline.started_at)
+        self._watch = Watch(lab, timeline, before, scenario.effects)
+        self.users_saw: dict[str, Any] = {}
+        self.aborted = ""
+
+    def run(self) -> None:
+        """Run until it is finished, stopped or aborted; `aborted` then says why."""
+        with self._screen.live():
+            try:
+                self._start_users()
+                self._watch.count_before_fault()
+                while not self._stop.asked and not self._step(time.time()):
+                    self._stop.wait(_TICK)
+            except (_Abort, QueryError) as error:
+                self.aborted = str(error)
+                self._tell(Event(time.time(), "trouble", self.aborted))
+            finally:
+                self._end()
+
+    def _step(self, now: float) -> bool:
+        """Do and see what is due; tell whether the run is finished."""
+        for event in self._faults.step(now, enough=self._options.quick and self._all_seen()):
+            self._tell(event)
+        for event in self._watch.step(now):
+            self._tell(event)
+        self._show_now(now)
+        name, seconds = self._watch.away(now)
+        if seconds > _AWAY_PATIENCE:
+            raise _Abort(f"{name} has not answered for {seconds:.0f} s")
+        if died := self._load.died():
+            raise _Abort(died)
+        return self._faults.over and self._finished(now)
+
+    def _end(self) -> None:
+        if self._stop.asked:
+            self._tell(Event(time.time(), "stopping", "stopped from outside: faults off, users stopped"))
+        for event in self._faults.end():
+            self._tell(event)
+        self.users_saw = self._load.stop()
+
+    def _start_users(self) -> None:
+        if not self._plan.weights:
+            return
+        environment = {
+            "LAB_SCENARIO": self._scenario.name,
+            "LAB_SEED": str(self._options.seed),
+            "LAB_QUICK": "1" if self._options.quick else "0",
+            "LAB_USERS": "" if self._options.users is None else str(self._options.users),
+            "LAB_SECONDS": str(self._longest() + _LOAD_MARGIN),
+        }
+        self._load.start(environment, list(self._plan.weights))
+        peak = max(stage.users for stage in self._plan.stages)
+        who = ", ".join(self._plan.weights)
+        self._tell(Event(time.time(), "users", f"up to {peak} beside the always-on ones: {who}"))
+
+    def _show_now(self, now: float) -> None:
+        figures = self._screen.now
+        figures.phase = self._faults.phase or "watching"
+        figures.users = self._steady_users + users_at(self._plan.stages, now - self._timeline.started_at)
+        self._watch.figures(now, figures)
+
+    def _tell(self, event: Event) -> None:
+        self._timeline.add(event)
+        self._screen.show(event)
+
+    def _all_seen(self) -> bool:
+        paged = all(self._timeline.first("paged", alert) for alert in self._scenario.must)
+        return paged and not self._watch.unseen
+
+    def _finished(self, now: float) -> bool:
+        """Tell whether everything came that is waited for, or its time is over."""
+        origin = self._timeline.first("fault on") or self._timeline.started_at
+        off = self._timeline.last("fault off") or origin
+        if now < self._timeline.started_at + self._plan.duration:
+            return False
+        if any(now < origin + effect.within for effect in self._watch.unseen):
+            return False
+        for alert in self._scenario.must:
+            if self._timeline.first("paged", alert) is None:
+                if now < origin + self._scenario.page_within:
+                    return False
+            elif self._timeline.first("resolved", alert) is None and now < off + self._scenario.resolve_within:
+                return False
+        return True
+
+    def _longest(self) -> float:
+        ends = [fault.at + fault.duration for fault in self._plan.faults]
+        return max([self._plan.duration, *ends]) + (self._scenario.resolve_within if self._scenario.must else 0.0)
