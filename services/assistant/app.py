@@ -1,0 +1,160 @@
+"""The factory of the assistant's app: the map of its wiring."""
+
+import importlib.util
+import threading
+from contextlib import ExitStack
+from functools import partial
+
+from flask import Flask, g, request
+
+from services.assistant import no_show, seeds, tally
+from services.assistant.chat import Chat
+from services.assistant.context import Assistant, Shelf
+from services.assistant.database import Database, DatabaseUnavailableError, on_statement
+from services.assistant.directory import Directory
+from services.assistant.instruments import Instruments
+from services.assistant.model_client import ModelClient
+from services.assistant.places import REGION_OF_CITY
+from services.assistant.recovery import time_budget
+from services.assistant.routes import appointments, businesses, chat, feedback, health, predictions, track
+from services.assistant.settings import AssistantSettings
+from services.assistant.tally import Tally
+from services.assistant.tools import Toolbox
+from services.telemetry import Telemetry, TelemetrySettings
+from services.web import openapi, problems
+from services.web.admin import admin_blueprint
+from services.web.faults import FaultRegistry
+
+_REJECTIONS = ("invalid-request", "empty-body", "broken-json", "body-too-large", "unknown-business")
+# Seconds between two tries to prepare a database that does not answer.
+_PREPARE_AGAIN = 1.0
+
+
+def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) -> Flask:
+    """Build the app. It answers at once; until the database could be prepared, what needs it is a 503 problem."""
+    telemetry = telemetry or Telemetry.from_settings(TelemetrySettings())
+    app = openapi.create_app(
+        "services.assistant",
+        telemetry,
+        title="Assistant",
+        on_problem=problems.rejections(telemetry, _REJECTIONS, "/chat"),
+        static_folder=None,
+    )
+
+    instruments = Instruments(telemetry, settings.model_name, settings.max_business_labels)
+    database = Database(settings.database_url, settings.database_password_file)
+    telemetry.instrument_engine(database.engine)
+    on_statement(database.engine, instruments.query)
+
+    shelf = Shelf()
+    model = ModelClient(settings, telemetry, instruments)
+    toolbox = Toolbox(database, lambda: shelf.directory, telemetry, instruments)
+    assistant = Assistant(
+        settings=settings,
+        telemetry=telemetry,
+        instruments=instruments,
+        database=database,
+        chat=Chat(
+            database,
+            model,
+            toolbox,
+            instruments=instruments,
+            telemetry=telemetry,
+            model_name=settings.model_name,
+        ),
+        no_show=no_show.load_or_train(settings.data_dir),
+        tally=Tally(),
+        shelf=shelf,
+    )
+    instruments.no_show_model(assistant.no_show.version)
+    app.extensions["assistant"] = assistant
+
+    _give_time(app, settings)
+    tally.init_app(app, assistant.tally, instruments)
+    for module in (chat, appointments, businesses, predictions, feedback, track, health):
+        app.register_api(module.blueprint)
+    app.register_api(admin_blueprint(telemetry, settings.admin_token_file, FaultRegistry(telemetry, [])))
+    _add_page(app)
+
+    _prepare_database(assistant)
+    database.watch(partial(_database_seen, assistant), assistant.stop)
+    return app
+
+
+def _give_time(app: Flask, settings: AssistantSettings) -> None:
+    """Set the time budget of each request where it comes in."""
+
+    @app.before_request
+    def begin() -> None:
+        seconds = settings.chat_budget_seconds if request.path == "/chat" else settings.request_budget_seconds
+        g.time_budget = ExitStack()
+        g.time_budget.enter_context(time_budget(seconds))
+
+    @app.teardown_request
+    def end(_: BaseException | None) -> None:
+        budget = g.pop("time_budget", None)
+        if budget is not None:
+            budget.close()
+
+
+def _add_page(app: Flask) -> None:
+    """The page is a part of its own; the service works without it."""
+    if importlib.util.find_spec("services.assistant.page") is not None:
+        from services.assistant.page import blueprint  # noqa: PLC0415
+
+        app.register_blueprint(blueprint)
+
+
+def _prepare_database(assistant: Assistant) -> None:
+    """Migrate, plant the businesses and read them; go on trying in the background when the database is away."""
+
+    def attempt() -> bool:
+        try:
+            assistant.database.migrate()
+            with assistant.database.write() as session:
+                planted = seeds.plant(session)
+            with assistant.database.read() as session:
+                assistant.shelf.fill(Directory.load(session, REGION_OF_CITY))
+        except DatabaseUnavailableError as error:
+            assistant.telemetry.log(
+                "error",
+                "database.unavailable",
+                "the database does not answer yet",
+                level="warning",
+                logger="assistant.database",
+                error_type=error.why,
+            )
+            return False
+        assistant.instruments.database_up.set(1)
+        assistant.telemetry.log(
+            "application",
+            "database.ready",
+            "database prepared",
+            logger="assistant.database",
+            businesses=len(assistant.directory),
+            planted=planted,
+        )
+        return True
+
+    def go_on() -> None:
+        while not assistant.stop.wait(_PREPARE_AGAIN):
+            if attempt():
+                return
+
+    if not attempt():
+        threading.Thread(target=go_on, name="database-prepare", daemon=True).start()
+
+
+def _database_seen(assistant: Assistant, is_up: bool) -> None:
+    """Show the database's state, and log when it changes."""
+    gauge = assistant.instruments.database_up
+    was_up = gauge._value.get() == 1
+    gauge.set(1 if is_up else 0)
+    if was_up != is_up:
+        assistant.telemetry.log(
+            "application" if is_up else "error",
+            "database.up" if is_up else "database.down",
+            "the database answers again" if is_up else "the database does not answer",
+            level="info" if is_up else "error",
+            logger="assistant.database",
+        )

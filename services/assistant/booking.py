@@ -1,0 +1,369 @@
+"""The calendar: free times, booking, moving, cancelling.
+
+That no time is given twice is the database's promise (see tables.BusyTime), not a check made here.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from services.assistant import opening
+from services.assistant.database import Database
+from services.assistant.directory import Business, Provider
+from services.assistant.tables import AppointmentRow, BusyTime
+
+BOOKED, CANCELLED = "booked", "cancelled"
+HALF_HOUR = timedelta(minutes=30)
+# How many days a search for the next free times walks before it gives up.
+SEARCH_DAYS = 30
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a fault
+    """A wish that cannot be met. `reason`: taken, closed, past, off-grid, too-far, key-reused, unknown."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Appointment:
+    """An appointment as others see it; times are in the business's own zone."""
+
+    id: str
+    business_id: str
+    provider_id: str
+    provider: str
+    user_id: str
+    service: str | None
+    starts_at: datetime
+    ends_at: datetime
+    status: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Its form in answers and tool results. The user is not told who he is."""
+        return {
+            "id": self.id,
+            "business_id": self.business_id,
+            "provider_id": self.provider_id,
+            "provider": self.provider,
+            "service": self.service,
+            "starts_at": self.starts_at.isoformat(),
+            "ends_at": self.ends_at.isoformat(),
+            "status": self.status,
+        }
+
+
+def book(
+    database: Database,
+    business: Business,
+    starts_at: datetime,
+    *,
+    user_id: str,
+    provider: Provider | None = None,
+    service: str | None = None,
+    idempotency_key: str | None = None,
+    now: datetime | None = None,
+) -> tuple[Appointment, bool]:
+    """Book; without a provider any free one. Returns the appointment and whether it was there already (same key).
+
+    Raises Refused, DatabaseUnavailableError.
+    """
+    key = _key_hash(user_id, idempotency_key)
+    request_hash = _request_hash(business.id, provider, starts_at, service)
+    if key is not None:
+        known = _by_key(database, business, key, request_hash)
+        if known is not None:
+            return known, True
+    check_time(business, starts_at, now)
+    for candidate in _candidates(business, provider, starts_at):
+        row = _row(
+            business,
+            candidate,
+            starts_at,
+            user_id=user_id,
+            service=service,
+            key=key,
+            request_hash=request_hash,
+        )
+        try:
+            with database.write() as session:
+                _insert(session, business, row)
+            return _appointment(business, row), False
+        except IntegrityError:
+            # Either the time is taken or the same key came in at the same moment.
+            known = _by_key(database, business, key, request_hash) if key is not None else None
+            if known is not None:
+                return known, True
+    raise Refused("taken", f"{_told(business, starts_at)} is taken.")
+
+
+def move(
+    database: Database, business: Business, appointment_id: str, starts_at: datetime, now: datetime | None = None
+) -> Appointment:
+    """Move a booked appointment to another time with the same provider. Raises Refused, DatabaseUnavailableError."""
+    check_time(business, starts_at, now)
+    try:
+        with database.write() as session:
+            row = session.get(AppointmentRow, appointment_id, with_for_update=True)
+            if row is None or row.status != BOOKED:
+                raise Refused("unknown", "There is no such booked appointment.")
+            session.execute(delete(BusyTime).where(BusyTime.appointment_id == row.id))
+            session.execute(insert(BusyTime), _busy(row.provider_id, row.id, starts_at, business.minutes))
+            row.starts_at = starts_at
+            row.ends_at = starts_at + timedelta(minutes=business.minutes)
+            row.updated_at = datetime.now(UTC)
+            session.flush()
+            return _from_row(business, row)
+    except IntegrityError:
+        raise Refused("taken", f"{_told(business, starts_at)} is taken.") from None
+
+
+def cancel(database: Database, appointment_id: str) -> bool:
+    """Cancel and free the time. Returns whether it was booked until now. Raises DatabaseUnavailableError."""
+    with database.write() as session:
+        changed = session.execute(
+            update(AppointmentRow)
+            .where(AppointmentRow.id == appointment_id, AppointmentRow.status == BOOKED)
+            .values(status=CANCELLED, updated_at=datetime.now(UTC))
+        )
+        session.execute(delete(BusyTime).where(BusyTime.appointment_id == appointment_id))
+        return bool(changed.rowcount)  # type: ignore[attr-defined]
+
+
+def free_times(
+    database: Database,
+    business: Business,
+    *,
+    day: date | None = None,
+    after: datetime | None = None,
+    provider: Provider | None = None,
+    limit: int = 100,
+    now: datetime | None = None,
+) -> list[datetime]:
+    """Return free starting times in the business's zone: of one local day, or of the next days that have any.
+
+    Times are half an hour apart; a quarter past can be booked too when it is asked for.
+    """
+    now = now or datetime.now(UTC)
+    latest = now + opening.HORIZON
+    earliest = max(after, now) if after else now
+    if earliest > latest or (day and not now.date() - timedelta(days=1) <= day <= latest.date()):
+        return []
+    first = day or earliest.astimezone(business.zone).date()
+    days = [first + timedelta(days=number) for number in range(1 if day else SEARCH_DAYS)]
+    wanted = [provider] if provider else list(business.providers)
+    with database.read() as session:
+        for at in range(0, len(days), 7):
+            week = days[at : at + 7]
+            starts = [
+                start
+                for chosen in week
+                for start in opening.starts_of_day(business, chosen, earliest, HALF_HOUR)
+                if start <= latest
+            ]
+            found = _free_of(session, business, starts, wanted)
+            if found:
+                return [start.astimezone(business.zone) for start in found[:limit]]
+    return []
+
+
+def alternatives(
+    database: Database, business: Business, starts_at: datetime, provider: Provider | None = None, limit: int = 3
+) -> list[datetime]:
+    """Return free times near a wish that could not be met: of the same day if any, else of the days after it."""
+    day = starts_at.astimezone(business.zone).date()
+    today = datetime.now(business.zone).date()
+    same = free_times(database, business, day=day, provider=provider) if day >= today else []
+    if same:
+        nearest = sorted(same, key=lambda start: abs(start - starts_at))[:limit]
+        return sorted(nearest)
+    return free_times(database, business, after=starts_at, provider=provider, limit=limit)
+
+
+def get(database: Database, appointment_id: str) -> AppointmentRow | None:
+    """Return the row of an appointment."""
+    with database.read() as session:
+        return session.get(AppointmentRow, appointment_id)
+
+
+def listed(
+    database: Database,
+    *,
+    business_id: str | None = None,
+    user_id: str | None = None,
+    status: str | None = None,
+    not_before: datetime | None = None,
+    limit: int = 50,
+    after: str | None = None,
+) -> Sequence[AppointmentRow]:
+    """Return appointments in the order of their times; `after` is the id of the last one seen."""
+    query = select(AppointmentRow).order_by(AppointmentRow.starts_at, AppointmentRow.id).limit(limit)
+    if business_id:
+        query = query.where(AppointmentRow.business_id == business_id)
+    if user_id:
+        query = query.where(AppointmentRow.user_id == user_id)
+    if status:
+        query = query.where(AppointmentRow.status == status)
+    if not_before:
+        query = query.where(AppointmentRow.starts_at >= not_before)
+    with database.read() as session:
+        if after:
+            last = session.get(AppointmentRow, after)
+            if last is None:
+                raise Refused("unknown", "`after` is not the id of an appointment.")
+            query = query.where(tuple_(AppointmentRow.starts_at, AppointmentRow.id) > (last.starts_at, last.id))
+        return session.scalars(query).all()
+
+
+def check_time(business: Business, starts_at: datetime, now: datetime | None = None) -> None:
+    """Raise Refused for a time at which nobody can be booked."""
+    now = now or datetime.now(UTC)
+    if starts_at <= now:
+        raise Refused("past", f"{_told(business, starts_at)} is in the past.")
+    if starts_at > now + opening.HORIZON:
+        raise Refused("too-far", f"Appointments can be booked {opening.HORIZON.days} days ahead.")
+    if not opening.on_grid(starts_at):
+        raise Refused("off-grid", "Appointments start at a full quarter of an hour.")
+    if not opening.is_open(business, starts_at):
+        raise Refused("closed", f"{business.name} is closed at {_told(business, starts_at)}.")
+
+
+def describe(business: Business, row: AppointmentRow) -> Appointment:
+    """Turn a row into what others see."""
+    return _from_row(business, row)
+
+
+def _candidates(business: Business, provider: Provider | None, starts_at: datetime) -> list[Provider]:
+    """Who to try. The order turns with the time, so that the first of the list is not the only one who works."""
+    if provider is not None:
+        return [provider]
+    people = list(business.providers)
+    turn = int(starts_at.timestamp() // 900) % len(people)
+    return people[turn:] + people[:turn]
+
+
+def _row(
+    business: Business,
+    provider: Provider,
+    starts_at: datetime,
+    *,
+    user_id: str,
+    service: str | None,
+    key: str | None,
+    request_hash: str,
+) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    return {
+        "id": str(uuid.uuid4()),
+        "business_id": business.id,
+        "provider_id": provider.id,
+        "user_id": user_id,
+        "service": service,
+        "starts_at": starts_at,
+        "ends_at": starts_at + timedelta(minutes=business.minutes),
+        "status": BOOKED,
+        "created_at": now,
+        "updated_at": now,
+        "idempotency_key": key,
+        "request_hash": request_hash,
+    }
+
+
+def _insert(session: Session, business: Business, row: dict[str, Any]) -> None:
+    session.execute(insert(AppointmentRow), row)
+    session.execute(insert(BusyTime), _busy(row["provider_id"], row["id"], row["starts_at"], business.minutes))
+
+
+def _busy(provider_id: str, appointment_id: str, starts_at: datetime, minutes: int) -> list[dict[str, Any]]:
+    # In the order of time: two bookings that overlap then never wait for each other in a circle.
+    return [
+        {"provider_id": provider_id, "quarter": quarter, "appointment_id": appointment_id}
+        for quarter in opening.quarters(starts_at, minutes)
+    ]
+
+
+def _free_of(
+    session: Session, business: Business, starts: list[datetime], providers: Sequence[Provider]
+) -> list[datetime]:
+    if not starts:
+        return []
+    length = timedelta(minutes=business.minutes)
+    rows = session.execute(
+        select(BusyTime.provider_id, BusyTime.quarter).where(
+            BusyTime.provider_id.in_([provider.id for provider in providers]),
+            BusyTime.quarter >= starts[0],
+            BusyTime.quarter < starts[-1] + length,
+        )
+    )
+    busy = {(provider_id, quarter) for provider_id, quarter in rows}
+    return [
+        start
+        for start in starts
+        if any(
+            all((provider.id, quarter) not in busy for quarter in opening.quarters(start, business.minutes))
+            for provider in providers
+        )
+    ]
+
+
+def _by_key(database: Database, business: Business, key: str, request_hash: str) -> Appointment | None:
+    with database.read() as session:
+        row = session.scalars(select(AppointmentRow).where(AppointmentRow.idempotency_key == key)).one_or_none()
+    if row is None:
+        return None
+    if row.request_hash != request_hash:
+        raise Refused("key-reused", "This Idempotency-Key was used for another booking; take a new one.")
+    return _from_row(business, row)
+
+
+def _key_hash(user_id: str, key: str | None) -> str | None:
+    return None if key is None else hashlib.sha256(json.dumps([user_id, key]).encode()).hexdigest()
+
+
+def _request_hash(business_id: str, provider: Provider | None, starts_at: datetime, service: str | None) -> str:
+    wish = [business_id, provider.id if provider else None, starts_at.astimezone(UTC).isoformat(), service]
+    return hashlib.sha256(json.dumps(wish).encode()).hexdigest()
+
+
+def _appointment(business: Business, row: dict[str, Any]) -> Appointment:
+    return Appointment(
+        id=row["id"],
+        business_id=business.id,
+        provider_id=row["provider_id"],
+        provider=next(p.name for p in business.providers if p.id == row["provider_id"]),
+        user_id=row["user_id"],
+        service=row["service"],
+        starts_at=row["starts_at"].astimezone(business.zone),
+        ends_at=row["ends_at"].astimezone(business.zone),
+        status=row["status"],
+    )
+
+
+def _from_row(business: Business, row: AppointmentRow) -> Appointment:
+    return _appointment(
+        business,
+        {
+            "id": row.id,
+            "provider_id": row.provider_id,
+            "user_id": row.user_id,
+            "service": row.service,
+            "starts_at": row.starts_at,
+            "ends_at": row.ends_at,
+            "status": row.status,
+        },
+    )
+
+
+def _told(business: Business, moment: datetime) -> str:
+    """A time in words for people of that place."""
+    return moment.astimezone(business.zone).strftime("%A, %B %d, %Y at %H:%M")

@@ -1,0 +1,189 @@
+"""Every metric that the assistant itself counts, registered once per app."""
+
+from prometheus_client import Counter, Histogram
+from prometheus_client.metrics_core import Metric
+
+from services.assistant.completions import Completion
+from services.assistant.directory import KINDS, PROBE_BUSINESS, Business
+from services.telemetry import Telemetry, genai, names
+
+ROUTES = ("chat", "predict", "feedback", "track", "appointments")
+OUTCOMES = ("ok", "fallback", "error")
+NO_BUSINESS = "none"
+NO_KIND = "any"
+_RESPONSE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0)
+_QUERY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_PREDICTION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+# Names of usage events are chosen by businesses; these are expected, some more are let in.
+_KNOWN_EVENTS = ("page_view", "call", "message", "booking_started", "booking_finished", "login")
+
+
+class Instruments:
+    """The metrics. Those that alerts and dashboards divide are there at 0 from the first scrape."""
+
+    def __init__(self, telemetry: Telemetry, model: str, max_business_labels: int) -> None:
+        self._telemetry = telemetry
+        self._guard = telemetry.guard("business_id", max_business_labels, (PROBE_BUSINESS, NO_BUSINESS))
+        self._guard_event = telemetry.guard("event", 20, _KNOWN_EVENTS)
+        counter, histogram, gauge = telemetry.counter, telemetry.histogram, telemetry.gauge
+        self.requests = counter(
+            names.AI_REQUESTS,
+            "Finished requests of users; a refused one (4xx) is not among them.",
+            names.AI_REQUESTS_LABELS,
+            [
+                {"route": route, "outcome": outcome, "business_id": NO_BUSINESS}
+                for route in ROUTES
+                for outcome in OUTCOMES
+            ],
+        )
+        self.response_time = histogram(
+            names.AI_RESPONSE_TIME,
+            "Seconds until a finished request was answered.",
+            names.AI_RESPONSE_TIME_LABELS,
+            _RESPONSE_BUCKETS,
+            [{"route": route} for route in ROUTES],
+        )
+        operation = {"gen_ai_operation_name": genai.CHAT, "gen_ai_request_model": model}
+        self.model_duration = histogram(
+            names.GEN_AI_DURATION,
+            "Seconds of one call of the model.",
+            names.GEN_AI_LABELS,
+            names.GEN_AI_BUCKETS,
+            [{**operation, "error_type": error} for error in ("", "429", "503", "timeout")],
+        )
+        self.model_tokens = histogram(
+            names.GEN_AI_TOKENS,
+            "Tokens of one call of the model.",
+            names.GEN_AI_TOKEN_LABELS,
+            names.TOKEN_BUCKETS,
+            [{**operation, "gen_ai_token_type": kind} for kind in ("input", "output")],
+        )
+        self.tokens = counter(
+            names.AI_TOKENS,
+            "Tokens used.",
+            names.AI_TOKENS_LABELS,
+            [{"type": kind, "model": model} for kind in ("input", "output")],
+        )
+        self.cost = counter(names.AI_COST, "Cost of model calls in dollars.", names.AI_COST_LABELS, [{"model": model}])
+        self.appointments = counter(
+            names.APPOINTMENTS,
+            "Appointments booked, moved, cancelled.",
+            names.APPOINTMENTS_LABELS,
+            [{"action": action, "kind": kind} for action in ("booked", "moved", "cancelled") for kind in KINDS],
+        )
+        self.conversations = counter(
+            names.CONVERSATIONS,
+            "Conversations started, and those that led to a booking or to a human.",
+            names.CONVERSATIONS_LABELS,
+            [
+                {"result": result, "kind": kind}
+                for result in ("started", "booked", "handed_over")
+                for kind in (*KINDS, NO_KIND)
+            ],
+        )
+        self.handoffs = counter(
+            names.HANDOFFS,
+            "Conversations given to a human.",
+            names.HANDOFFS_LABELS,
+            [{"reason": reason} for reason in ("asked", "error", "confused")],
+        )
+        self.fallbacks = counter(
+            names.FALLBACKS,
+            "Chats answered without the model.",
+            names.FALLBACKS_LABELS,
+            [{"reason": reason} for reason in ("provider_error", "circuit_open", "budget", "throttled")],
+        )
+        self.retries = counter(
+            names.RETRIES,
+            "Calls made again after a failure.",
+            names.RETRIES_LABELS,
+            [{"target": "model", "reason": reason} for reason in ("connect", "throttled", "server_error")],
+        )
+        self.circuit = gauge(
+            names.CIRCUIT_STATE, "0 closed, 1 half open, 2 open.", names.CIRCUIT_LABELS, [{"target": "model"}]
+        )
+        self.feedback = counter(
+            names.FEEDBACK, "Ratings.", names.FEEDBACK_LABELS, [{"stars": str(stars)} for stars in range(1, 6)]
+        )
+        self.tracked = counter(names.TRACKED, "Usage events of businesses.", names.TRACKED_LABELS)
+        self.database_up = gauge(names.DATABASE_UP, "1 when the database answers.")
+        self.queries = histogram(
+            names.DATABASE_QUERY,
+            "Seconds of a database statement.",
+            names.DATABASE_QUERY_LABELS,
+            _QUERY_BUCKETS,
+            [{"db_operation_name": operation} for operation in ("SELECT", "INSERT", "UPDATE", "DELETE")],
+        )
+        self.predictions = counter(names.PREDICTIONS, "Predictions made.", names.PREDICTIONS_LABELS)
+        self.prediction_latency = histogram(
+            names.PREDICTION_LATENCY,
+            "Seconds of a prediction.",
+            names.PREDICTION_LATENCY_LABELS,
+            _PREDICTION_BUCKETS,
+        )
+
+    def no_show_model(self, version: str) -> None:
+        """Show the series of a model version at 0."""
+        for outcome in ("show", "no_show"):
+            self.predictions.labels(model_version=version, outcome=outcome)
+        self.prediction_latency.labels(model_version=version)
+
+    def finished(self, route: str, outcome: str, seconds: float, business_id: str | None) -> None:
+        """Count one finished request of a user."""
+        inc, observe = self._telemetry.inc, self._telemetry.observe
+        inc(self.requests, route=route, outcome=outcome, business_id=self._guard(business_id or NO_BUSINESS))
+        observe(self.response_time, seconds, route=route)
+
+    def model_call(self, model: str, seconds: float, error: str) -> None:
+        """Count one call of the model; `error` is empty when it was answered."""
+        self._telemetry.observe(
+            self.model_duration,
+            seconds,
+            gen_ai_operation_name=genai.CHAT,
+            gen_ai_request_model=model,
+            error_type=error,
+        )
+
+    def model_usage(self, model: str, answer: Completion, dollars: float) -> None:
+        """Count what an answer took."""
+        for kind, number in (("input", answer.input_tokens), ("output", answer.output_tokens)):
+            self._telemetry.inc(self.tokens, number, type=kind, model=model)
+            self._telemetry.observe(
+                self.model_tokens,
+                number,
+                gen_ai_operation_name=genai.CHAT,
+                gen_ai_request_model=model,
+                gen_ai_token_type=kind,
+            )
+        self._telemetry.inc(self.cost, dollars, model=model)
+
+    def track(self, event: str, business_id: str) -> None:
+        """Count one usage event."""
+        self._telemetry.inc(self.tracked, event=self._guard_event(event), business_id=self._guard(business_id))
+
+    def appointment(self, action: str, business: Business) -> None:
+        """Count a booked, moved or cancelled appointment; those of the probe are no business."""
+        if not business.is_probe:
+            self._telemetry.inc(self.appointments, action=action, kind=business.kind)
+
+    def conversation(self, result: str, business: Business | None) -> None:
+        """Count a conversation's step; those of the probe are no business."""
+        if business is None or not business.is_probe:
+            kind = business.kind if business else NO_KIND
+            self._telemetry.inc(self.conversations, result=result, kind=kind)
+
+    def query(self, operation: str, seconds: float) -> None:
+        """Observe one database statement."""
+        known = operation if operation in {"SELECT", "INSERT", "UPDATE", "DELETE"} else names.OTHER
+        self._telemetry.observe(self.queries, seconds, db_operation_name=known)
+
+
+def total(metric: Counter | Histogram, **labels: str) -> float:
+    """Sum a counter over all series that carry these labels."""
+    families: list[Metric] = list(metric.collect())
+    return sum(
+        sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name.endswith("_total") and labels.items() <= sample.labels.items()
+    )

@@ -1,0 +1,59 @@
+"""The blueprint: one page, its static files, and the headers that guard them."""
+
+from typing import Final
+
+from flask import Blueprint, Response, current_app, render_template
+from flask.blueprints import BlueprintSetupState
+
+from services.assistant.page.links import ENDPOINTS, lab_pages
+from services.assistant.page.settings import PageSettings
+
+_EXTENSION: Final = "assistant_page"
+
+# Nothing but our own files runs or is loaded: a reply of the model that holds markup stays text.
+CONTENT_SECURITY_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+blueprint = Blueprint(
+    "page",
+    __name__,
+    template_folder="templates",
+    static_folder="static",
+    static_url_path="/static/page",
+)
+
+
+@blueprint.record
+def _read_settings(state: BlueprintSetupState) -> None:
+    """Read the addresses once per app, so that a broken one stops the start and not a visitor."""
+    state.app.extensions[_EXTENSION] = PageSettings()
+
+
+@blueprint.get("/")
+def index() -> str:
+    """The page itself. It holds no figures: the browser asks for them, so it stays honest when the service is gone."""
+    settings: PageSettings = current_app.extensions[_EXTENSION]
+    return render_template(
+        "page/index.html",
+        endpoints=ENDPOINTS,
+        lab_pages=lab_pages(settings),
+        grafana_base=settings.grafana_base,
+    )
+
+
+@blueprint.after_request
+def _guard(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

@@ -1,0 +1,44 @@
+"""GET /businesses and their free times."""
+
+from typing import Any
+
+from flask_openapi3.blueprint import APIBlueprint
+
+from services.assistant import booking
+from services.assistant.context import current
+from services.assistant.instants import parse_day
+from services.assistant.schemas import BusinessList, BusinessPath, BusinessQuery, SlotList, SlotQuery
+from services.web.openapi import problem_responses
+from services.web.problems import Problem
+
+blueprint = APIBlueprint("businesses", __name__)
+
+
+@blueprint.get("/businesses", summary="List businesses", responses={200: BusinessList, **problem_responses(503)})
+def businesses(query: BusinessQuery) -> dict[str, Any]:
+    """List businesses by kind and region."""
+    chosen = current().directory.list(query.kind, query.region, query.limit)
+    return {"businesses": [business.summary() for business in chosen]}
+
+
+@blueprint.get(
+    "/businesses/<business_id>/slots",
+    summary="List free times",
+    responses={200: SlotList, **problem_responses(404, 503)},
+)
+def slots(path: BusinessPath, query: SlotQuery) -> dict[str, Any]:
+    """List free times of one local day, or of the next days that have any."""
+    assistant = current()
+    business = assistant.business(path.business_id)
+    provider = None
+    if query.provider_id:
+        provider = next((one for one in business.providers if one.id == query.provider_id), None)
+        if provider is None:
+            raise Problem(404, "Unknown provider", "Nobody with this id works at this business.")
+    day = parse_day(query.date) if query.date else None
+    free = booking.free_times(assistant.database, business, day=day, provider=provider)
+    return {
+        "business_id": business.id,
+        "time_zone": business.time_zone,
+        "slots": [start.isoformat() for start in free],
+    }

@@ -1,0 +1,44 @@
+"""POST /chat."""
+
+from typing import Any
+
+from flask import g
+from flask_openapi3.blueprint import APIBlueprint
+
+from services.assistant.chat import UnknownConversationError
+from services.assistant.context import about, current
+from services.assistant.schemas import ChatRequest, ChatResponse
+from services.web.openapi import problem_responses
+from services.web.problems import Problem
+
+blueprint = APIBlueprint("chat", __name__)
+
+
+@blueprint.post(
+    "/chat",
+    summary="Say something to the assistant",
+    responses={200: ChatResponse, **problem_responses(404, 503)},
+)
+def chat(body: ChatRequest) -> dict[str, Any]:
+    """Answer a message; without conversation_id a new conversation begins."""
+    assistant = current()
+    business = assistant.business(body.business_id) if body.business_id else None
+    try:
+        answer = assistant.chat.answer(body.message, assistant.directory, body.conversation_id, business, body.user_id)
+    except UnknownConversationError:
+        detail = "There is no such conversation of this user; leave conversation_id out to begin one."
+        raise Problem(404, "Unknown conversation", detail) from None
+    g.outcome = answer.outcome
+    if answer.business is not None:
+        about(assistant.telemetry, answer.business)
+    return {
+        "conversation_id": answer.conversation_id,
+        "message_id": answer.message_id,
+        "reply": answer.reply,
+        "outcome": answer.outcome,
+        "handoff": answer.handoff is not None,
+        "appointment": answer.appointment,
+        "model": answer.model,
+        "usage": {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens},
+        "trace_id": assistant.telemetry.current_trace_id(),
+    }

@@ -1,0 +1,61 @@
+"""POST /predict: will the person come?"""
+
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_openapi3.blueprint import APIBlueprint
+from sqlalchemy import insert
+
+from services.assistant.context import current
+from services.assistant.no_show import DEFAULT_AGE, FEATURES
+from services.assistant.schemas import PredictRequest, PredictResponse
+from services.assistant.tables import PredictionRow
+from services.telemetry import names
+from services.web.openapi import problem_responses
+
+blueprint = APIBlueprint("predictions", __name__)
+
+
+@blueprint.post(
+    "/predict",
+    summary="Predict whether an appointment is kept",
+    responses={200: PredictResponse, **problem_responses(404, 503)},
+)
+def predict(body: PredictRequest) -> dict[str, Any]:
+    """Predict, and keep features, prediction, time and model version."""
+    assistant = current()
+    if body.business_id:
+        assistant.business(body.business_id)
+    given = body.model_dump(include=set(FEATURES), exclude_none=True)
+    model = assistant.no_show
+    with assistant.telemetry.tracer.start_as_current_span(names.SPAN_PREDICT) as span:
+        started = time.perf_counter()
+        found = model.predict({"age": DEFAULT_AGE, **given})
+        seconds = time.perf_counter() - started
+        span.set_attribute("lab.model.version", model.version)
+        span.set_attribute("lab.prediction", found.prediction)
+    telemetry, instruments = assistant.telemetry, assistant.instruments
+    prediction_id = str(uuid.uuid4())
+    with assistant.database.write() as session:
+        session.execute(
+            insert(PredictionRow),
+            {
+                "id": prediction_id,
+                "features": given,
+                "prediction": found.prediction,
+                "probability": found.probability,
+                "model_version": model.version,
+                "business_id": body.business_id,
+                "created_at": datetime.now(UTC),
+            },
+        )
+    telemetry.inc(instruments.predictions, model_version=model.version, outcome=found.prediction)
+    telemetry.observe(instruments.prediction_latency, seconds, model_version=model.version)
+    return {
+        "prediction": found.prediction,
+        "probability": round(found.probability, 6),
+        "model_version": model.version,
+        "prediction_id": prediction_id,
+    }

@@ -1,0 +1,43 @@
+"""What the assistant can be told from outside."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class AssistantSettings(BaseSettings):
+    """Settings of the assistant, read from environment variables of the same name in capitals.
+
+    Times are seconds, prices are US dollars for a million tokens.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    database_url: str = "sqlite:///assistant.db"
+    # Kept apart from the address, so that the address can stand in docker-compose.yml.
+    database_password_file: Path | None = None
+    # The trained no-show model is kept here.
+    data_dir: Path = Path("data")
+
+    model_base_url: str = "http://127.0.0.1:5002/v1"
+    model_name: str = "lab-small"
+    model_api_key: SecretStr = SecretStr("lab")
+    # What a small hosted model costs; only the ratio matters for the lesson.
+    model_input_price: float = Field(default=0.15, ge=0)
+    model_output_price: float = Field(default=0.60, ge=0)
+
+    chat_budget_seconds: float = Field(default=10.0, gt=0)
+    # Requests that ask no model: they wait for the database at most this long.
+    request_budget_seconds: float = Field(default=3.0, gt=0)
+    model_attempts: int = Field(default=3, ge=1)
+    circuit_failures: int = Field(default=5, ge=1)
+    circuit_reset_seconds: float = Field(default=10.0, gt=0)
+
+    max_business_labels: int = Field(default=60, ge=1)
+    # Without a file nobody gets through the admin door.
+    admin_token_file: Path | None = None
+
+    def dollars(self, input_tokens: int, output_tokens: int) -> float:
+        """Return what so many tokens cost."""
+        return (input_tokens * self.model_input_price + output_tokens * self.model_output_price) / 1_000_000
