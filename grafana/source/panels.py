@@ -52,7 +52,6 @@ def big_number(
     steps: Steps = ((None, GREEN),),
     mappings: Sequence[dm.ValueMapping] = (),
     width: int = 3,
-    sparkline: bool = True,
     decimals: int | None = None,
     links: Sequence[dashboard.DashboardLink] = (),
 ) -> stat.Panel:
@@ -69,7 +68,7 @@ def big_number(
         .thresholds(thresholds(steps))
         .color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.THRESHOLDS))
         .color_mode(cm.BigValueColorMode.BACKGROUND_SOLID)
-        .graph_mode(cm.BigValueGraphMode.AREA if sparkline else cm.BigValueGraphMode.NONE)
+        .graph_mode(cm.BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .text_mode(cm.BigValueTextMode.VALUE)
         .mappings([*mappings, nothing("no data")])
@@ -114,7 +113,6 @@ def graph(
             .display_mode(cm.LegendDisplayMode.LIST)
             .placement(cm.LegendPlacement.BOTTOM)
             .show_legend(True)
-            .calcs(["lastNotNull"])
         )
         .tooltip(common.VizTooltipOptions().mode(cm.TooltipDisplayMode.MULTI).sort(cm.SortOrder.DESCENDING))
         .data_links(list(links))
@@ -150,8 +148,8 @@ def states(
         .span(width)
         .with_target(query)
         .mappings([values(texts)])
-        .color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.THRESHOLDS))
-        .thresholds(thresholds(((None, GREY),)))
+        # Colours by threshold would name the bands by the thresholds' range and not by the mapped word.
+        .color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.PALETTE_CLASSIC))
         .show_value(cm.VisibilityMode.AUTO)
         .row_height(0.8)
         .merge_values(True)
@@ -197,7 +195,7 @@ def lines_of_logs(title: str, description: str, query: Query, *, width: int = 24
     )
 
 
-def alerts(title: str, description: str, *, width: int = 8, height: int = 5) -> dashboard.Panel:
+def alerts(title: str, description: str, *, width: int = 8, height: int = 6) -> dashboard.Panel:
     """What Prometheus has pending and firing. Its list must name Prometheus: with Alertmanager it stays empty."""
     options = {
         "viewMode": "list",

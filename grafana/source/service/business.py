@@ -28,6 +28,7 @@ def panels() -> list[Panel]:
             "the assistant did not understand.",
             "short",
             [metric(queries.counted(names.HANDOFFS, "reason"), "{{reason}}")],
+            soft_max=1,
             stacked_bars=True,
         ),
     ]

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models import common as cm
 from grafana.source import links
 from grafana.source.panels import BLUE, GREEN, ORANGE, RED, YELLOW, Panel, alerts, big_number, values
 from grafana.source.service import queries
-from grafana.source.sources import latest, metric
+from grafana.source.sources import latest
 from services.telemetry import names
 
 UP_DOWN = values({"1": ("UP", GREEN), "0": ("DOWN", RED)})
@@ -27,13 +27,12 @@ def _figures() -> list[Panel]:
             latest(f"min(up{{{queries.ASSISTANT}}})"),
             steps=((None, RED), (1, GREEN)),
             mappings=[UP_DOWN],
-            sparkline=False,
         ),
         big_number(
             "Requests",
             "Requests of users a second over the last minute, all routes, without health checks and scrapes.",
             "reqps",
-            metric(queries.rate(f"{names.HTTP_DURATION}_count", queries.USER_ROUTES)),
+            latest(queries.rate(f"{names.HTTP_DURATION}_count", queries.USER_ROUTES)),
             steps=((None, BLUE),),
             decimals=1,
             links=[links.logs_link("Access log of this time", '{service_name="assistant", kind="access"}')],
@@ -43,7 +42,7 @@ def _figures() -> list[Panel]:
             "Share of user requests of the last minute that ended in an error or a fallback answer. Answers of 400 to "
             "499 do not count: they are the user's to mend. Above 5 % ErrorRateHigh, above 10 % ErrorRateCritical.",
             "percentunit",
-            metric(queries.FAILED_SHARE),
+            latest(queries.FAILED_SHARE),
             steps=((None, GREEN), (0.05, YELLOW), (0.1, RED)),
             decimals=1,
             links=[links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS)],
@@ -52,9 +51,8 @@ def _figures() -> list[Panel]:
             "Chat p95",
             "95 of 100 chats of the last minute were answered within this time. The objective is 2 s.",
             "s",
-            metric(queries.quantile(0.95, names.HTTP_DURATION, queries.CHAT)),
+            latest(queries.quantile(0.95, names.HTTP_DURATION, queries.CHAT)),
             steps=((None, GREEN), (2, YELLOW), (5, RED)),
-            decimals=2,
             links=[links.traces_link("Slow traces of this time", queries.SLOW_TRACES)],
         ),
         big_number(
@@ -63,13 +61,12 @@ def _figures() -> list[Panel]:
             "none",
             latest(f"max({names.CIRCUIT_STATE}{{{queries.ASSISTANT}}})"),
             mappings=[values(CIRCUIT)],
-            sparkline=False,
         ),
         big_number(
             "Memory",
             "The service that is nearest to its memory limit. Above 80 % MemoryHigh.",
             "percentunit",
-            metric(f"max({names.PROCESS_MEMORY} / {names.PROCESS_MEMORY_LIMIT})"),
+            latest(f"max({names.PROCESS_MEMORY} / {names.PROCESS_MEMORY_LIMIT})"),
             steps=((None, GREEN), (0.7, YELLOW), (0.8, RED)),
             decimals=0,
         ),
@@ -77,17 +74,15 @@ def _figures() -> list[Panel]:
             "Alerts firing",
             "Alerts that fire now, without the Watchdog, which always does. The pager turns them into incidents.",
             "none",
-            metric('count(ALERTS{alertstate="firing",alertname!="Watchdog"}) or vector(0)'),
+            latest('count(ALERTS{alertstate="firing",alertname!="Watchdog"}) or vector(0)'),
             steps=((None, GREEN), (1, RED)),
-            sparkline=False,
         ),
         big_number(
             "Faults on",
             "Faults that somebody switched on, by hand or by a scenario. Each ends by itself.",
             "none",
-            metric(f"sum({names.FAULT_ACTIVE}) or vector(0)"),
+            latest(f"sum({names.FAULT_ACTIVE}) or vector(0)"),
             steps=((None, GREEN), (1, ORANGE)),
-            sparkline=False,
         ),
     ]
 
@@ -102,10 +97,9 @@ def _targets() -> Panel:
         steps=((None, RED), (1, GREEN)),
         mappings=[UP_DOWN],
         width=16,
-        sparkline=False,
     )
-    panel = panel.text_mode(cm.BigValueTextMode.VALUE_AND_NAME).height(5).orientation(cm.VizOrientation.AUTO)
-    return panel.text(common.VizTextDisplayOptions().title_size(14).value_size(18))
+    panel = panel.text_mode(cm.BigValueTextMode.VALUE_AND_NAME).height(6).orientation(cm.VizOrientation.AUTO)
+    return panel.text(common.VizTextDisplayOptions().title_size(12).value_size(18))
 
 
 def _alerts() -> Panel:

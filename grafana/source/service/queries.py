@@ -13,6 +13,8 @@ CHOSEN_ROUTES: Final = f'{USER_ROUTES},http_route=~"$route"'
 CHAT: Final = f'{ASSISTANT},http_route="/chat"'
 
 FAILED_LOGS: Final = '{service_namespace="lab"} | detected_level=~"warn|error|fatal"'
+# The service in front of each line: the panel shows lines of all of them.
+NAMED_FAILED_LOGS: Final = FAILED_LOGS + ' | line_format "{{.service_name}}: {{__line__}}"'
 FAILED_TRACES: Final = '{resource.service.name="assistant" && status=error}'
 SLOW_TRACES: Final = '{resource.service.name="assistant" && kind=server && duration>1s}'
 ALL_LOGS: Final = '{service_namespace="lab"}'

@@ -17,6 +17,7 @@ def panels() -> list[Panel]:
             "(circuit_open), or the time of the request was used up (budget).",
             "reqps",
             [metric(queries.rate(names.FALLBACKS, by="reason"), "{{reason}}")],
+            soft_max=1,
             stacked_bars=True,
             links=[links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS)],
         ),
@@ -26,6 +27,7 @@ def panels() -> list[Panel]:
             "notice yet.",
             "reqps",
             [metric(queries.rate(names.RETRIES, by="target, reason"), "{{target}} {{reason}}")],
+            soft_max=1,
             stacked_bars=True,
         ),
         states(

@@ -81,6 +81,7 @@ def _rejected() -> Panel:
         "Never part of the failed share.",
         "short",
         [metric(queries.counted(names.REJECTED, "reason"), "{{reason}}")],
+        soft_max=1,
         links=[links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS)],
     )
 
