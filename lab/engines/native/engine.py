@@ -230,6 +230,10 @@ class NativeEngine:
             sys.stdout.flush()
             time.sleep(0.3)
 
+    def environment_of(self, name: str) -> dict[str, str]:
+        """Environment that a service's process gets here."""
+        return self._derivation(name).environment()
+
     # --- parts ----------------------------------------------------------------------------------------------------
 
     def build(self, name: str, board: Board) -> Found:

@@ -1,0 +1,117 @@
+"""The documents say what is true: commands, ports, settings and files that they name exist."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+from lab.cli import app
+from lab.envfile import read
+from lab.settings import ROOT
+
+DOCUMENTS = sorted(
+    path
+    for path in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("runbooks/*.md"),
+        *ROOT.glob("exercises/**/*.md"),
+    ]
+    if path.name != "CHANGELOG.md"
+)
+VALUES = read(ROOT / ".env", {})
+TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.fixture(params=DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def document(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+def code(text: str) -> list[str]:
+    """Commands that a reader may paste: code spans and the lines of code blocks."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+    return spans + [line.strip() for block in blocks for line in block.splitlines()]
+
+
+def test_make_targets_exist(document: Path) -> None:
+    for command in code(document.read_text()):
+        if found := re.match(r"(?:[A-Z_]+=\S* )*make ([a-z][a-z-]*)", command):
+            assert found[1] in TARGETS, f"`{command}`"
+
+
+def test_lab_commands_exist(document: Path) -> None:
+    for command in code(document.read_text()):
+        found = re.match(r"(?:[A-Z_]+=\S* )*lab ((?:[a-z-]+ ?)+)", command)
+        if found:
+            assert known(found[1].split()), f"`{command}` is no command of the lab"
+
+
+def known(words: list[str]) -> bool:
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group)
+    command = group.commands.get(words[0])
+    if isinstance(command, click.Group):
+        return len(words) > 1 and words[1] in command.commands
+    return command is not None
+
+
+def test_ports_are_those_of_the_settings(document: Path) -> None:
+    ports = {value for key, value in VALUES.items() if key.endswith("_PORT")}
+
+    for port in re.findall(r"(?:127\.0\.0\.1|localhost):(\d+)", document.read_text()):
+        assert port in ports, f"port {port} is not in .env"
+
+
+def test_no_document_repeats_a_version(document: Path) -> None:
+    text = document.read_text()
+    for key, version in VALUES.items():
+        if key.endswith("_VERSION") and key != "LAB_VERSION":
+            assert not re.search(rf"(?<![\d.]){re.escape(version)}(?![\d.])", text), f"{key} stands in .env"
+
+
+def test_settings_that_are_named_exist(document: Path) -> None:
+    names = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", document.read_text()))
+    compose = (ROOT / "docker-compose.yml").read_text()
+
+    for name in names - {"LAB_HOME", "LAB_CACHE", "NAME_PORT"}:
+        assert name in VALUES or f"{name}:" in compose, f"{name} is no setting"
+
+
+def test_files_that_are_linked_exist(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+def test_every_make_target_is_explained() -> None:
+    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    assert phony
+    for target in phony[1].split():
+        assert f"make {target}" in re.sub(r"\x1b\[\d*m", "", said)
+    assert set(phony[1].split()) == TARGETS
+
+
+def test_readme_tells_what_each_published_address_is_for() -> None:
+    readme = (ROOT / "README.md").read_text()
+    compose = (ROOT / "docker-compose.yml").read_text()
+    for key in re.findall(r"127\.0\.0\.1:\$\{([A-Z_]+_PORT)\}:", compose):
+        if not key.startswith("COLLECTOR"):
+            assert f"http://127.0.0.1:{VALUES[key]}" in readme, key
+
+
+def test_every_setting_is_explained() -> None:
+    """A comment or a heading stands above each block of settings, and no block mixes more than one heading."""
+    lines = (ROOT / ".env").read_text().splitlines()
+    for number, line in enumerate(lines):
+        if "=" not in line or line.startswith("#"):
+            continue
+        above = lines[:number]
+        start = max((i for i, text in enumerate(above) if not text.strip()), default=-1)
+        assert any(text.startswith("#") for text in above[start + 1 :]), f"line {number + 1}: {line}"
