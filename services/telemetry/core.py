@@ -143,7 +143,8 @@ class Telemetry:
     ) -> None:
         """Write one line for a request and span that need not be the current ones."""
         number = _LEVELS[level]
-        if not self._lines.enabled(number):
+        # Who did what is written at every level.
+        if kind != "audit" and not self._lines.enabled(number):
             return
         name = logger or self.service
         line: dict[str, object] = {

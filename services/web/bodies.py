@@ -105,15 +105,15 @@ def parse_body(model: type[Model]) -> Model:
         raise from_validation(error) from None
 
 
-def init_app(app: Flask) -> None:
-    """Refuse too large bodies and broken encodings for every route of the app."""
+def init_app(app: Flask, max_body: int = MAX_BODY) -> None:
+    """Refuse bodies of more than `max_body` bytes and broken encodings for every route of the app."""
     app.request_class = StrictRequest
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.config["MAX_CONTENT_LENGTH"] = max_body
 
     @app.before_request
     def readable() -> None:
-        if (request.content_length or 0) > MAX_BODY:
-            detail = f"The body has {request.content_length} bytes; {MAX_BODY} (64 KiB) is the limit."
+        if (request.content_length or 0) > max_body:
+            detail = f"The body has {request.content_length} bytes; {max_body} ({max_body // 1024} KiB) is the limit."
             raise Problem(413, "Body too large", detail)
         _check_encoding("path", request.environ.get("PATH_INFO", "").encode("latin-1"))
         _check_encoding("query", unquote_to_bytes(request.query_string))

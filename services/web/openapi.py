@@ -67,11 +67,12 @@ def create_app(
     *,
     title: str,
     on_problem: problems.OnProblem | None = None,
+    max_body: int = bodies.MAX_BODY,
     **flask_options: Any,
 ) -> Api:
     """An app that is seen, validates what its routes declare, and answers everything else with a problem document.
 
-    Wires in this order: telemetry, problem documents (`on_problem` is told each), limits of bodies (64 KiB), and
+    Wires in this order: telemetry, problem documents (`on_problem` is told each), limits of bodies (`max_body` bytes), and
     /openapi.json. Models of bodies and queries derive from `bodies.StrictModel`.
     """
     app = Api(
@@ -85,7 +86,7 @@ def create_app(
     )
     telemetry.init_app(app)
     problems.init_app(app, on_problem)
-    bodies.init_app(app)
+    bodies.init_app(app, max_body)
     app.add_url_rule("/openapi.json", "openapi", lambda: document(app))
     return app
 

@@ -74,10 +74,17 @@ def from_http(error: HTTPException) -> Problem:
     return Problem(status, phrase, _ADVICE.get(status, phrase + "."), headers=headers)
 
 
-def from_validation(error: ValidationError, where: str = "body") -> Problem:
-    """422: each wrong field with what to mend. Values are not repeated: they may be personal."""
+def from_validation(error: ValidationError, below: str = "") -> Problem:
+    """422: each wrong field with what to mend. Values are not repeated: they may be personal.
+
+    `below` is the field of the body that was validated; the whole body by default.
+    """
+    root = (below,) if below else ()
     errors = [
-        {"field": ".".join(str(part) for part in item["loc"]) or where, "message": _mend(item["type"], item["msg"])}
+        {
+            "field": ".".join(str(part) for part in (*root, *item["loc"])) or "body",
+            "message": _mend(item["type"], item["msg"]),
+        }
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     fields = ", ".join(item["field"] for item in errors[:5])

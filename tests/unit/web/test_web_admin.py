@@ -1,0 +1,230 @@
+"""The admin door and the faults behind it."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import pytest
+from prometheus_client import Gauge
+
+from services.telemetry import names
+from services.web.faults import FaultOrder
+from services.web.problems import Problem
+
+ORDER = {"fault": "errors", "duration_seconds": 60}
+
+
+def eventually(condition, seconds=5.0):
+    """True as soon as the condition holds; False at the deadline."""
+    deadline = time.monotonic() + seconds
+    while not (held := condition()) and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    return held
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        "Bearer an-admin-toke",
+        "Bearer an-admin-token2",
+        "Basic an-admin-token",
+        "an-admin-token",
+        "Bearer \xff",
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("GET", "/faults"), ("POST", "/faults"), ("PUT", "/log-level")])
+def test_without_the_token_nobody_gets_in(service, header, method, path):
+    headers = {} if header is None else {"Authorization": header}
+    response = service.client.open(f"/admin{path}", method=method, headers=headers, json={"level": "ERROR"})
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+    assert response.json["detail"] == "This address needs the admin token."
+    action = {"GET": "faults.list", "POST": "faults.on", "PUT": "log-level"}[method]
+    assert service.sample(names.ADMIN_REQUESTS, action=action, result="refused") == 1
+    assert service.sample(names.ADMIN_REQUESTS, action=action, result="invalid") == 0
+    (line,) = service.lines("audit")
+    assert (line["event"], line["level"], line["action"]) == ("admin.refused", "warning", action)
+    assert service.faults.document()["active"] == []
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n"])
+def test_without_a_token_file_nobody_gets_in(service, content):
+    service.token_file.unlink()
+    if content is not None:
+        service.token_file.write_bytes(content)
+    for token in ("", "\n", "an-admin-token"):
+        assert service.admin("GET", "/faults", token=token.strip()).status_code == 401
+
+
+def test_a_renewed_token_holds_at_once(service):
+    service.token_file.write_text("renewed")
+    assert service.admin("GET", "/faults").status_code == 401
+    assert service.admin("GET", "/faults", token="renewed").status_code == 200
+
+
+def test_a_fault_is_switched_on_told_and_switched_off(service):
+    order = {**ORDER, "strength": 0.5, "parameters": {"status": 502}}
+    response = service.admin("POST", "/faults", json=order)
+    assert response.status_code == 201
+    made = response.json
+    assert (made["fault"], made["target"], made["strength"]) == ("errors", "*", 0.5)
+    assert made["parameters"] == {"status": 502}
+    lasted = datetime.fromisoformat(made["ends_at"]) - datetime.fromisoformat(made["started_at"])
+    assert lasted.total_seconds() == 60
+    assert service.admin("GET", "/faults").json["active"] == [made]
+    assert service.sample(names.FAULT_ACTIVE, fault="errors", target="*") == 1
+    assert service.admin("DELETE", "/faults/errors").status_code == 204
+    assert service.admin("GET", "/faults").json["active"] == []
+    assert service.sample(names.FAULT_ACTIVE, fault="errors", target="*") == 0
+    on, off = service.lines("audit")
+    assert (on["event"], on["fault"], on["strength"], on["duration_seconds"]) == ("fault.on", "errors", 0.5, 60)
+    assert (off["event"], off["fault"], off["reason"]) == ("fault.off", "errors", "deleted")
+    assert on["trace_id"] != off["trace_id"]
+
+
+def test_what_is_available_is_told_with_its_parameters(service):
+    errors, latency = service.admin("GET", "/faults").json["available"]
+    assert (errors["name"], errors["targets"]) == ("errors", ["*"])
+    assert errors["parameters"]["status"]["default"] == 503
+    assert (latency["targets"], latency["parameters"]) == (["*", "search"], {})
+
+
+def test_all_are_switched_off_together(service):
+    service.admin("POST", "/faults", json=ORDER)
+    service.admin("POST", "/faults", json={"fault": "latency", "duration_seconds": 60, "target": "search"})
+    assert service.admin("DELETE", "/faults").status_code == 204
+    assert service.faults.document()["active"] == []
+
+
+@pytest.mark.parametrize(
+    ("order", "field"),
+    [
+        ({"fault": "errors"}, "duration_seconds"),
+        ({**ORDER, "duration_seconds": 0.5}, "duration_seconds"),
+        ({**ORDER, "duration_seconds": 3601}, "duration_seconds"),
+        ({**ORDER, "strength": 0}, "strength"),
+        ({**ORDER, "strength": 1.1}, "strength"),
+        ({**ORDER, "forever": True}, "forever"),
+        ({**ORDER, "parameters": {"status": 404}}, "parameters.status"),
+        ({**ORDER, "parameters": {"seconds": 1}}, "parameters.seconds"),
+        ({**ORDER, "parameters": []}, "parameters"),
+    ],
+)
+def test_a_wrong_order_is_refused(service, order, field):
+    response = service.admin("POST", "/faults", json=order)
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json["errors"]] == [field]
+    assert service.sample(names.ADMIN_REQUESTS, action="faults.on", result="invalid") == 1
+    assert service.faults.document()["active"] == []
+
+
+def test_unknown_faults_and_targets_are_refused_with_those_there_are(service):
+    response = service.admin("POST", "/faults", json={**ORDER, "fault": "flood"})
+    assert (response.status_code, response.json["type"]) == (422, "/problems/unknown-fault")
+    assert "errors, latency" in response.json["detail"]
+    response = service.admin("POST", "/faults", json={**ORDER, "target": "biz-1"})
+    assert (response.status_code, response.json["type"]) == (422, "/problems/unknown-target")
+    assert service.admin("DELETE", "/faults/flood").status_code == 404
+
+
+def test_a_fault_ends_by_itself(service):
+    service.faults.start(FaultOrder(fault="errors", duration_seconds=1))
+    assert service.faults.active("errors")
+    assert eventually(lambda: service.sample(names.FAULT_ACTIVE, fault="errors", target="*") == 0)
+    assert service.faults.active("errors") is None
+    assert service.faults.document()["active"] == []
+    assert [(line["event"], line.get("reason")) for line in service.lines("audit")] == [
+        ("fault.on", None),
+        ("fault.off", "ended"),
+    ]
+
+
+def test_a_fault_that_was_replaced_ends_by_its_new_time(service):
+    first = service.faults.start(FaultOrder(fault="errors", duration_seconds=1))
+    second = service.faults.start(FaultOrder(fault="errors", duration_seconds=60, strength=0.5))
+    service.faults._end(first, "ended")  # as the first one's timer would, had it not been stopped
+    assert service.faults.active("errors") is second
+    assert service.sample(names.FAULT_ACTIVE, fault="errors", target="*") == 1
+
+
+def test_a_fault_for_one_target_spares_the_others(service):
+    service.faults.start(FaultOrder(fault="latency", duration_seconds=60, target="search"))
+    assert service.faults.active("latency", "search")
+    assert service.faults.active("latency") is None
+    assert service.faults.active("latency", "book") is None
+    service.faults.start(FaultOrder(fault="latency", duration_seconds=60))
+    assert service.faults.active("latency", "book")
+
+
+def test_strength_is_drawn_the_same_for_a_seed(service):
+    def draws():
+        registry = type(service.faults)(_Apart(service.telemetry), list(service.faults._faults.values()), seed=3)
+        fault = registry.start(FaultOrder(fault="errors", duration_seconds=60, strength=0.3))
+        found = [fault.hits() for _ in range(1000)]
+        registry.stop()
+        return found
+
+    first = draws()
+    assert first == draws()
+    assert 250 < sum(first) < 350
+
+
+class _Apart:
+    """Telemetry whose gauge is not registered, so that a second registry may have it."""
+
+    def __init__(self, telemetry):
+        self.log = telemetry.log
+
+    def gauge(self, *args, **kwargs):
+        return Gauge("apart", "doc", names.FAULT_LABELS, registry=None)
+
+
+def test_a_full_strength_always_hits_and_none_never_does(service):
+    assert service.faults.hit("errors") is None
+    service.faults.start(FaultOrder(fault="errors", duration_seconds=60))
+    assert all(service.faults.hit("errors") for _ in range(100))
+
+
+def test_many_threads_leave_one_consistent_state(service):
+    def switch(number):
+        if number % 2:
+            service.faults.start(FaultOrder(fault="errors", duration_seconds=60))
+        else:
+            service.faults.stop("errors")
+        service.faults.hit("errors")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(switch, range(400)))
+    active = service.faults.document()["active"]
+    assert service.sample(names.FAULT_ACTIVE, fault="errors", target="*") == len(active)
+    service.faults.stop()
+    alive = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert eventually(lambda: not any(thread.is_alive() for thread in alive))
+
+
+def test_an_unknown_name_is_no_fault(service):
+    with pytest.raises(Problem) as caught:
+        service.faults.stop("flood")
+    assert caught.value.status == 404
+
+
+def test_the_log_level_is_set_and_audited(service):
+    assert service.admin("PUT", "/log-level", json={"level": "ERROR"}).status_code == 200
+    service.telemetry.log("application", "e", "not written")
+    assert service.lines("application") == []
+    assert service.admin("PUT", "/log-level", json={"level": "LOUD"}).status_code == 422
+    assert service.admin("PUT", "/log-level", json={"level": "DEBUG"}).json == {"level": "DEBUG"}
+    assert [line["log_level"] for line in service.lines("audit")] == ["ERROR", "DEBUG"]
+
+
+def test_admin_series_stand_at_zero_from_the_start(service):
+    for action in ("faults.list", "faults.on", "faults.off", "log-level"):
+        for result in ("ok", "refused", "invalid"):
+            assert service.sample(names.ADMIN_REQUESTS, action=action, result=result) == 0
+    assert service.sample(names.FAULT_ACTIVE, fault="latency", target="search") == 0
