@@ -18,7 +18,10 @@ class IncidentEvent:
 
 @dataclass(frozen=True)
 class Incident:
-    """An incident: `status` is open or resolved; times are Unix times in seconds."""
+    """An incident: `status` is open or resolved; times are Unix times in seconds.
+
+    `opened_at` is when its alert fired, `notified_at` when the pager was told of it.
+    """
 
     id: str
     alert: str
@@ -26,6 +29,7 @@ class Incident:
     service: str
     status: str
     opened_at: float
+    notified_at: float
     resolved_at: float | None
     timeline: tuple[IncidentEvent, ...]
 
@@ -44,13 +48,15 @@ class Pager(Server):
 
 
 def _incident(row: dict[str, Any]) -> Incident:
+    opened_at = parse_time(row["opened_at"]) or 0.0
     return Incident(
         id=str(row["id"]),
         alert=row["alert"],
         severity=row.get("severity") or "",
         service=row.get("service") or "",
         status=row["status"],
-        opened_at=parse_time(row["opened_at"]) or 0.0,
+        opened_at=opened_at,
+        notified_at=parse_time(row.get("notified_at")) or opened_at,
         resolved_at=parse_time(row.get("resolved_at")),
         timeline=tuple(
             IncidentEvent(parse_time(one.get("at")), one.get("event", ""), one.get("text", ""))

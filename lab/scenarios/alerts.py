@@ -60,10 +60,12 @@ class AlertWatch:
                 continue
             if key not in self._open:
                 self._open.add(key)
-                yield Event(one.opened_at, "paged", f"incident {one.id}: {one.alert} ({one.severity})", one.alert)
+                yield Event(one.notified_at, "paged", f"incident {one.id}: {one.alert} ({one.severity})", one.alert)
             if one.status == "resolved" and key not in self._closed:
                 self._closed.add(key)
-                yield Event(one.resolved_at or one.opened_at, "resolved", f"incident {one.id}: {one.alert}", one.alert)
+                yield Event(
+                    one.resolved_at or one.notified_at, "resolved", f"incident {one.id}: {one.alert}", one.alert
+                )
 
 
 def _real(alerts: list[RuleAlert]) -> list[RuleAlert]:

@@ -136,12 +136,14 @@ def test_alertmanager_and_pager(server: Any) -> None:
         "service": "assistant",
         "status": "open",
         "opened_at": "2026-11-22T14:00:00Z",
+        "notified_at": "2026-11-22T14:00:20Z",
         "resolved_at": None,
         "timeline": [{"at": "2026-11-22T14:00:00Z", "event": "opened", "text": "t"}],
     }
     server.answer("GET", "/incidents", {"incidents": [incident]})
     (found,) = Pager("pager", server.url).incidents()
-    assert (found.id, found.opened_at, found.resolved_at) == ("7", 1795356000.0, None)
+    assert (found.id, found.opened_at, found.notified_at) == ("7", 1795356000.0, 1795356020.0)
+    assert found.resolved_at is None
     assert found.timeline[0].event == "opened"
 
 

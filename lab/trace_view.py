@@ -1,0 +1,108 @@
+"""Draws a trace as a tree in the terminal: who called whom, how long it took, and where it failed."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lab.query import Span, Trace, TraceSource
+from lab.query.traces import clean_trace_id
+
+_BAR = 24
+# What helps to understand a span at a glance; the first that a span has is shown.
+_TELLING = (
+    "exception.type",
+    "error.type",
+    "gen_ai.tool.name",
+    "db.query.text",
+    "db.statement",
+    "gen_ai.request.model",
+    "http.response.status_code",
+    "http.status_code",
+)
+_STYLES = {"assistant": "cyan", "model": "magenta", "pager": "blue"}
+
+
+def show(trace_id: str, source: TraceSource, console: Console) -> bool:
+    """Print the span tree of a trace; tell whether the source knows it.
+
+    Raises:
+        ValueError: `trace_id` is none. ServerMissing: the source does not answer.
+    """
+    trace = source.get(clean_trace_id(trace_id))
+    if trace is None:
+        console.print(f"{source.name} knows no trace {clean_trace_id(trace_id)}.", highlight=False, soft_wrap=True)
+        return False
+    console.print(_head(trace, source.name), highlight=False, soft_wrap=True)
+    console.print(_table(trace))
+    return True
+
+
+def _head(trace: Trace, source: str) -> Text:
+    failed = sum(span.status == "error" for span in trace.spans)
+    text = f"{len(trace.spans)} spans of {', '.join(trace.services)}, {_seconds(trace.duration)}, from {source}"
+    head = Text.assemble((f"Trace {trace.trace_id}", "bold"), f"\n{text}")
+    if failed:
+        head.append(f", {failed} failed", "bold red")
+    missing = len(trace.roots()) - 1
+    if missing > 0:
+        head.append(f"\nNot whole: the parents of {missing} spans have not arrived (yet).", "yellow")
+    return head
+
+
+def _table(trace: Trace) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("span", no_wrap=True, overflow="ellipsis", ratio=3)
+    table.add_column("service", no_wrap=True)
+    table.add_column("took", justify="right", no_wrap=True)
+    table.add_column("when", no_wrap=True)
+    table.add_column("tells", no_wrap=True, overflow="ellipsis", ratio=2)
+    for guide, span in _guided(trace):
+        name = Text.assemble((guide, "dim"), (span.name, "bold red" if span.status == "error" else ""))
+        service = Text(span.service, _STYLES.get(span.service, ""))
+        table.add_row(name, service, _seconds(span.duration), _bar(trace, span), _telling(span))
+    return table
+
+
+def _guided(trace: Trace) -> list[tuple[str, Span]]:
+    """Return each span with the lines that lead to it in the tree."""
+    rows = list(trace.walk())
+    guided = []
+    open_depths: set[int] = set()
+    # From below: a line is drawn at a depth for as long as another span of that depth follows.
+    for depth, span in reversed(rows):
+        open_depths = {one for one in open_depths if one <= depth}
+        guide = "".join("│ " if one in open_depths else "  " for one in range(1, depth))
+        if depth:
+            guide += "├ " if depth in open_depths else "└ "
+        open_depths.add(depth)
+        guided.append((guide, span))
+    return guided[::-1]
+
+
+def _bar(trace: Trace, span: Span) -> Text:
+    whole = trace.duration or 1e-9
+    start = min(_BAR - 1, int((span.start - trace.start) / whole * _BAR))
+    length = max(1, min(_BAR - start, round(span.duration / whole * _BAR)))
+    colour = "red" if span.status == "error" else "green"
+    return Text.assemble(("·" * start, "dim"), ("█" * length, colour), ("·" * (_BAR - start - length), "dim"))
+
+
+def _telling(span: Span) -> Text:
+    if span.status == "error" and span.status_message:
+        return Text(_one_line(span.status_message), "red")
+    for key in _TELLING:
+        if key in span.attributes:
+            return Text(f"{key.rsplit('.', 1)[-1]} {_one_line(str(span.attributes[key]))}", "dim")
+    return Text("")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:120]
+
+
+def _seconds(value: float) -> str:
+    if value < 0.001:
+        return f"{value * 1e6:.0f} µs"
+    if value < 1:
+        return f"{value * 1e3:.1f} ms"
+    return f"{value:.2f} s"
