@@ -1,0 +1,127 @@
+"""Single servers on free ports, for tests that need one or two and not the whole lab."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from lab.settings import ROOT
+
+STOP_SECONDS = 10
+
+
+def until(what: str, check: Callable[[], object], seconds: float, pause: float = 0.1) -> float:
+    """Ask until `check` is true, at most so long; return how long it took. Fails with `what` was waited for."""
+    started = time.monotonic()
+    while time.monotonic() - started < seconds:
+        if check():
+            return time.monotonic() - started
+        time.sleep(pause)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+class Server:
+    """A process that answers HTTP: started, stopped, killed, and started again over the same files."""
+
+    def __init__(self, name: str, url: str, ready: str, command: list[str], folder: Path, **environment: str) -> None:
+        self.url = url
+        self._name = name
+        self._ready = url + ready
+        self._command = command
+        self._environment = {**os.environ, **environment}
+        self._log = folder / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, seconds: float = 30) -> None:
+        """Start it and wait until it is ready."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT
+            )
+        try:
+            until(f"{self._name} is ready", self._is_ready, seconds)
+        except AssertionError as error:
+            self.stop()
+            raise AssertionError(f"{error}\n{self._log.read_text()[-2000:]}") from None
+
+    def _is_ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"{self._name} has stopped:\n{self._log.read_text()[-2000:]}"
+        try:
+            return httpx.get(self._ready, timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        """Ask it to stop; kill it when it does not."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill it, as a machine without memory would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def pager(port: int, folder: Path) -> Server:
+    """The pager under gunicorn, with its database in the folder."""
+    return Server(
+        "pager",
+        f"http://127.0.0.1:{port}",
+        "/ready",
+        [sys.executable, "-m", "gunicorn", "--config", "services/web/gunicorn.py", "services.pager.main:app"],
+        folder,
+        LISTEN=f"127.0.0.1:{port}",
+        OTEL_SERVICE_NAME="pager",
+        LOG_STDOUT="true",
+        DATABASE_URL=f"sqlite:///{folder / 'pager.db'}",
+        RUNBOOKS_DIR=str(ROOT / "runbooks"),
+    )
+
+
+def alertmanager(executable: Path, port: int, pager_port: int, folder: Path) -> Server:
+    """Alertmanager with the lab's own configuration, only the pager's address replaced."""
+    config = folder / "alertmanager.yml"
+    text = (ROOT / "alertmanager" / "alertmanager.yml").read_text()
+    config.write_text(text.replace("pager:5003", f"127.0.0.1:{pager_port}"))
+    return Server(
+        "alertmanager",
+        f"http://127.0.0.1:{port}",
+        "/-/ready",
+        [
+            str(executable),
+            f"--config.file={config}",
+            f"--storage.path={folder / 'alertmanager'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--cluster.listen-address=",
+        ],
+        folder,
+    )
+
+
+def prometheus(executable: Path, port: int, folder: Path) -> Server:
+    """Prometheus that scrapes nothing: enough to ask whether a query runs."""
+    config = folder / "prometheus.yml"
+    config.write_text("{}\n")
+    return Server(
+        "prometheus",
+        f"http://127.0.0.1:{port}",
+        "/-/ready",
+        [
+            str(executable),
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'prometheus'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ],
+        folder,
+    )
