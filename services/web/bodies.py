@@ -4,7 +4,7 @@ import json
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Request, request
+from flask import Flask, Request, current_app, request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.web.problems import Problem, from_validation
@@ -38,14 +38,17 @@ class StrictRequest(Request):
         """The parsed body.
 
         Raises:
-            Problem: 415 for another content type, 400 for what is no JSON, 422 for what is no JSON object.
+            Problem: 413 for too much, 415 for another content type, 400 for no JSON, 422 for no JSON object.
         """
         found = self.__dict__.get("_parsed")
         if found is None:
             if not force and not self.is_json:
                 detail = "Send the body as JSON with the header Content-Type: application/json."
                 raise Problem(415, "Unsupported media type", detail)
-            found = parse_object(self.get_data(cache=cache))
+            data = self.get_data(cache=cache)
+            # A body sent in chunks has no length to look at; Werkzeug cuts it off at its limit without a word.
+            _check_size(len(data))
+            found = parse_object(data)
             self.__dict__["_parsed"] = found
         return found
 
@@ -65,6 +68,8 @@ def parse_object(data: bytes) -> dict[str, Any]:
         raise Problem(400, "Empty body", "The body is empty. Send a JSON object.")
     try:
         found = json.loads(text, parse_constant=_no_constant)
+        # JSON can spell half a character and the character NUL; no database takes either.
+        unstorable = "\\u" in text and _unstorable(found)
     except json.JSONDecodeError as error:
         detail = f"The body is no valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         raise Problem(400, "Broken JSON", detail) from None
@@ -73,8 +78,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
         raise Problem(400, "Broken JSON", detail) from None
     if not isinstance(found, dict):
         raise Problem(422, "Invalid request", "The body must be a JSON object, as in {}.", "/problems/invalid-request")
-    # JSON can spell half a character and the character NUL; no database takes either.
-    if "\\u" in text and _unstorable(found):
+    if unstorable:
         detail = "The body has \\u0000 or half of a surrogate pair in a text. Leave it out."
         raise Problem(400, "Broken encoding", detail)
     return found
@@ -85,12 +89,11 @@ def _no_constant(name: str) -> float:
 
 
 def _unstorable(value: object) -> bool:
-    text = json.dumps(value, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return "\\u0000" in text
+    if isinstance(value, str):
+        return "\0" in value or any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, dict):
+        return any(_unstorable(key) or _unstorable(item) for key, item in value.items())
+    return isinstance(value, list) and any(map(_unstorable, value))
 
 
 def parse_body(model: type[Model]) -> Model:
@@ -108,15 +111,21 @@ def parse_body(model: type[Model]) -> Model:
 def init_app(app: Flask, max_body: int = MAX_BODY) -> None:
     """Refuse bodies of more than `max_body` bytes and broken encodings for every route of the app."""
     app.request_class = StrictRequest
-    app.config["MAX_CONTENT_LENGTH"] = max_body
+    app.config["MAX_BODY"] = max_body
+    # One more than is allowed, to tell what was cut off from what just fits.
+    app.config["MAX_CONTENT_LENGTH"] = max_body + 1
 
     @app.before_request
     def readable() -> None:
-        if (request.content_length or 0) > max_body:
-            detail = f"The body has {request.content_length} bytes; {max_body} ({max_body // 1024} KiB) is the limit."
-            raise Problem(413, "Body too large", detail)
+        _check_size(request.content_length or 0)
         _check_encoding("path", request.environ.get("PATH_INFO", "").encode("latin-1"))
         _check_encoding("query", unquote_to_bytes(request.query_string))
+
+
+def _check_size(size: int) -> None:
+    limit = current_app.config["MAX_BODY"]
+    if size > limit:
+        raise Problem(413, "Body too large", f"The body is larger than the limit of {limit} bytes.")
 
 
 def _check_encoding(where: str, data: bytes) -> None:

@@ -72,8 +72,8 @@ def create_app(
 ) -> Api:
     """An app that is seen, validates what its routes declare, and answers everything else with a problem document.
 
-    Wires in this order: telemetry, problem documents (`on_problem` is told each), limits of bodies (`max_body` bytes), and
-    /openapi.json. Models of bodies and queries derive from `bodies.StrictModel`.
+    Wires in this order: telemetry, problem documents (`on_problem` is told each), limits of bodies (`max_body`
+    bytes), and /openapi.json. Models of bodies and queries derive from `bodies.StrictModel`.
     """
     app = Api(
         import_name,

@@ -59,7 +59,7 @@ _ADVICE = {
     400: "The request could not be read. Send well-formed JSON encoded in UTF-8.",
     404: "There is nothing at this address. /openapi.json lists what there is.",
     405: "This address does not take this method; the header Allow names those that it takes.",
-    413: "The body is too large; 64 KiB is the limit.",
+    413: "The body is too large. Send less.",
     415: "Send the body as JSON with the header Content-Type: application/json.",
 }
 

@@ -35,6 +35,7 @@ BAD_BODIES = [
     (b'{"name": NaN}', 400, "broken-json"),
     (b'{"count": ' + b"9" * 5000 + b"}", 400, "broken-json"),
     (b'{"name": ' + b"[" * 30_000, 400, "broken-json"),
+    (b'{"n": ' * 900 + b'"\\u0041"' + b"}" * 900, 400, "broken-json"),
     (b'{"name": "\xff"}', 400, "broken-encoding"),
     (b"\xff\xfe{\x00}\x00", 400, "broken-encoding"),
     (b'{"name": "\\ud800"}', 400, "broken-encoding"),
@@ -118,6 +119,10 @@ def test_bad_queries_are_refused(service, query, field):
 def test_broken_addresses_are_refused(service, path, query):
     environ = {"PATH_INFO": path, "QUERY_STRING": query}
     assert_problem(service.client.get("/", environ_overrides=environ), 400, "broken-encoding")
+
+
+def test_a_backslash_before_u_is_just_text(service):
+    assert service.client.post("/items", data=b'{"name": "\\\\u0000"}', headers=JSON).json["name"] == "\\u0000"
 
 
 def test_good_unicode_is_welcome(service):
