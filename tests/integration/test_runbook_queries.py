@@ -8,26 +8,44 @@ import pytest
 from tests.support.ports import free_ports
 from tests.support.programs import program
 from tests.support.rules import RUNBOOKS, fences
-from tests.support.servers import Server, prometheus
+from tests.support.servers import Server, loki, prometheus
 
-QUERIES = [(page.stem, query) for page in sorted(RUNBOOKS.glob("*.md")) for query in fences(page, "promql")]
+PAGES = sorted(RUNBOOKS.glob("*.md"))
+PROMQL = [pytest.param(query, id=f"{page.stem}-{query}") for page in PAGES for query in fences(page, "promql")]
+LOGQL = [pytest.param(query, id=f"{page.stem}-{query}") for page in PAGES for query in fences(page, "logql")]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """An empty Prometheus."""
+def empty_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Prometheus that scrapes nothing."""
     executable = program("prometheus")
     [port] = free_ports(1)
-    found = prometheus(executable, port, tmp_path_factory.mktemp("prometheus"))
+    yield from _running(prometheus(executable, port, tmp_path_factory.mktemp("prometheus")))
+
+
+@pytest.fixture(scope="module")
+def empty_loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Loki without lines."""
+    executable = program("loki")
+    port, grpc_port = free_ports(2)
+    yield from _running(loki(executable, port, grpc_port, tmp_path_factory.mktemp("loki")))
+
+
+def _running(server: Server) -> Iterator[Server]:
     try:
-        found.start()
-        yield found
+        server.start()
+        yield server
     finally:
-        found.stop()
+        server.stop()
 
 
-@pytest.mark.parametrize(("runbook", "query"), QUERIES)
-def test_a_query_of_a_runbook_runs(server: Server, runbook: str, query: str) -> None:
-    answer = httpx.get(f"{server.url}/api/v1/query", params={"query": query}).json()
-    assert answer["status"] == "success", f"{runbook}: {answer}"
-    assert answer.get("warnings", []) == []
+@pytest.mark.parametrize("query", PROMQL)
+def test_a_promql_query_of_a_runbook_runs(empty_prometheus: Server, query: str) -> None:
+    answer = httpx.get(f"{empty_prometheus.url}/api/v1/query", params={"query": query})
+    assert (answer.status_code, answer.json().get("warnings", [])) == (200, []), answer.text
+
+
+@pytest.mark.parametrize("query", LOGQL)
+def test_a_logql_query_of_a_runbook_runs(empty_loki: Server, query: str) -> None:
+    answer = httpx.get(f"{empty_loki.url}/loki/api/v1/query_range", params={"query": query})
+    assert answer.status_code == 200, answer.text

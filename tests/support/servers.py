@@ -1,6 +1,7 @@
 """Single servers on free ports, for tests that need one or two and not the whole lab."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -124,4 +125,24 @@ def prometheus(executable: Path, port: int, folder: Path) -> Server:
             f"--web.listen-address=127.0.0.1:{port}",
         ],
         folder,
+    )
+
+
+def loki(executable: Path, port: int, grpc_port: int, folder: Path) -> Server:
+    """Loki with the lab's own configuration, only ports and folders replaced."""
+    config = folder / "loki.yml"
+    text = (ROOT / "loki" / "loki.yml").read_text()
+    text = text.replace("0.0.0.0", "127.0.0.1")
+    text = re.sub(r"\b3100\b", str(port), text)
+    text = re.sub(r"\b9095\b", str(grpc_port), text)
+    text = text.replace("/etc/loki/rules", str(ROOT / "loki" / "rules"))
+    config.write_text(re.sub(r"(?<= )/loki\b", str(folder / "loki"), text))
+    return Server(
+        "loki",
+        f"http://127.0.0.1:{port}",
+        "/ready",
+        [str(executable), f"-config.file={config}", "-config.expand-env=true"],
+        folder,
+        LOKI_RETENTION="48h",
+        GRAFANA_URL="http://127.0.0.1:3000",
     )
