@@ -1,0 +1,1 @@
+"""Starts exercises, gives hints, and asks the running lab whether they are solved."""
