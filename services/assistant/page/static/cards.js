@@ -1,7 +1,6 @@
 // The ten cards: which figure of which answer stands where. No requests are made here.
 import { capital, count, decimal, dollars, duration, moment, percent } from "./format.js";
 
-export const HEALTH_CARDS = ["status", "uptime", "requests", "errors", "system", "database"];
 export const STATS_CARDS = ["appointments", "handoffs", "tokens", "cost"];
 
 const HEALTHY = ["ok", "healthy", "up"];
@@ -14,7 +13,7 @@ const BAR_WIDTH = 200;
 export function showHealth(health) {
   const { system, requests, uptime, health_checks: checks } = health;
   const good = HEALTHY.includes(health.status);
-  show("status", capital(health.status), `${health.service} ${health.version}`, good ? ["good", "Good"] : ["bad", "Act"]);
+  show("status", capital(health.status), `${health.service}, version ${health.version}`, good ? ["good", "Good"] : ["bad", "Act"]);
   show("uptime", duration(uptime.seconds), `since ${moment(uptime.started_at)}`);
   show("requests", count(requests.total), requests.last_request ? `last one ${moment(requests.last_request)}` : "none yet");
   showErrorRate(requests);
@@ -30,6 +29,11 @@ export function showStats({ tokens, cost_dollars: cost, appointments, handoffs }
   show("handoffs", count(handoffs), "conversations given to a person");
   show("tokens", count(tokens.input + tokens.output), `${count(tokens.input)} in, ${count(tokens.output)} out`);
   show("cost", dollars(cost), "for the model's tokens");
+}
+
+/** Says on the status card, the only one whose old figure would be a wrong one, that nothing new is known. */
+export function showLost(value, note) {
+  show("status", value, note, ["bad", "Act"]);
 }
 
 /** Says on each of these cards that there is no figure for it, and why. */

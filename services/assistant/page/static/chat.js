@@ -63,7 +63,7 @@ async function sendMessage(text) {
     if (sentIn !== round) return;
     shown = problemTurn(error);
     announce(`Not sent: ${error.message}`);
-    keepForAnotherTry(text, error);
+    recover(text, error);
   }
   placeholder.remove();
   add(shown);
@@ -77,9 +77,12 @@ function request(text) {
   return body;
 }
 
-/** What could not be sent goes back into the box, unless something else was begun there. */
-function keepForAnotherTry(text, error) {
-  const worthAnotherTry = error instanceof Unreachable || error.status >= 500 || error.status === 429;
+/** What another try can mend goes back into the box, unless something else was begun there. */
+function recover(text, error) {
+  const forgotten = conversationId !== null && error.status === 404;
+  // The service's data were deleted meanwhile: the next message begins anew instead of failing for ever.
+  if (forgotten) conversationId = null;
+  const worthAnotherTry = forgotten || error instanceof Unreachable || error.status >= 500 || error.status === 429;
   if (worthAnotherTry && box.value === "") box.value = text;
 }
 

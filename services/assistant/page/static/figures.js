@@ -1,6 +1,6 @@
 // Reads the figures when the page opens, every ten seconds while it is looked at, and when the button is pressed.
 import { Refused, ask } from "./api.js";
-import { STATS_CARDS, showHealth, showMissing, showStats } from "./cards.js";
+import { STATS_CARDS, showHealth, showLost, showMissing, showStats } from "./cards.js";
 import { announce } from "./dom.js";
 import { clock } from "./format.js";
 
@@ -67,11 +67,13 @@ function render(health, stats) {
 }
 
 function showStale(error) {
-  const what = error instanceof Refused
+  const answers = error instanceof Refused;
+  const what = answers
     ? `The assistant answers, but not with its figures: ${error.title} (${error.status}).`
     : `The assistant cannot be reached. ${error.message}`;
   const seen = lastRead ? `The figures below are from ${clock(lastRead)}.` : "No figures were read so far.";
   const sentence = `${what} ${seen} Trying again every ${EVERY_MS / 1000} seconds.`;
+  showLost(answers ? "No figures" : "Not reachable", lastRead ? `last seen ${clock(lastRead)}` : "not seen yet");
   // Set only when it changes, or a screen reader would repeat it at every try.
   if (banner.textContent !== sentence) banner.textContent = sentence;
   banner.hidden = false;

@@ -64,10 +64,11 @@ function turn(kind, who, text) {
 
 function appointmentNote(appointment, timeZone) {
   const note = make("div", "appointment");
+  note.dataset.status = appointment.status;
   const words = make("div");
   words.append(
     make("strong", "", `${capital(appointment.status ?? "booked")}: ${appointmentTime(appointment.starts_at, timeZone)}`),
-    make("p", "", [appointment.service, appointment.provider, nameOf(appointment.business_id)].filter(Boolean).join(" · ")),
+    make("p", "", [appointment.service, appointment.provider, appointment.business ?? nameOf(appointment.business_id)].filter(Boolean).join(" · ")),
   );
   note.append(icon("calendar"), words);
   return note;
