@@ -37,8 +37,10 @@ def logs_url(logql: str) -> str:
 
 
 def traces_url(traceql: str, keep: tuple[str, ...] = ()) -> str:
-    """Explore with the traces of a TraceQL query."""
-    query: dict[str, object] = {"query": traceql, "queryType": "traceql", "limit": 20, "tableType": "traces"}
+    """Explore with the newest traces of a TraceQL query."""
+    # Without the hint Tempo stops at the first twenty that it meets, whatever their age.
+    newest = f"{traceql} with (most_recent=true)"
+    query: dict[str, object] = {"query": newest, "queryType": "traceql", "limit": 20, "tableType": "traces"}
     return explore(TEMPO, query, (FROM, TO, *keep))
 
 

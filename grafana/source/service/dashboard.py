@@ -93,5 +93,11 @@ def _links() -> list[builder.DashboardLink]:
     return [
         links.link("Logs", links.logs_url(queries.ALL_LOGS), icon="doc", tooltip="All log lines of the same time"),
         links.link("Traces", links.traces_url(queries.ALL_TRACES), icon="bolt", tooltip="Requests of the same time"),
-        links.link("Alert rules", "/alerting/list", icon="bell", tooltip="Rules, their state and their runbooks"),
+        # The rule's own page shows its annotations with their placeholders; here they are filled in and can be clicked.
+        links.link(
+            "Alerts and runbooks",
+            "/alerting/groups?alertmanager=Alertmanager",
+            icon="bell",
+            tooltip="What Alertmanager has notified; open an alert for its runbook, dashboard and logs",
+        ),
     ]

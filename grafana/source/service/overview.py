@@ -105,5 +105,6 @@ def _targets() -> Panel:
 def _alerts() -> Panel:
     return alerts(
         "Alerts",
-        'Pending and firing alerts of Prometheus. "View alert rule" opens its condition, its runbook and its figures.',
+        'Pending and firing alerts of Prometheus. "View alert rule" opens the condition and its figures; the runbook '
+        'stands under "Alerts and runbooks" above.',
     )
