@@ -12,8 +12,9 @@ workers = 1
 threads = int(os.environ.get("THREADS", "32"))
 # A worker that does not answer its master for so long is killed; threads that wait for a model do not block it.
 timeout = 60
-# Seconds that requests have to end at a stop; the spans get 2 s more.
-graceful_timeout = 3
+# Seconds that a stop may take: requests at hand are finished, connections that idle are closed after 2, and then the
+# spans that wait are sent (2 at most). A worker that needs longer is killed.
+graceful_timeout = 5
 # Longer than a proxy or a scraper waits between two requests, so that it is never the server who hangs up first.
 keepalive = 15
 # Access lines are ours, with trace ids; gunicorn's own are off.

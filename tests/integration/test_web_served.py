@@ -1,0 +1,239 @@
+"""Our services under gunicorn: spans that reach a Collector, Collectors that are away, bad bytes, and the end."""
+
+import json
+import signal
+import socket
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.support.ports import free_ports
+from tests.support.servers import Server, until
+
+# A stop may take 5 s (graceful_timeout); the rest is the machine's.
+STOP_SECONDS = 7
+
+ATTRIBUTES = "service.namespace=lab,service.version=1.2.3,deployment.environment.name=test"
+
+
+class Sink:
+    """A Collector that keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.requests: list[ExportTraceServiceRequest] = []
+        sink = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                sink.requests.append(ExportTraceServiceRequest.FromString(body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def spans(self) -> list:
+        return [
+            span
+            for request in list(self.requests)
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class BlackHole:
+    """A Collector that takes connections and never answers."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+Start = Callable[..., Server]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    servers = []
+
+    def make(**environment: str) -> Server:
+        (port,) = free_ports(1)
+        server = Server(
+            "shop",
+            f"http://127.0.0.1:{port}",
+            "/ready",
+            [sys.executable, "-m", "gunicorn", "--config", "services/web/gunicorn.py", "tests.support.shop:app"],
+            tmp_path,
+            **{
+                "LISTEN": f"127.0.0.1:{port}",
+                "OTEL_SERVICE_NAME": "shop",
+                "OTEL_RESOURCE_ATTRIBUTES": ATTRIBUTES,
+                "OTEL_BSP_SCHEDULE_DELAY": "100",
+                "LOG_DIR": str(tmp_path / "logs"),
+                "LOG_STDOUT": "false",
+                **environment,
+            },
+        )
+        server.start()
+        servers.append(server)
+        return server
+
+    yield make
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    made = Sink()
+    yield made
+    made.close()
+
+
+def stop_seconds(server: Server) -> float:
+    """How long the stop took; it must have ended by itself and without complaint."""
+    process = server._process
+    assert process is not None
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(STOP_SECONDS) == 0
+    return time.monotonic() - started
+
+
+def lines(tmp_path: Path) -> list[dict]:
+    return [json.loads(line) for line in (tmp_path / "logs" / "shop.log").read_text().splitlines()]
+
+
+def test_spans_arrive_with_their_tree_and_the_process_s_attributes(start, sink):
+    server = start(OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+    answer = httpx.post(f"{server.url}/wait", json={})
+    trace_id = bytes.fromhex(answer.headers["X-Trace-Id"])
+    until("three spans arrived", lambda: len(sink.spans()) >= 3, 5)
+    spans = {span.name: span for span in sink.spans()}
+    assert spans.keys() == {"POST /wait", "outer", "inner"}
+    assert {span.trace_id for span in spans.values()} == {trace_id}
+    assert spans["inner"].parent_span_id == spans["outer"].span_id
+    assert spans["outer"].parent_span_id == spans["POST /wait"].span_id
+    found = {item.key: item.value for item in sink.requests[0].resource_spans[0].resource.attributes}
+    assert found["service.name"].string_value == "shop"
+    assert found["service.namespace"].string_value == "lab"
+    assert found["service.version"].string_value == "1.2.3"
+    assert found["deployment.environment.name"].string_value == "test"
+    assert found["service.instance.id"].string_value
+    assert found["process.pid"].int_value > 1
+    assert found["process.runtime.name"].string_value == "cpython"
+
+
+def test_the_sampler_of_the_environment_decides(start, sink):
+    server = start(
+        OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+        OTEL_TRACES_SAMPLER="parentbased_traceidratio",
+        OTEL_TRACES_SAMPLER_ARG="0",
+    )
+    for _ in range(20):
+        assert httpx.post(f"{server.url}/wait", json={}).headers["X-Trace-Id"]
+    stop_seconds(server)
+    assert sink.spans() == []
+
+
+def test_spans_that_wait_are_sent_at_the_end(start, sink):
+    server = start(OTEL_EXPORTER_OTLP_ENDPOINT=sink.url, OTEL_BSP_SCHEDULE_DELAY="60000")
+    httpx.post(f"{server.url}/wait", json={})
+    assert sink.spans() == []
+    stop_seconds(server)
+    assert len(sink.spans()) == 3
+
+
+@pytest.mark.parametrize("gone", ["refused", "silent"])
+def test_a_collector_that_is_away_costs_nothing_and_delays_no_end(start, gone, tmp_path):
+    hole = BlackHole()
+    if gone == "refused":
+        hole.close()
+    server = start(OTEL_EXPORTER_OTLP_ENDPOINT=hole.url)
+    try:
+        with httpx.Client(base_url=server.url) as client:
+
+            def timed(_: int) -> float:
+                begun = time.monotonic()
+                assert client.post("/wait", json={}).status_code == 200
+                return time.monotonic() - begun
+
+            # More spans than the queue holds (2,048), for longer than one try of the exporter takes.
+            until_full = time.monotonic() + 4
+            times = []
+            with ThreadPoolExecutor(4) as pool:
+                while time.monotonic() < until_full or len(times) < 1000:
+                    times += pool.map(timed, range(200))
+        assert statistics.quantiles(times, n=20)[-1] < 0.25
+        assert stop_seconds(server) < STOP_SECONDS - 2
+        complaints = [line for line in lines(tmp_path) if line["event"] == "library"]
+        assert 1 <= len(complaints) <= 2
+        assert len([line for line in lines(tmp_path) if line["kind"] == "access"]) == len(times)
+    finally:
+        hole.close()
+
+
+def test_a_request_at_hand_is_answered_before_the_end(start):
+    server = start()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(httpx.post, f"{server.url}/wait", json={"seconds": 1.5}, timeout=10)
+        active = "http_server_active_requests 1.0"
+        until("the request is at hand", lambda: active in httpx.get(f"{server.url}/metrics").text, 5)
+        stop_seconds(server)
+        assert waiting.result().json()["waited"] == 1.5
+
+
+def test_an_idle_connection_does_not_delay_the_end(start):
+    server = start()
+    with httpx.Client(base_url=server.url) as client:
+        assert client.post("/wait", json={}).json()["frozen"] > 1000
+        assert stop_seconds(server) < STOP_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b'{"seconds": "\xff"}', 400), (b'{"seconds": 0}' + b" " * 2**20, 413), (b"\0" * 1000, 400), (b"[" * 60_000, 400)],
+    ids=["broken", "large", "zeros", "deep"],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bad_bytes_are_the_client_s_fault(start_once, body, status, chunked):
+    content = iter([body[:10], body[10:]]) if chunked else body
+    answer = httpx.post(f"{start_once.url}/wait", content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status
+    assert answer.json()["trace_id"] == answer.headers["X-Trace-Id"]
+    assert httpx.post(f"{start_once.url}/wait", json={}).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def start_once(tmp_path_factory) -> Iterator[Server]:
+    (port,) = free_ports(1)
+    folder = tmp_path_factory.mktemp("shop")
+    command = [sys.executable, "-m", "gunicorn", "--config", "services/web/gunicorn.py", "tests.support.shop:app"]
+    server = Server("shop", f"http://127.0.0.1:{port}", "/ready", command, folder, LISTEN=f"127.0.0.1:{port}")
+    server.start()
+    yield server
+    server.stop()
+    assert "Traceback" not in (folder / "shop.log").read_text()
