@@ -1,0 +1,131 @@
+"""The way to a booking: place, day, time, a yes, the booking."""
+
+from datetime import datetime
+
+from services.model.dialogue.choosing import moment_of
+from services.model.dialogue.moments import spoken_day, spoken_options, spoken_time, spoken_when
+from services.model.dialogue.moves import Move, Say, Use
+from services.model.dialogue.places import candidates, search
+from services.model.dialogue.state import Json, State
+from services.model.dialogue.vocabulary import KIND_NOUNS
+
+_ASKED_FOR_YES = ("confirm", "taken")
+
+
+def arrange(state: State) -> Move:
+    """Return the next step towards a booking."""
+    done = state.result_of("book_appointment")
+    if done is not None:
+        return _report(state, done)
+    return _place(state) if state.request.business is None else _when(state, state.request.business)
+
+
+def refused(state: State, result: Json) -> Say:
+    """Say that a time cannot be had, with others if there are any."""
+    if state.options:
+        options = spoken_options(state.options, state.today)
+        return Say("taken", {"name": state.business_name, "options": options})
+    error = result.get("error")
+    if error == "past":
+        return Say("past")
+    if error in ("taken", "closed"):
+        return Say("unavailable", {"name": state.business_name})
+    return Say("trouble")
+
+
+def _report(state: State, result: Json) -> Move:
+    if not result.get("ok"):
+        return refused(state, result)
+    moment = moment_of(state.target or {}, state)
+    when = spoken_when(moment, state.today) if moment else "at the time you chose"
+    return Say("booked", {"name": state.business_name, "when": when})
+
+
+def _place(state: State) -> Move:
+    """Find a business and propose it."""
+    request = state.request
+    if request.name:
+        return Use("find_business", {"name": request.name})
+    if request.offered is not None and state.heard.refused:
+        return Say("ask_other")
+    if request.kind is not None and (request.city or request.any_city):
+        return _candidate(state, KIND_NOUNS[request.kind])
+    if request.unknown:
+        return Say("name_not_found", {"name": request.unknown})
+    return Say("ask_city", {"noun": KIND_NOUNS[request.kind]}) if request.kind else Say("ask_kind")
+
+
+def _candidate(state: State, noun: str) -> Move:
+    """Look businesses of a kind up and propose one after the other."""
+    request = state.request
+    found = candidates(state)
+    if found is None:
+        return Use("find_business", search(state))
+    if not found and request.city and request.unknown != request.city:
+        return Use("find_business", {"name": request.city})  # what was taken for a city may be a business
+    city = request.city or "our cities"
+    if request.skipped >= len(found):
+        return Say("no_more" if found else "not_found", {"noun": noun, "city": city})
+    business = found[request.skipped]
+    return Say("offer", {"name": str(business.get("name")), "city": str(business.get("city") or city)})
+
+
+def _when(state: State, business: Json) -> Move:
+    """Settle day and time, ask for a yes, book."""
+    request = state.request
+    if request.day and request.clock:
+        return _confirm(state, business, datetime.combine(request.day, request.clock, tzinfo=state.zone))
+    slots = state.result_of("list_slots")
+    if slots is not None:
+        return _offer_slots(state, slots)
+    if request.soonest or request.day or ("slots" in state.heard.intents and not request.clock):
+        return Use("list_slots", _slot_query(state, business))
+    if request.clock:
+        return Say("ask_day", {"time": spoken_time(request.clock)})
+    return Say("ask_when", {"name": state.business_name})
+
+
+def _confirm(state: State, business: Json, moment: datetime) -> Move:
+    """Book after a yes to just this place and time; ask for it otherwise."""
+    if state.last_act in _ASKED_FOR_YES and _is_as_proposed(state):
+        if state.heard.agreed:
+            return Use("book_appointment", _booking(state, business, moment.isoformat()))
+        if state.heard.refused:
+            return Say("ask_change")
+    return Say("confirm", {"name": state.business_name, "when": spoken_when(moment, state.today)})
+
+
+def _is_as_proposed(state: State) -> bool:
+    """Tell whether the request still is what the person was asked to say yes to."""
+    request = state.request
+    if state.last_act == "taken":
+        return any((option.date(), option.time()) == (request.day, request.clock) for option in state.options)
+    return state.proposed == (request.day, request.clock, state.business_name)
+
+
+def _booking(state: State, business: Json, starts_at: str) -> Json:
+    extras = {"provider": state.request.provider, "service": state.request.service}
+    given = {name: value for name, value in extras.items() if value}
+    return {"business_id": str(business.get("id")), "starts_at": starts_at, **given}
+
+
+def _slot_query(state: State, business: Json) -> Json:
+    request = state.request
+    query: Json = {"business_id": str(business.get("id"))}
+    if request.day:
+        query["date"] = request.day.isoformat()
+    if request.after:
+        query["after"] = request.after.isoformat()
+    if request.provider:
+        query["provider"] = request.provider
+    return query
+
+
+def _offer_slots(state: State, result: Json) -> Move:
+    fields = {"name": state.business_name}
+    if state.options:
+        fields["options"] = spoken_options(state.options, state.today)
+        if result.get("slots"):
+            return Say("slots", fields)
+    fields["day"] = spoken_day(state.request.day, state.today) if state.request.day else "the next days"
+    return Say("next_slots" if state.options else "no_slots", fields)

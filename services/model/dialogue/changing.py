@@ -1,0 +1,93 @@
+"""Listing, moving and cancelling a person's appointments."""
+
+from datetime import date, datetime, time
+
+from services.model.dialogue.arranging import refused
+from services.model.dialogue.choosing import moment_of, spoken_appointment, zone_of
+from services.model.dialogue.moments import at, join_or, spoken_when
+from services.model.dialogue.moves import Move, Say, Use
+from services.model.dialogue.state import CANCEL, LIST, Json, State
+
+_FEW = 5
+
+
+def change(state: State) -> Move:
+    """Return the next step for the goals list, move and cancel."""
+    if state.goal == LIST:
+        return _list(state)
+    done = state.result_of("cancel_appointment") or state.result_of("move_appointment")
+    if done is not None:
+        return _report(state, done)
+    if state.target is None:
+        return _find_target(state)
+    return _cancel(state, state.target) if state.goal == CANCEL else _move(state, state.target)
+
+
+def _list(state: State) -> Move:
+    if state.result_of("list_my_appointments") is None:
+        return Use("list_my_appointments")
+    if not state.appointments:
+        return Say("no_appointments")
+    return Say("appointments", {"appointments": _spoken_list(state)})
+
+
+def _spoken_list(state: State) -> str:
+    return join_or([spoken_appointment(item, state) for item in (state.appointments or [])[:_FEW]], "and")
+
+
+def _find_target(state: State) -> Move:
+    if state.appointments is None:
+        return Use("list_my_appointments")
+    if not state.appointments:
+        return Say("no_appointments")
+    return Say("ask_which", {"appointments": _spoken_list(state)})
+
+
+def _cancel(state: State, target: Json) -> Move:
+    if state.last_act == "confirm_cancel":
+        if state.heard.agreed:
+            return Use("cancel_appointment", {"appointment_id": str(target.get("id"))})
+        if state.heard.refused:
+            return Say("kept")
+    return Say("confirm_cancel", {"appointment": spoken_appointment(target, state)})
+
+
+def _move(state: State, target: Json) -> Move:
+    new = _new_time(state, target)
+    if (
+        state.heard.refused
+        and state.last_act in ("confirm_move", "taken")
+        and not (state.heard.dates or state.heard.times)
+    ):
+        return Say("kept")
+    if new is None:
+        return Say("ask_move_to", {"appointment": spoken_appointment(target, state)})
+    if state.heard.agreed and state.last_act in ("confirm_move", "taken") and _same(state, new):
+        starts_at = at(new[0], new[1], zone_of(target, state))
+        return Use("move_appointment", {"appointment_id": str(target.get("id")), "starts_at": starts_at})
+    return Say("confirm_move", {"when": spoken_when(datetime.combine(*new), state.today)})
+
+
+def _new_time(state: State, target: Json) -> tuple[date, time] | None:
+    """Return the wished day and time; what was not said stays as it is."""
+    request, moment = state.request, moment_of(target, state)
+    day = request.day or (moment.date() if moment and request.clock else None)
+    clock = request.clock or (moment.time() if moment and request.day else None)
+    return (day, clock) if day and clock else None
+
+
+def _same(state: State, new: tuple[date, time]) -> bool:
+    """Tell whether the yes is to this time and not to another one put before."""
+    if state.last_act == "taken":
+        return any((option.date(), option.time()) == new for option in state.options)
+    return not (state.heard.dates or state.heard.times) or (new[0] in state.heard.dates or new[1] in state.heard.times)
+
+
+def _report(state: State, result: Json) -> Move:
+    if state.goal == CANCEL:
+        failed = result.get("ok") is False or result.get("error")
+        return Say("trouble") if failed else Say("cancelled")
+    if not result.get("ok"):
+        return refused(state, result)
+    moment = moment_of(state.target or {}, state)
+    return Say("moved", {"when": spoken_when(moment, state.today) if moment else "at the new time"})

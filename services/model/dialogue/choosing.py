@@ -1,0 +1,67 @@
+"""Which of a person's appointments is meant, and when it is."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+from services.model.dialogue.mentions import match_name
+from services.model.dialogue.moments import read_moment, read_zone, spoken_when
+from services.model.dialogue.state import MOVE, Json, State
+
+
+def zone_of(appointment: Json, state: State) -> tzinfo:
+    """Return the zone in which an appointment's time is to be read: its own, else its offset, else the business's."""
+    moment = read_moment(appointment.get("starts_at"))
+    given = state.zone
+    if moment is not None and moment.utcoffset() != timedelta(0):
+        given = moment.tzinfo or UTC
+    return read_zone(appointment.get("time_zone"), given)
+
+
+def moment_of(appointment: Json, state: State) -> datetime | None:
+    """Return when an appointment starts, or None when it does not say."""
+    return read_moment(appointment.get("starts_at"), zone_of(appointment, state))
+
+
+def spoken_appointment(appointment: Json, state: State) -> str:
+    """Return "at Blue Door on Friday, March 8 at 9:30 AM"."""
+    moment = moment_of(appointment, state)
+    when = spoken_when(moment, state.today) if moment else "at a time I cannot tell"
+    place = place_of(appointment)
+    return f"at {place} {when}" if place else when
+
+
+def place_of(appointment: Json) -> str:
+    """Return the name of the appointment's business, or nothing."""
+    business = appointment.get("business")
+    if isinstance(business, dict):
+        business = business.get("name")
+    return str(appointment.get("business_name") or business or "")
+
+
+def choose_target(state: State) -> None:
+    """Set the appointment that is meant, when only one can be."""
+    appointments = state.appointments or []
+    state.target = appointments[0] if len(appointments) == 1 else _narrow(state, appointments)
+    if state.goal == MOVE and state.target and state.said_dates and state.request.day is None:
+        moment = moment_of(state.target, state)
+        if moment is None or moment.date() not in state.said_dates:
+            state.request.day = state.said_dates[-1]
+
+
+def _narrow(state: State, appointments: Sequence[Json]) -> Json | None:
+    """Choose by order, date, time or place as they were said."""
+    heard = state.heard
+    if heard.choice is not None and state.last_act == "ask_which" and appointments:
+        return appointments[heard.choice if heard.choice < len(appointments) else -1]
+    dates: list[date] = [*state.said_dates, *heard.dates]
+    fitting = list(appointments)
+    on_day = [item for item in fitting if (moment := moment_of(item, state)) and moment.date() in dates]
+    fitting = on_day or fitting
+    at_time = [item for item in fitting if (moment := moment_of(item, state)) and moment.time() in heard.times]
+    fitting = at_time or fitting
+    if len(fitting) > 1:
+        names = [place_of(item) for item in fitting]
+        index = match_name(heard.text, names)
+        if index is not None and names.count(names[index]) == 1:
+            fitting = [fitting[index]]
+    return fitting[0] if len(fitting) == 1 else None

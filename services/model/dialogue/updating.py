@@ -1,0 +1,267 @@
+"""Changes goal and request by what a user message said."""
+
+from datetime import datetime, time
+from typing import Final
+
+from services.model.dialogue.choosing import choose_target
+from services.model.dialogue.mentions import match_name
+from services.model.dialogue.places import known_businesses
+from services.model.dialogue.state import BOOK, CANCEL, LIST, MOVE, Heard, Json, State
+from services.model.dialogue.vocabulary import find_service
+from services.model.dialogue.words import word_set
+
+_BOOKING_ACTS: Final = word_set(
+    "offer ask_other no_more not_found name_not_found ask_when ask_day ask_time slots next_slots no_slots confirm "
+    "taken unavailable past ask_change ask_kind ask_city"
+)
+_TIME_ACTS: Final = word_set("slots next_slots taken ask_time no_slots unavailable ask_when past")
+_OFFERING_ACTS: Final = word_set("slots next_slots taken")
+_PLACE_ACTS: Final = word_set("ask_city no_more not_found name_not_found")
+# After these a word about a day or a time is about the appointment just made.
+_AFTER: Final = frozenset(("booked", "moved"))
+
+
+def update(state: State) -> None:
+    """Apply `state.heard` to the goal and the request."""
+    heard = state.heard
+    _set_goal(state, heard)
+    if state.goal in (CANCEL, MOVE):
+        _update_change(state, heard)
+        if state.last_act == "ask_which":
+            choose_target(state)
+    else:
+        _update_place(state, heard)
+        _update_when(state, heard)
+
+
+def _set_goal(state: State, heard: Heard) -> None:
+    intents = heard.intents
+    arranging = state.goal == BOOK and state.last_act in _BOOKING_ACTS
+    before = state.goal
+    if "cancel" in intents and not (arranging and heard.dates):
+        state.goal = CANCEL
+    elif "move" in intents and not (arranging and state.last_act in ("confirm", "taken", "slots")):
+        state.goal = MOVE
+    elif "list" in intents and not arranging:
+        state.goal = LIST
+    elif state.last_act in _AFTER and state.target and (heard.dates or heard.times) and _is_about_booked(heard):
+        state.goal = MOVE
+    elif state.goal in (MOVE, CANCEL) and not _turns_to_booking(heard):
+        pass
+    elif _is_closing(state, heard):
+        state.goal = None
+    elif _speaks_of_booking(heard) or (state.last_act == "no_appointments" and heard.agreed):
+        state.goal = BOOK
+    elif state.last_act == "appointments" and heard.agreed:
+        state.goal = MOVE
+    elif state.goal == LIST:
+        state.goal = None
+    if state.goal in (MOVE, CANCEL) and before != state.goal:
+        state.said_dates = []
+        if state.last_act not in _AFTER:
+            state.target = None
+            state.appointments = None
+        state.request.day = state.request.clock = None
+
+
+def _speaks_of_booking(heard: Heard) -> bool:
+    named = heard.kind or heard.city or heard.name or heard.dates or heard.times
+    return bool(named or heard.intents & {"book", "find", "slots", "soonest"})
+
+
+def _is_about_booked(heard: Heard) -> bool:
+    return (
+        "change" in heard.intents
+        or "move" in heard.intents
+        or not (heard.kind or heard.name or "find" in heard.intents)
+    )
+
+
+def _turns_to_booking(heard: Heard) -> bool:
+    return bool("find" in heard.intents or ("book" in heard.intents and heard.kind))
+
+
+def _is_closing(state: State, heard: Heard) -> bool:
+    """Tell whether the person ends the talk; a yes to a booking is not an end, whatever follows it."""
+    if heard.dates or heard.times or heard.intents & {"another", "slots", "soonest", "change"}:
+        return False
+    if heard.agreed and state.last_act in ("confirm", "taken"):
+        return False
+    return "bye" in heard.intents
+
+
+def _update_change(state: State, heard: Heard) -> None:
+    """Moving or cancelling: dates tell which appointment is meant, or where it shall go."""
+    request = state.request
+    dates = list(heard.dates)
+    if state.goal == MOVE:
+        new_day = None
+        if dates and (heard.to_date or len(dates) > 1 or state.target is not None):
+            new_day = dates.pop()
+        if new_day:
+            request.day = new_day
+        if heard.times:
+            request.clock = heard.times[-1]
+        if heard.part:
+            request.part = heard.part
+        _choose_option(state, heard)
+    if dates:
+        state.said_dates = dates
+    if heard.refused and not (heard.dates or heard.times) and state.last_act in ("confirm_move", "confirm_cancel"):
+        request.day = request.clock = None
+
+
+def _update_place(state: State, heard: Heard) -> None:
+    request = state.request
+    searching = bool(heard.intents & {"find", "another"})
+    if heard.kind and heard.kind != request.kind:
+        fixed = request.business is not None and not searching
+        if not fixed:
+            had_kind = request.kind is not None or request.business is not None
+            request.kind = heard.kind
+            if had_kind:
+                _forget_business(state)
+    if heard.city and heard.city != request.city and _is_new_city(state, heard):
+        request.city = heard.city
+        _forget_business(state)
+    if "anywhere" in heard.intents and state.last_act in _PLACE_ACTS:
+        request.any_city = True
+        request.city = None
+    request.service = find_service(heard.text) or request.service
+    _take_named(state, heard)
+    _answer_offer(state, heard)
+
+
+def _is_new_city(state: State, heard: Heard) -> bool:
+    """A city named while a business is settled is a question about it, unless something else is looked for."""
+    if state.request.business is None:
+        return True
+    return bool(heard.intents & {"find", "another", "change"}) and not heard.topics
+
+
+def _forget_business(state: State) -> None:
+    request = state.request
+    request.business = request.offered = request.name = None
+    request.skipped = 0
+
+
+def _take_named(state: State, heard: Heard) -> None:
+    """A business may be named in full or in part; those that the tools gave are known by name."""
+    request = state.request
+    known = known_businesses(state)
+    index = match_name(heard.text, [str(business.get("name", "")) for business in known])
+    if index is not None:
+        if heard.topics and not heard.agreed and known[index] == request.offered:
+            return  # a question about the place on offer, no choice of it
+        request.business, request.offered, request.name = known[index], None, None
+        return
+    if not heard.name or _is_own(state, heard.name):
+        return
+    if request.business is not None:
+        provider = match_name(heard.name, [str(name) for name in _providers(request.business)])
+        if provider is not None or state.own_business is not None:
+            request.provider = _providers(request.business)[provider] if provider is not None else heard.name
+            return
+    request.business = request.offered = None
+    request.name = heard.name
+
+
+def _providers(business: Json) -> list[str]:
+    names = [item.get("name") if isinstance(item, dict) else item for item in business.get("providers") or []]
+    return [name for name in names if isinstance(name, str)]
+
+
+def _is_own(state: State, name: str) -> bool:
+    business = state.request.business or state.own_business
+    return business is not None and match_name(name, [str(business.get("name", ""))]) is not None
+
+
+def _answer_offer(state: State, heard: Heard) -> None:
+    request = state.request
+    if request.business is not None:
+        if "another" in heard.intents and state.last_act not in _TIME_ACTS | {"confirm"} and state.own_business is None:
+            request.offered, request.business = request.business, None
+        else:
+            return
+    if request.offered is None:
+        return
+    wants_other = "another" in heard.intents and not (heard.agreed and "find" not in heard.intents)
+    if wants_other or (state.last_act == "ask_other" and heard.agreed):
+        request.offered = None
+        request.skipped += 1
+    elif (
+        heard.agreed
+        or heard.dates
+        or heard.times
+        or (heard.intents & {"book", "slots", "soonest"} and not heard.refused)
+    ):
+        request.business, request.offered = request.offered, None
+
+
+def _update_when(state: State, heard: Heard) -> None:
+    request = state.request
+    if heard.part == "week" and heard.dates:
+        request.day, request.soonest = None, True
+        request.after = _start_of(state, heard)
+        return
+    if heard.dates:
+        request.day, request.after, request.soonest = heard.dates[-1], None, False
+    if heard.times:
+        request.clock, request.soonest = heard.times[-1], False
+    if heard.part:
+        request.part = heard.part
+        if not heard.times and heard.intents & {"change", "another"} | ({"deny"} & heard.intents):
+            request.clock = None
+    if "soonest" in heard.intents and not heard.times:
+        request.soonest = True
+    if state.last_act == "ask_change":
+        _drop_named(state, heard)
+    _choose_option(state, heard)
+    if state.last_act in _OFFERING_ACTS and not heard.times and state.options:
+        _other_times(state, heard)
+
+
+def _drop_named(state: State, heard: Heard) -> None:
+    """Asked what to change, a person may only name it: "the time"."""
+    request, words = state.request, set(heard.text.lower().replace(".", " ").replace(",", " ").split())
+    if words & {"time", "hour"} and not heard.times:
+        request.clock = None
+    if words & {"day", "date"} and not heard.dates:
+        request.day = None
+    if words & {"place", "location", "business", "salon"} and not heard.name and state.own_business is None:
+        _forget_business(state)
+
+
+def _start_of(state: State, heard: Heard) -> datetime:
+    return datetime.combine(heard.dates[-1], time(0, 0), tzinfo=state.zone)
+
+
+def _choose_option(state: State, heard: Heard) -> None:
+    """Take one of the offered times: by order, by its time, or by a plain yes."""
+    if state.last_act not in _OFFERING_ACTS or not state.options:
+        return
+    request = state.request
+    chosen = None
+    if heard.times:
+        same = [option for option in state.options if option.time().replace(second=0) == heard.times[-1]]
+        chosen = same[0] if same and not heard.dates else None
+    elif heard.choice is not None and not heard.dates:
+        chosen = state.options[heard.choice if heard.choice < len(state.options) else -1]
+    elif heard.agreed and not heard.dates and "another" not in heard.intents:
+        chosen = state.options[0]
+    if chosen:
+        request.day, request.clock = chosen.date(), chosen.time()
+        request.after, request.soonest = None, False
+
+
+def _other_times(state: State, heard: Heard) -> None:
+    request = state.request
+    if heard.intents & {"another", "later"} and not heard.agreed:
+        request.after = state.options[-1]
+        request.clock = None
+        request.soonest = True
+        if not heard.dates:
+            request.day = None
+    elif "earlier" in heard.intents and not heard.agreed:
+        request.clock = None
+        request.soonest = True

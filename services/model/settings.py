@@ -1,0 +1,20 @@
+"""Settings of the model server, read from the environment; fields are named like their variables, in lower case."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ModelSettings(BaseSettings):
+    """What the model server needs to know. The defaults suit a unit test: no latency."""
+
+    model_config = SettingsConfigDict(protected_namespaces=())
+
+    model_name: str = "lab-small"
+    # Seconds before the first token, and tokens per second after it; 0 turns either off.
+    model_first_token_seconds: float = Field(default=0.0, ge=0, le=60)
+    model_tokens_per_second: float = Field(default=0.0, ge=0)
+    # Taken when a request names no seed of its own.
+    model_seed: int = 1
+    admin_token_file: Path | None = None

@@ -1,0 +1,151 @@
+"""What POST /v1/chat/completions takes. Unknown members are let pass, as clients of many versions send them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class TextPart(_Part):
+    """A part of a message's content; only text is understood."""
+
+    type: Literal["text", "refusal"]
+    text: str = ""
+
+
+class FunctionCall(_Part):
+    """The function of a tool call."""
+
+    name: str
+    arguments: str = "{}"
+
+
+class ToolCallPart(_Part):
+    """A tool call that an earlier answer made."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: FunctionCall
+
+
+class Message(_Part):
+    """One message of the conversation."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[TextPart] | None = None
+    name: str | None = None
+    tool_calls: list[ToolCallPart] | None = None
+    tool_call_id: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Message":
+        if self.role == "tool" and not self.tool_call_id:
+            raise ValueError("messages with role 'tool' need a 'tool_call_id'")
+        if self.content is None and not (self.role == "assistant" and self.tool_calls):
+            raise ValueError("expected a string, got null")
+        return self
+
+
+class FunctionTool(_Part):
+    """A function that the model may ask for."""
+
+    name: str = Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")
+    description: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class Tool(_Part):
+    """A tool; only functions are known."""
+
+    type: Literal["function"]
+    function: FunctionTool
+
+
+class NamedFunction(_Part):
+    """The function that a tool choice names."""
+
+    name: str
+
+
+class NamedChoice(_Part):
+    """A tool choice that names one function."""
+
+    type: Literal["function"]
+    function: NamedFunction
+
+
+class StreamOptions(_Part):
+    """Options of a streamed answer."""
+
+    include_usage: bool = False
+
+
+class CompletionRequest(_Part):
+    """The body of POST /v1/chat/completions. Sampling settings are checked and have no effect: rules do not sample."""
+
+    model: str
+    messages: list[Message] = Field(min_length=1)
+    tools: list[Tool] | None = Field(default=None, max_length=128)
+    tool_choice: Literal["none", "auto", "required"] | NamedChoice | None = None
+    stream: bool | None = False
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    n: int | None = Field(default=None, ge=1, le=1)
+    seed: int | None = None
+    stop: str | list[str] | None = None
+
+    @field_validator("stop")
+    @classmethod
+    def _few_stops(cls, value: str | list[str] | None) -> str | list[str] | None:
+        if isinstance(value, list) and len(value) > 4:
+            raise ValueError("at most 4 stop sequences")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "CompletionRequest":
+        if isinstance(self.tool_choice, NamedChoice) and self.tool_choice.function.name not in self.tool_names:
+            raise ValueError("tool_choice names a function that is not in 'tools'")
+        if self.tool_choice == "required" and not self.tools:
+            raise ValueError("tool_choice is only allowed when 'tools' are specified")
+        _check_tool_messages(self.messages)
+        return self
+
+    @property
+    def tool_names(self) -> list[str]:
+        """Names of the functions that may be called."""
+        return [tool.function.name for tool in self.tools or []]
+
+    @property
+    def limit(self) -> int | None:
+        """Most tokens of an answer; None for no limit."""
+        limits = [limit for limit in (self.max_tokens, self.max_completion_tokens) if limit is not None]
+        return min(limits, default=None)
+
+    @property
+    def stops(self) -> list[str]:
+        """Texts before which an answer ends."""
+        return [self.stop] if isinstance(self.stop, str) else self.stop or []
+
+
+def _check_tool_messages(messages: list[Message]) -> None:
+    """Each tool call must be answered before anything else is said, and nothing else may be answered."""
+    waiting: set[str] = set()
+    for message in messages:
+        if message.role == "tool":
+            if message.tool_call_id not in waiting:
+                raise ValueError(
+                    "messages with role 'tool' must be a response to a preceding message with 'tool_calls'"
+                )
+            waiting.discard(message.tool_call_id)
+        elif waiting:
+            raise ValueError("an assistant message with 'tool_calls' must be followed by tool messages to each of them")
+        elif message.tool_calls:
+            waiting = {call.id for call in message.tool_calls}
+    if waiting:
+        raise ValueError("an assistant message with 'tool_calls' must be followed by tool messages to each of them")
