@@ -100,26 +100,37 @@ class ModelClient:
             port=self._url.port or 0,
             conversation_id=conversation_id,
         ) as span:
-            try:
-                answer = self._exchange(request, seconds)
-            except CallFailedError as failure:
-                if failure.fault:
-                    self.breaker.failed()
-                else:
-                    self.breaker.succeeded()
-                genai.failed(span, failure.kind)
-                self._measure(time.perf_counter() - started, None, failure.kind, request)
-                raise
-            self.breaker.succeeded()
-            genai.answered(
-                span,
-                model=answer.model,
-                input_tokens=answer.input_tokens,
-                output_tokens=answer.output_tokens,
-                finish_reasons=(answer.finish_reason,),
-                response_id=answer.id,
-            )
-            self._measure(time.perf_counter() - started, answer, "", request)
+            outcome = self._attempt(request, seconds)
+            took = time.perf_counter() - started
+            # Raised after the span has ended, which would else be marked with the name of our exception.
+            if isinstance(outcome, CallFailedError):
+                genai.failed(span, outcome.kind)
+                self._measure(took, None, outcome.kind, request)
+            else:
+                genai.answered(
+                    span,
+                    model=outcome.model,
+                    input_tokens=outcome.input_tokens,
+                    output_tokens=outcome.output_tokens,
+                    finish_reasons=(outcome.finish_reason,),
+                    response_id=outcome.id,
+                )
+                self._measure(took, outcome, "", request)
+        if isinstance(outcome, CallFailedError):
+            raise outcome
+        return outcome
+
+    def _attempt(self, request: dict[str, Any], seconds: float) -> Completion | CallFailedError:
+        """Make the call and tell the breaker how it went."""
+        try:
+            answer = self._exchange(request, seconds)
+        except CallFailedError as failure:
+            if failure.fault:
+                self.breaker.failed()
+            else:
+                self.breaker.succeeded()
+            return failure
+        self.breaker.succeeded()
         return answer
 
     def _exchange(self, request: dict[str, Any], seconds: float) -> Completion:

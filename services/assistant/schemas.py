@@ -17,7 +17,7 @@ _MESSAGE = "I need a haircut in San Francisco tomorrow afternoon"
 class ChatRequest(StrictModel):
     """A message of a user."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"message": _MESSAGE, "user_id": "visitor-7"}]})
+    model_config = ConfigDict(json_schema_extra={"example": {"message": _MESSAGE, "user_id": "visitor-7"}})
 
     message: Annotated[StrictStr, StringConstraints(min_length=1, max_length=4000, pattern=r"\S")]
     conversation_id: Identifier | None = None
@@ -157,9 +157,7 @@ class BookingRequest(StrictModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [
-                {"business_id": "lab-doctor", "starts_at": "2027-01-29T09:00:00-08:00", "user_id": "visitor-7"}
-            ]
+            "example": {"business_id": "lab-doctor", "starts_at": "2027-01-29T09:00:00-08:00", "user_id": "visitor-7"}
         }
     )
 
@@ -173,7 +171,7 @@ class BookingRequest(StrictModel):
 class MoveRequest(StrictModel):
     """Another time for an appointment."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"starts_at": "2027-01-29T10:00:00-08:00"}]})
+    model_config = ConfigDict(json_schema_extra={"example": {"starts_at": "2027-01-29T10:00:00-08:00"}})
 
     starts_at: Instant
 
@@ -189,7 +187,7 @@ class PredictRequest(StrictModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"lead_time_hours": 48, "hour_of_day": 9, "day_of_week": 0, "previous_no_shows": 1, "age": 34}]
+            "example": {"lead_time_hours": 48, "hour_of_day": 9, "day_of_week": 0, "previous_no_shows": 1, "age": 34}
         }
     )
 
@@ -214,7 +212,7 @@ class FeedbackRequest(StrictModel):
     """What a user thought of an answer (message_id) or of a conversation."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"conversation_id": "2f1c6c1e-5f3b-4bb0-9c36-0d3b9f4f9d10", "stars": 5}]}
+        json_schema_extra={"example": {"conversation_id": "2f1c6c1e-5f3b-4bb0-9c36-0d3b9f4f9d10", "stars": 5}}
     )
 
     message_id: Identifier | None = None
@@ -238,7 +236,7 @@ class Created(BaseModel):
 class TrackRequest(StrictModel):
     """Something that a business did with the assistant."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"business_id": "lab-doctor", "event": "page_view"}]})
+    model_config = ConfigDict(json_schema_extra={"example": {"business_id": "lab-doctor", "event": "page_view"}})
 
     business_id: Identifier
     event: Annotated[StrictStr, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]

@@ -103,7 +103,7 @@ def running_stub() -> Iterator[OpenAiStub]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:  # noqa: N802 - the parent's name
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             answer = stub.answer(json.loads(body), dict(self.headers))
             if answer.wait is not None:
@@ -119,7 +119,7 @@ def running_stub() -> Iterator[OpenAiStub]:
             except OSError:
                 self.close_connection = True
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the parent's name
+        def log_message(self, format: str, *args: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

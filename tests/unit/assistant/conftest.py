@@ -43,8 +43,15 @@ class Service:
     def free(self, business_id: str = "lab-doctor", number: int = 0) -> str:
         return self.client.get(f"/businesses/{business_id}/slots").get_json()["slots"][number]
 
-    def book(self, starts_at: str | None = None, business_id: str = "lab-doctor", key: str | None = None, **fields: Any):
-        wish = {"business_id": business_id, "starts_at": starts_at or self.free(business_id), "user_id": "ann", **fields}
+    def book(
+        self, starts_at: str | None = None, business_id: str = "lab-doctor", key: str | None = None, **fields: Any
+    ):
+        wish = {
+            "business_id": business_id,
+            "starts_at": starts_at or self.free(business_id),
+            "user_id": "ann",
+            **fields,
+        }
         return self.client.post("/appointments", json=wish, headers={"Idempotency-Key": key} if key else {})
 
     def lines(self, event: str | None = None) -> list[dict[str, Any]]:
