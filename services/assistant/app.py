@@ -115,6 +115,7 @@ def _prepare_database(assistant: Assistant) -> None:
                 planted = seeds.plant(session)
             with assistant.database.read() as session:
                 assistant.shelf.fill(Directory.load(session, REGION_OF_CITY))
+            assistant.instruments.businesses(business.id for business in assistant.directory)
         except DatabaseUnavailableError as error:
             assistant.telemetry.log(
                 "error",

@@ -1,5 +1,7 @@
 """Every metric that the assistant itself counts, registered once per app."""
 
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics_core import Metric
 
@@ -121,6 +123,14 @@ class Instruments:
             names.PREDICTION_LATENCY_LABELS,
             _PREDICTION_BUCKETS,
         )
+
+    def businesses(self, ids: Iterable[str]) -> None:
+        """Show each business's requests at 0: a series that begins at 1 hides its first failure from every rate."""
+        for business_id in ids:
+            label = self._guard(business_id)
+            for route in ROUTES:
+                for outcome in OUTCOMES:
+                    self.requests.labels(route=route, outcome=outcome, business_id=label)
 
     def no_show_model(self, version: str) -> None:
         """Show the series of a model version at 0."""
