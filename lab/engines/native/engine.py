@@ -199,11 +199,13 @@ class NativeEngine:
         processes = self.supervisor.processes()
         rows = []
         for name, service in self.services.items():
-            found = self._program(service)
             info = processes.get(name)
-            if isinstance(found, Missing):
+            found = self._program(service)
+            if info is None and isinstance(found, Missing):
                 rows.append(ServiceStatus(name, "missing", self._version(service), found.reason, None))
                 continue
+            # A server that runs was found when it was started, whatever PATH says now.
+            source = found.source if isinstance(found, Found) else "PATH"
             state, memory, uptime = "stopped", None, None
             if info and info.state == "RUNNING":
                 state = "running" if self._is_ready(name) else "starting"
@@ -212,7 +214,8 @@ class NativeEngine:
                 state = "starting"
             elif info and info.state in {"FATAL", "EXITED"}:
                 state = "failed"
-            rows.append(ServiceStatus(name, state, found.version, found.source, self._front(name), memory, uptime))
+            version = self._version(service)
+            rows.append(ServiceStatus(name, state, version, source, self._front(name), memory, uptime))
         return rows
 
     def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
