@@ -139,8 +139,11 @@ def _prepare_database(assistant: Assistant) -> None:
 
     def go_on() -> None:
         while not assistant.stop.wait(_PREPARE_AGAIN):
-            if attempt():
-                return
+            try:
+                if attempt():
+                    return
+            except Exception as error:  # a thread that dies in silence would leave us unready for ever
+                assistant.telemetry.exception("the database could not be prepared", error)
 
     if not attempt():
         threading.Thread(target=go_on, name="database-prepare", daemon=True).start()

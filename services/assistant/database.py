@@ -65,24 +65,20 @@ class Database:
 
     @contextmanager
     def _session(self, factory: "sessionmaker[Session]") -> Iterator[Session]:
-        try:
-            with factory.begin() as session:
-                if not self.is_sqlite:
-                    milliseconds = max(1, int(remaining_seconds() * 1000))
-                    session.connection().connection.cursor().execute(f"SET LOCAL statement_timeout = {milliseconds}")
-                yield session
-        except (OperationalError, PoolTimeout, sqlite3.OperationalError) as error:
-            raise DatabaseUnavailableError(type(error).__name__) from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise DatabaseUnavailableError(type(error).__name__) from error
-            raise
+        with _reached(), factory.begin() as session:
+            if not self.is_sqlite:
+                milliseconds = max(1, int(remaining_seconds() * 1000))
+                session.connection().connection.cursor().execute(f"SET LOCAL statement_timeout = {milliseconds}")
+            yield session
 
     def migrate(self) -> None:
-        """Bring the schema to the newest version. Safe when several processes start at once."""
+        """Bring the schema to the newest version; safe when several processes start at once.
+
+        Raises DatabaseUnavailableError.
+        """
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self.engine.execution_options(writes=True).begin() as connection:
+        with _reached(), self.engine.execution_options(writes=True).begin() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             config.attributes["connection"] = connection
@@ -127,8 +123,21 @@ def on_statement(engine: Engine, observe: Callable[[str, float], None]) -> None:
 
     @event.listens_for(engine, "after_cursor_execute")
     def _after(conn: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        operation = statement.lstrip().partition(" ")[0].upper()
+        operation = statement.split(None, 1)[0].upper()
         observe(operation, time.perf_counter() - conn.info["started"])
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Turn every way in which a database can be away, or too slow, into DatabaseUnavailableError."""
+    try:
+        yield
+    except (OperationalError, PoolTimeout, sqlite3.OperationalError) as error:
+        raise DatabaseUnavailableError(type(error).__name__) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailableError(type(error).__name__) from error
+        raise
 
 
 def _with_password(url: URL, password_file: Path | None) -> URL:

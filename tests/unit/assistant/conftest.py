@@ -1,6 +1,7 @@
 """An assistant over a real SQLite file, with a model server that says what the test wants."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from services.assistant import no_show
+from services.assistant import no_show, seeds
 from services.assistant.app import create_app
 from services.assistant.context import Assistant
+from services.assistant.database import Database
 from services.assistant.settings import AssistantSettings
 from services.telemetry import Telemetry, TelemetrySettings
 from tests.support.openai_stub import OpenAiStub, running_stub
@@ -78,6 +80,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared database to copy: migrating anew for each test would be most of its time."""
+    path = tmp_path_factory.mktemp("planted") / "assistant.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    with database.write() as session:
+        seeds.plant(session)
+    database.engine.dispose()
+    return path
+
+
 @pytest.fixture
 def model() -> Iterator[OpenAiStub]:
     with running_stub() as stub:
@@ -85,9 +99,10 @@ def model() -> Iterator[OpenAiStub]:
 
 
 @pytest.fixture
-def start(tmp_path: Path, trained: Path, model: OpenAiStub) -> Iterator[Start]:
+def start(tmp_path: Path, trained: Path, planted: Path, model: OpenAiStub) -> Iterator[Start]:
     """Starts an assistant; settings of the test win over those made here."""
     made: list[Service] = []
+    shutil.copy(planted, tmp_path / "assistant.db")
 
     def begin(**settings: Any) -> Service:
         provider, spans = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()

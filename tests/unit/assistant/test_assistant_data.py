@@ -1,0 +1,118 @@
+"""The businesses, their hours, the schema, and the small model."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select
+
+from services.assistant import booking, no_show, opening, seeds
+from services.assistant.database import Database
+from services.assistant.directory import KINDS, Business, Directory, Provider
+from services.assistant.places import REGION_OF_CITY, REGIONS
+from services.assistant.tables import Base, BusinessRow
+
+
+def business(zone: str, hours: dict[int, tuple[int, int]], minutes: int = 30) -> Business:
+    return Business(
+        id="b",
+        name="B",
+        kind="hair",
+        city="C",
+        region="r",
+        time_zone=zone,
+        address="",
+        phone="",
+        minutes=minutes,
+        services=(),
+        hours=hours,
+        providers=(Provider("b-1", "Ann"),),
+    )
+
+
+def test_the_migrations_make_the_tables(tmp_path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/a.db")
+    database.migrate()
+    database.migrate()  # again is no error
+    with database.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_planting_twice_changes_nothing_and_the_seeds_are_what_they_promise(tmp_path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/a.db")
+    database.migrate()
+    with database.write() as session:
+        assert seeds.plant(session) == 57
+    with database.write() as session:
+        assert seeds.plant(session) == 0
+        rows = session.scalars(select(BusinessRow)).all()
+        directory = Directory.load(session, REGION_OF_CITY)
+    assert len(rows) >= 40
+    assert {row.kind for row in rows} == set(KINDS)
+    assert {row.region for row in rows} == set(REGIONS)
+    assert len({row.time_zone for row in rows}) >= 6
+    for row in rows:
+        ZoneInfo(row.time_zone)
+    assert all(len(one.providers) == 3 for one in directory)
+    assert len({one.id for one in directory}) == len(directory)
+    for one in directory:
+        assert len({provider.name for provider in one.providers}) == 3
+    assert directory.list()[-1].id == "lab-doctor"
+    # A search never offers the probe; who names it finds it.
+    assert all(not found.is_probe for found in directory.find(kind="doctor", city="San Francisco", limit=99).businesses)
+    assert directory.find(name="lab doctor").businesses[0].is_probe
+
+
+def test_the_probe_is_always_open(tmp_path) -> None:
+    always = business("America/Los_Angeles", dict.fromkeys(range(7), (0, 1440)))
+    moment = datetime(2027, 3, 13, 0, 0, tzinfo=UTC)
+    for number in range(2 * 24 * 4):  # over the change of the clocks
+        assert opening.is_open(always, moment + timedelta(minutes=15) * number)
+
+
+def test_hours_are_those_of_the_place_on_both_sides_of_a_clock_change() -> None:
+    shop = business("America/New_York", dict.fromkeys(range(7), (540, 1020)))
+    winter, summer = (
+        list(opening.starts_of_day(shop, day, datetime(2020, 1, 1, tzinfo=UTC), booking.HALF_HOUR))
+        for day in (date(2027, 3, 13), date(2027, 3, 14))
+    )
+    assert (winter[0].hour, summer[0].hour) == (14, 13)
+    assert len(winter) == len(summer) == 16
+    assert winter[-1].astimezone(shop.zone).strftime("%H:%M") == "16:30"
+    assert not opening.is_open(shop, winter[-1] + timedelta(minutes=15))
+
+
+def test_closed_days_have_no_times() -> None:
+    shop = business("America/Phoenix", {1: (540, 1020)})
+    assert (
+        list(opening.starts_of_day(shop, date(2027, 3, 15), datetime(2020, 1, 1, tzinfo=UTC), booking.HALF_HOUR)) == []
+    )
+
+
+def test_an_hour_takes_four_quarters() -> None:
+    start = datetime(2027, 3, 15, 9, 0, tzinfo=ZoneInfo("America/New_York"))
+    assert opening.quarters(start, 60) == [datetime(2027, 3, 15, 13, minute, tzinfo=UTC) for minute in (0, 15, 30, 45)]
+    assert len(opening.quarters(start, 45)) == 3
+
+
+def test_training_is_repeatable_and_better_than_guessing(tmp_path) -> None:
+    first, second = no_show.train(), no_show.train()
+    assert first.version == second.version
+    assert no_show.train(seed=99).version != first.version
+    _, missed = no_show.synthetic()
+    assert first.accuracy > max(missed.mean(), 1 - missed.mean()) + 0.02
+    sure = {"lead_time_hours": 2.0, "hour_of_day": 13, "day_of_week": 1, "previous_no_shows": 0, "age": 60}
+    unsure = {**sure, "lead_time_hours": 500.0, "previous_no_shows": 5}
+    assert first.predict(sure).prediction == "show"
+    assert first.predict(unsure).prediction == "no_show"
+
+
+def test_the_command_trains_and_a_broken_file_is_made_anew(tmp_path, capsys) -> None:
+    no_show.main(["train", "--data-dir", str(tmp_path)])
+    assert "accuracy" in capsys.readouterr().out
+    kept = no_show.load(tmp_path)
+    assert kept is not None
+    (tmp_path / "no_show.joblib").write_bytes(b"broken")
+    assert no_show.load_or_train(tmp_path).version == kept.version
+    assert no_show.load(tmp_path) is not None
