@@ -108,11 +108,15 @@ class Setting:
         provider.add_span_processor(SimpleSpanProcessor(exporter))
         return provider
 
-    def span_metric(self, query: str) -> float:
-        """Sum of a span metric's samples whose line contains all words of `query`, as the Collector shows them."""
-        text = httpx.get(self.servers.address("COLLECTOR_SPANMETRICS_PORT") + "/metrics", timeout=5).text
+    def metric(self, port: str, query: str) -> float:
+        """Sum of the samples that the Collector shows on a port and whose line contains all words of `query`."""
+        text = httpx.get(self.servers.address(port) + "/metrics", timeout=5).text
         rows = [row for row in text.splitlines() if all(word in row for word in query.split())]
-        return sum(float(row.rpartition(" ")[2]) for row in rows)
+        return sum(float(row.rpartition(" ")[2]) for row in rows if not row.startswith("#"))
+
+    def taken(self) -> float:
+        """Log lines that this run of the Collector has read."""
+        return self.metric("COLLECTOR_METRICS_PORT", "otelcol_receiver_accepted_log_records_total")
 
 
 def row(number: int, message: str, **fields: Any) -> str:
@@ -238,7 +242,7 @@ def test_errors_and_slow_traces_are_kept_and_span_metrics_count_all(setting: Set
 
     assert wait_for(lambda: kept(errors + slow) == 8, 15)
     assert kept(others) == 0
-    assert wait_for(lambda: setting.span_metric('calls_total span_name="sampled"') == 28, 15)
+    assert wait_for(lambda: setting.metric("COLLECTOR_SPANMETRICS_PORT", 'calls_total span_name="sampled"') == 28, 15)
 
 
 def test_nothing_is_lost_while_loki_is_away_the_collector_is_killed_and_files_rotate(tmp_path: Path) -> None:
@@ -257,6 +261,7 @@ def test_nothing_is_lost_while_loki_is_away_the_collector_is_killed_and_files_ro
         for turn in range(4):
             write(300)
             if turn < 3:
+                assert wait_for(setting.taken, 10), "it reads them, and keeps them for Loki"
                 setting.collector.kill()
                 # Rotated while nobody reads.
                 write(200)
