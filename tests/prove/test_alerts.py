@@ -1,0 +1,37 @@
+"""The drill: every scenario sets off what it declares, and steady traffic sets off nothing."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+from lab.query import Lab
+from tests.support.running import RunningLab
+
+# Ten minutes; a shorter soak while one works on the alerts: STEADY_SECONDS=60 make prove.
+STEADY_SECONDS = float(os.environ.get("STEADY_SECONDS", "600"))
+HEARTBEAT = "Watchdog"
+
+
+def test_steady_traffic_sets_off_no_alert(running_lab: RunningLab, lab: Lab) -> None:
+    began = time.time()
+    seen: set[str] = set()
+    while time.time() < began + STEADY_SECONDS:
+        seen |= {alert.name for alert in lab.prometheus.alerts()}
+        time.sleep(5)
+
+    assert seen <= {HEARTBEAT}, f"{seen} pending or firing in steady traffic"
+    rate = lab.prometheus.value(f'sum(rate(ai_requests_total{{job="assistant"}}[{int(STEADY_SECONDS)}s]))')
+    assert 0.5 < rate < 10, "there was traffic, and it was steady"
+    failed = lab.prometheus.value(f'sum(increase(ai_requests_total{{outcome!="ok"}}[{int(STEADY_SECONDS)}s]))')
+    assert failed == 0
+    assert [one.alert for one in lab.pager.incidents() if one.alert != HEARTBEAT] == []
+
+
+def test_the_outage_of_the_provider_pages_and_resolves(running_lab: RunningLab, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+
+    done = running_lab.run("scenario", "run", "provider-outage", "--report", str(report), timeout=600)
+
+    assert "ErrorRateCritical" in done.stdout
+    assert json.loads(report.read_text())
