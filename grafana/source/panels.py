@@ -9,6 +9,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as cm
 from grafana_foundation_sdk.models import dashboard as dm
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
+from grafana_foundation_sdk.models.statetimeline import Options as StateTimelineOptions
 
 from grafana.source.sources import LOKI, PROMETHEUS
 
@@ -17,7 +18,9 @@ YELLOW: Final = "yellow"
 ORANGE: Final = "orange"
 RED: Final = "red"
 BLUE: Final = "blue"
+PURPLE: Final = "purple"
 GREY: Final = "#8e8e8e"
+SERVICES: Final = {"assistant": BLUE, "model": PURPLE, "pager": ORANGE}
 
 Panel = Builder[dm.Panel]
 Query = Builder[Dataquery]
@@ -107,7 +110,7 @@ def graph(
         .show_points(cm.VisibilityMode.NEVER)
         # A gap of more than half a minute is a gap: a server that was away must not look alive.
         .span_nulls(30_000)
-        .color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.PALETTE_CLASSIC))
         .legend(
             common.VizLegendOptions()
             .display_mode(cm.LegendDisplayMode.LIST)
@@ -134,12 +137,23 @@ def graph(
     return panel
 
 
+class OnePage(statetimeline.Panel):
+    """A state timeline without buttons to turn pages, which Grafana shows even where there is one page."""
+
+    def build(self) -> dm.Panel:
+        """Return the panel."""
+        panel = super().build()
+        assert isinstance(panel.options, StateTimelineOptions)
+        panel.options.per_page = 0
+        return panel
+
+
 def states(
     title: str, description: str, query: Query, texts: Mapping[str, tuple[str, str]], *, width: int = 8, height: int = 8
-) -> statetimeline.Panel:
+) -> Panel:
     """A coloured band for each series that shows which state it was in when."""
     return (
-        statetimeline.Panel()
+        OnePage()
         .title(title)
         .description(description)
         .datasource(PROMETHEUS)

@@ -1,6 +1,6 @@
 """What the service is for."""
 
-from grafana.source.panels import GREEN, RED, YELLOW, Panel, graph
+from grafana.source.panels import BLUE, GREEN, ORANGE, RED, YELLOW, Panel, graph
 from grafana.source.service import queries
 from grafana.source.sources import metric
 from services.telemetry import names
@@ -21,6 +21,7 @@ def panels() -> list[Panel]:
             "Conversations of the last 5 minutes: started, ended with an appointment, handed over to a human.",
             "short",
             [metric(queries.counted(names.CONVERSATIONS, "result"), "{{result}}")],
+            colors={"started": BLUE, "booked": GREEN, "handed_over": ORANGE},
         ),
         graph(
             "Handoffs to a human in a lab hour",
@@ -28,6 +29,7 @@ def panels() -> list[Panel]:
             "the assistant did not understand.",
             "short",
             [metric(queries.counted(names.HANDOFFS, "reason"), "{{reason}}")],
+            colors={"asked": BLUE, "confused": YELLOW, "error": RED},
             soft_max=1,
             stacked_bars=True,
         ),

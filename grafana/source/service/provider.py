@@ -1,7 +1,7 @@
 """The model provider: how fast, how well, how much, how dear."""
 
 from grafana.source import links
-from grafana.source.panels import GREEN, RED, YELLOW, Panel, graph
+from grafana.source.panels import GREEN, ORANGE, RED, YELLOW, Panel, graph
 from grafana.source.service import queries
 from grafana.source.sources import metric
 from services.telemetry import names
@@ -14,13 +14,12 @@ def panels() -> list[Panel]:
     return [
         graph(
             "Call to the model",
-            "Time of one call, as the assistant measures it, and the time to the first token. A dot is one call: open "
-            "its trace.",
+            "50 and 95 of 100 calls of the last minute were answered within this time, as the assistant measures it. A "
+            "dot is one call: open its trace.",
             "s",
             [
                 metric(queries.quantile(0.5, names.GEN_AI_DURATION, queries.ASSISTANT), "p50"),
                 metric(queries.quantile(0.95, names.GEN_AI_DURATION, queries.ASSISTANT), "p95", exemplars=True),
-                metric(queries.quantile(0.95, names.GEN_AI_FIRST_TOKEN, queries.ASSISTANT), "first token p95"),
             ],
             colors={"p50": GREEN, "p95": YELLOW},
             width=6,
@@ -38,7 +37,7 @@ def panels() -> list[Panel]:
                 ),
             ],
             stacked_bars=True,
-            colors={"ok": GREEN, "503": RED, "429": YELLOW},
+            colors={"ok": GREEN, "503": RED, "429": YELLOW, "timeout": ORANGE},
             width=6,
             links=[links.traces_link("Failed traces of this time", queries.FAILED_TRACES)],
         ),

@@ -1,6 +1,6 @@
 """How full our services are."""
 
-from grafana.source.panels import RED, Panel, graph
+from grafana.source.panels import RED, SERVICES, Panel, graph
 from grafana.source.service import queries
 from grafana.source.sources import metric
 from services.telemetry import names
@@ -15,6 +15,7 @@ def panels() -> list[Panel]:
             "percentunit",
             [metric(f"max by (job) ({names.PROCESS_MEMORY} / {names.PROCESS_MEMORY_LIMIT})", "{{job}}")],
             lines_at=((0.8, RED),),
+            colors=SERVICES,
             soft_max=1,
             width=6,
         ),
@@ -23,6 +24,7 @@ def panels() -> list[Panel]:
             "Share of one core. One interpreter uses one core at most: near 100 % requests queue.",
             "percentunit",
             [metric(f"max by (job) ({names.PROCESS_CPU})", "{{job}}")],
+            colors=SERVICES,
             width=6,
         ),
         graph(
