@@ -29,7 +29,7 @@ _MAX_STACK = 8000
 class Telemetry:
     """Everything one app needs to be seen. Make it with `from_settings`."""
 
-    def __init__(self, settings: TelemetrySettings, tracer_provider: TracerProvider) -> None:
+    def __init__(self, settings: TelemetrySettings, tracer_provider: trace.TracerProvider) -> None:
         self.settings = settings
         self.service = settings.otel_service_name
         self.tracer_provider = tracer_provider
@@ -48,10 +48,14 @@ class Telemetry:
         Without a provider the process's own is used, and set up at the first call. A test passes one that keeps its
         spans in memory.
         """
+        if settings.telemetry_off:
+            return cls(settings, trace.NoOpTracerProvider())
         return cls(settings, tracer_provider or tracing.provider(settings))
 
     def _handlers(self) -> list[logging.Handler]:
         settings, handlers = self.settings, list[logging.Handler]()
+        if settings.telemetry_off:
+            return handlers
         if settings.log_dir is not None:
             path = settings.log_dir / f"{self.service}.log"
             handlers.append(logs.LineFile(path, settings.log_max_bytes, settings.log_backups, self._lost.inc))
@@ -74,11 +78,13 @@ class Telemetry:
 
     def instrument_httpx(self, client: "httpx.Client") -> None:
         """Trace the client's calls and pass the trace on with them."""
-        tracing.instrument_httpx(client, self.tracer_provider)
+        if not self.settings.telemetry_off:
+            tracing.instrument_httpx(client, self.tracer_provider)
 
     def instrument_engine(self, engine: "Engine") -> None:
         """Trace the engine's statements."""
-        tracing.instrument_engine(engine, self.tracer_provider)
+        if not self.settings.telemetry_off:
+            tracing.instrument_engine(engine, self.tracer_provider)
 
     # --- Metrics ----------------------------------------------------------------------------------------------------
     @property
@@ -143,8 +149,7 @@ class Telemetry:
     ) -> None:
         """Write one line for a request and span that need not be the current ones."""
         number = _LEVELS[level]
-        # Who did what is written at every level.
-        if kind != "audit" and not self._lines.enabled(number):
+        if not self._lines.writes(number, always=kind == "audit"):
             return
         name = logger or self.service
         line: dict[str, object] = {
@@ -225,7 +230,8 @@ class Telemetry:
         """Send the spans that wait and close the log file. A Collector that is away delays this 2 s at most."""
         libraries.detach(self._libraries)
         self._gc.close()
-        self.tracer_provider.shutdown()
+        if isinstance(self.tracer_provider, TracerProvider):
+            self.tracer_provider.shutdown()
         self._lines.close()
 
 

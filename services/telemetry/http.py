@@ -28,6 +28,9 @@ _EXCLUDED = frozenset(tracing.EXCLUDED_PATHS)
 
 def init_app(app: Flask, telemetry: "Telemetry") -> None:
     """Join the app. Call it before the app's other hooks: the first one in is the last one out."""
+    _add_metrics_page(app, telemetry)
+    if telemetry.settings.telemetry_off:
+        return
     duration = telemetry.histogram(
         names.HTTP_DURATION, "Time to answer a request, in seconds.", names.HTTP_LABELS, names.HTTP_BUCKETS
     )
@@ -80,6 +83,8 @@ def init_app(app: Flask, telemetry: "Telemetry") -> None:
         if token is not None:
             context.leave(token)
 
+
+def _add_metrics_page(app: Flask, telemetry: "Telemetry") -> None:
     def scrape() -> Response:
         body, content_type = telemetry.metrics.scrape(request.headers.get("Accept", ""))
         return Response(body, content_type=content_type)

@@ -167,9 +167,9 @@ class LineLogger:
             raise ValueError(f"{level!r} is no log level; write DEBUG, INFO, WARNING or ERROR")
         self.level = number
 
-    def enabled(self, level: int) -> bool:
-        """Whether a line of this level is written."""
-        return level >= self.level
+    def writes(self, level: int, always: bool) -> bool:
+        """Whether a line of this level is written anywhere; `always` (who did what) holds at every level."""
+        return bool(self.handlers) and (always or level >= self.level)
 
     def write(self, level: int, logger: str, fields: Mapping[str, object]) -> None:
         """Write one line with these fields."""

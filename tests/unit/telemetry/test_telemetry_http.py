@@ -160,6 +160,22 @@ def test_slow_requests_get_a_performance_line(make_app):
     assert line["trace_id"] == seen.lines("access")[0]["trace_id"]
 
 
+def test_switched_off_only_the_metrics_page_is_left(make_app):
+    seen = make_app(telemetry_off=True)
+
+    @seen.app.get("/hi")
+    def view():
+        seen.telemetry.log("audit", "e", "text")
+        seen.telemetry.bind(business_id="biz-1", user_id="joe")
+        with seen.telemetry.tracer.start_as_current_span("x"):
+            return str(seen.telemetry.current_trace_id())
+
+    assert seen.app.test_client().get("/hi").text == "None"
+    assert (seen.lines(), seen.spans()) == ([], [])
+    assert COUNT not in seen.scrape()
+    assert names.PROCESS_MEMORY in seen.scrape()
+
+
 def test_one_request_s_context_does_not_reach_the_next(seen):
     @seen.app.get("/first")
     def first():

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -45,8 +46,7 @@ def test_what_is_no_size_is_said(text):
         parse_size(text)
 
 
-def test_cpu_threads_and_files(seen, monkeypatch):
-    monkeypatch.setattr(runtime, "CPU_WINDOW", 0.0)
+def test_threads_and_files(seen):
     stop = threading.Event()
     threads = seen.sample(names.PROCESS_THREADS)
     other = threading.Thread(target=stop.wait)
@@ -57,8 +57,16 @@ def test_cpu_threads_and_files(seen, monkeypatch):
     stop.set()
     other.join()
     assert files == seen.sample(names.PROCESS_OPEN_FILES) + 1
-    sum(number * number for number in range(1_000_000))
-    assert 0.3 < seen.sample(names.PROCESS_CPU) < 3
+
+
+def test_cpu_is_told_as_seconds_used_per_second(seen, monkeypatch):
+    monkeypatch.setattr(runtime, "CPU_WINDOW", 0.0)
+    seen.sample(names.PROCESS_CPU)
+    began, used = time.monotonic(), time.process_time()
+    while time.process_time() - used < 0.3:
+        sum(range(1000))
+    expected = (time.process_time() - used) / (time.monotonic() - began)
+    assert seen.sample(names.PROCESS_CPU) == pytest.approx(expected, rel=0.3)
 
 
 def test_pauses_of_the_collector_are_measured(seen):
