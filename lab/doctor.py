@@ -13,7 +13,7 @@ from lab.query import ChatAnswer, Lab, QueryError, wait_for
 
 # The business of the lab's own checks; its figures stay out of the business metrics.
 BUSINESS = "lab-doctor"
-_REQUESTS = f'ai_requests_total{{business_id="{BUSINESS}", route="chat"}}'
+_REQUESTS = f'ai_requests_total{{business_id="{BUSINESS}", route="/chat"}}'
 # Seconds after which a signal counts as lost: about three times what was measured (docs/architecture.md).
 METRIC_SECONDS = 15
 LOG_SECONDS = 10

@@ -3,7 +3,6 @@
 import importlib.util
 import threading
 from contextlib import ExitStack
-from functools import partial
 
 from flask import Flask, g, request
 
@@ -77,7 +76,8 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
     _add_page(app)
 
     _prepare_database(assistant)
-    database.watch(partial(_database_seen, assistant), assistant.stop)
+    instruments.database_up.set_function(lambda: float(database.is_up))
+    database.watch(_DatabaseLog(telemetry), assistant.stop)
     return app
 
 
@@ -126,7 +126,7 @@ def _prepare_database(assistant: Assistant) -> None:
                 error_type=error.why,
             )
             return False
-        assistant.instruments.database_up.set(1)
+        assistant.database.answered(True)
         assistant.telemetry.log(
             "application",
             "database.ready",
@@ -149,13 +149,18 @@ def _prepare_database(assistant: Assistant) -> None:
         threading.Thread(target=go_on, name="database-prepare", daemon=True).start()
 
 
-def _database_seen(assistant: Assistant, is_up: bool) -> None:
-    """Show the database's state, and log when it changes."""
-    gauge = assistant.instruments.database_up
-    was_up = gauge._value.get() == 1
-    gauge.set(1 if is_up else 0)
-    if was_up != is_up:
-        assistant.telemetry.log(
+class _DatabaseLog:
+    """Logs when the database goes and when it comes back."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._was_up = True
+
+    def __call__(self, is_up: bool) -> None:
+        if is_up == self._was_up:
+            return
+        self._was_up = is_up
+        self._telemetry.log(
             "application" if is_up else "error",
             "database.up" if is_up else "database.down",
             "the database answers again" if is_up else "the database does not answer",

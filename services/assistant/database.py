@@ -1,5 +1,6 @@
 """The way to the database: engine, sessions within the request's time budget, migrations, a watch on its health."""
 
+import math
 import os
 import sqlite3
 import threading
@@ -41,6 +42,7 @@ class Database:
     """Engine and sessions. `read()` and `write()` raise DatabaseUnavailableError when it cannot be reached."""
 
     def __init__(self, url: str, password_file: Path | None = None) -> None:
+        self._answered_at = -math.inf
         self.engine = _engine(_with_password(make_url(url), password_file))
         self._reader = sessionmaker(self.engine, expire_on_commit=False)
         # SQLite needs to know at BEGIN that a transaction will write; see _begin_sqlite.
@@ -102,12 +104,23 @@ class Database:
             connection.close()
         return True
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the watch was answered lately. Probes and scrapes ask here and never wait for a database."""
+        return time.monotonic() - self._answered_at < WATCH_SECONDS + PING_SECONDS
+
+    def answered(self, did: bool) -> None:
+        """Note whether the database answered just now."""
+        self._answered_at = time.monotonic() if did else -math.inf
+
     def watch(self, report: Callable[[bool], None], stop: threading.Event) -> threading.Thread:
-        """Ping every two seconds and report; a scrape must not wait for a database that hangs."""
+        """Ping every two seconds and report. A ping that hangs reports nothing, and `is_up` ends by itself."""
 
         def loop() -> None:
             while not stop.wait(WATCH_SECONDS):
-                report(self.ping())
+                did = self.ping()
+                self.answered(did)
+                report(did)
 
         thread = threading.Thread(target=loop, name="database-watch", daemon=True)
         thread.start()

@@ -9,7 +9,8 @@ from services.assistant.completions import Completion
 from services.assistant.directory import KINDS, PROBE_BUSINESS, Business
 from services.telemetry import Telemetry, genai, names
 
-ROUTES = ("chat", "predict", "feedback", "track", "appointments")
+# The first part of the path: an appointment and the list of them are one thing to users.
+ROUTES = ("/chat", "/predict", "/feedback", "/track", "/appointments")
 OUTCOMES = ("ok", "fallback", "error")
 NO_BUSINESS = "none"
 NO_KIND = "any"

@@ -2,7 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    model_validator,
+)
 
 from services.assistant.instants import Day, Instant
 from services.web.bodies import StrictModel
@@ -10,6 +19,14 @@ from services.web.bodies import StrictModel
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]*$"
 Identifier = Annotated[StrictStr, StringConstraints(min_length=1, max_length=64, pattern=_ID)]
 UserId = Annotated[StrictStr, StringConstraints(min_length=1, max_length=64)]
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 21.0 is as whole as 21."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WholeNumber = Annotated[StrictInt, BeforeValidator(_whole)]
 Kind = Literal["hair", "dentist", "doctor", "therapist"]
 _MESSAGE = "I need a haircut in San Francisco tomorrow afternoon"
 
@@ -192,9 +209,9 @@ class PredictRequest(StrictModel):
     )
 
     lead_time_hours: float = Field(ge=0, le=24 * 366, strict=True, allow_inf_nan=False)
-    hour_of_day: StrictInt = Field(ge=0, le=23)
-    day_of_week: StrictInt = Field(ge=0, le=6, description="0 is Monday")
-    previous_no_shows: StrictInt = Field(ge=0, le=100)
+    hour_of_day: WholeNumber = Field(ge=0, le=23)
+    day_of_week: WholeNumber = Field(ge=0, le=6, description="0 is Monday")
+    previous_no_shows: WholeNumber = Field(ge=0, le=100)
     age: float | None = Field(default=None, ge=0, le=130, strict=True, allow_inf_nan=False)
     business_id: Identifier | None = None
 
@@ -212,12 +229,18 @@ class FeedbackRequest(StrictModel):
     """What a user thought of an answer (message_id) or of a conversation."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"conversation_id": "2f1c6c1e-5f3b-4bb0-9c36-0d3b9f4f9d10", "stars": 5}}
+        json_schema_extra={
+            "example": {"conversation_id": "2f1c6c1e-5f3b-4bb0-9c36-0d3b9f4f9d10", "stars": 5},
+            "anyOf": [
+                {"required": ["message_id"], "properties": {"message_id": {"type": "string"}}},
+                {"required": ["conversation_id"], "properties": {"conversation_id": {"type": "string"}}},
+            ],
+        }
     )
 
     message_id: Identifier | None = None
     conversation_id: Identifier | None = None
-    stars: StrictInt = Field(ge=1, le=5)
+    stars: WholeNumber = Field(ge=1, le=5)
     comment: Annotated[StrictStr, StringConstraints(max_length=1000)] | None = None
 
     @model_validator(mode="after")
@@ -241,3 +264,81 @@ class TrackRequest(StrictModel):
     business_id: Identifier
     event: Annotated[StrictStr, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
     value: float | None = Field(default=None, strict=True, allow_inf_nan=False)
+
+
+class Status(BaseModel):
+    """One word."""
+
+    status: str
+
+
+class Uptime(BaseModel):
+    """How long it runs."""
+
+    seconds: float
+    hours: float
+    days: float
+    started_at: str
+
+
+class System(BaseModel):
+    """What the process uses."""
+
+    memory_usage_mb: float
+    cpu_percent: float
+    process_id: int
+
+
+class RequestFigures(BaseModel):
+    """Answers since the start; `failed` are those of 400 and above."""
+
+    total: int
+    failed: int
+    error_rate_percent: float
+    last_request: str | None
+
+
+class HealthChecks(BaseModel):
+    """What is needed."""
+
+    database_connected: bool
+    prometheus_enabled: bool
+    metrics_tracking: bool
+
+
+class DetailedHealth(BaseModel):
+    """How the service is."""
+
+    status: Literal["healthy", "degraded"]
+    service: str
+    version: str
+    timestamp: str
+    environment: str
+    uptime: Uptime
+    system: System
+    requests: RequestFigures
+    health_checks: HealthChecks
+
+
+class TokenFigures(BaseModel):
+    """Tokens since the start."""
+
+    input: int
+    output: int
+
+
+class AppointmentFigures(BaseModel):
+    """Appointments since the start."""
+
+    booked: int
+    moved: int
+    cancelled: int
+
+
+class Stats(BaseModel):
+    """What was done since the start."""
+
+    tokens: TokenFigures
+    cost_dollars: float
+    appointments: AppointmentFigures
+    handoffs: int

@@ -58,7 +58,7 @@ def init_app(app: Flask, tally: Tally, instruments: Instruments) -> None:
             return response
         status = response.status_code
         tally.answered(status)
-        route = request.path.partition("/")[2].partition("/")[0]
+        route = "/" + request.path.split("/")[1]
         # A 4xx is the user's to mend: it stands among the rejected requests.
         if route in ROUTES and request.url_rule is not None and (status < 400 or status >= 500):
             outcome = "error" if status >= 500 else g.get("outcome", "ok")

@@ -25,30 +25,31 @@ def test_counters_equal_what_was_sent(quiet_lab: RunningLab) -> None:
     prometheus = quiet_lab.lab.prometheus
     rng = random.Random(20)
     features = {"lead_time_hours": 48, "hour_of_day": 10, "day_of_week": 2, "previous_no_shows": 0}
+    before = _figures(quiet_lab)
     conversation = Customer(url).say("Hello")["conversation_id"]
     kinds: dict[str, tuple[Callable[[], httpx.Response], int]] = {
-        "chat": (lambda: post(url, "/chat", {"message": "Hello"}), 200),
-        "predict": (lambda: post(url, "/predict", features), 200),
-        "feedback": (lambda: post(url, "/feedback", {"conversation_id": conversation, "stars": 4}), 201),
-        "track": (lambda: post(url, "/track", {"business_id": "lab-doctor", "event": "login"}), 202),
+        "/chat": (lambda: post(url, "/chat", {"message": "Hello"}), 200),
+        "/predict": (lambda: post(url, "/predict", features), 200),
+        "/feedback": (lambda: post(url, "/feedback", {"conversation_id": conversation, "stars": 4}), 201),
+        "/track": (lambda: post(url, "/track", {"business_id": "lab-doctor", "event": "login"}), 202),
         "bad chat": (lambda: post(url, "/chat", {"message": ""}), 422),
         "bad track": (lambda: post(url, "/track", {}), 422),
     }
-    before = _figures(quiet_lab)
-    sent: Counter[str] = Counter()
+    sent: Counter[str] = Counter({"/chat": 1})
     for _ in range(200):
         name = rng.choice(list(kinds))
         send, status = kinds[name]
         answer = send()
         assert answer.status_code == status, f"{name}: {answer.status_code} {answer.text}"
         sent[name] += 1
+    assert set(sent) == set(kinds)
 
     expected = {name: float(count) for name, count in sent.items()}
     wait_for(lambda: _grown(before, _figures(quiet_lab)) == expected, METRIC_SECONDS)
 
     assert _grown(before, _figures(quiet_lab)) == expected
     total = prometheus.value('sum(http_server_request_duration_seconds_count{job="assistant", http_route="/chat"})')
-    counted = sum(_figures(quiet_lab)[name] for name in ("chat", "bad chat"))
+    counted = sum(_figures(quiet_lab)[name] for name in ("/chat", "bad chat"))
     assert total == counted, "every answer of /chat stands in the histogram once"
 
 
@@ -56,9 +57,9 @@ def _figures(running: RunningLab) -> dict[str, float]:
     prometheus = running.lab.prometheus
     figures = {
         route: prometheus.value(f'sum(ai_requests_total{{route="{route}", outcome="ok"}})')
-        for route in ("chat", "predict", "feedback", "track")
+        for route in ("/chat", "/predict", "/feedback", "/track")
     }
-    for name, route in (("bad chat", "chat"), ("bad track", "track")):
+    for name, route in (("bad chat", "/chat"), ("bad track", "/track")):
         figures[name] = prometheus.value(f'sum(ai_rejected_requests_total{{route="{route}"}})')
     return figures
 

@@ -11,6 +11,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from services.assistant.context import Assistant, current
 from services.assistant.database import DatabaseUnavailableError
 from services.assistant.instruments import total
+from services.assistant.schemas import DetailedHealth, Stats, Status
 from services.telemetry import names
 from services.web.openapi import problem_responses
 
@@ -22,26 +23,26 @@ _process.cpu_percent()
 _DEFAULT_ENVIRONMENT = "demo"
 
 
-@blueprint.get("/health", summary="Alive?")
+@blueprint.get("/health", summary="Alive?", responses={200: Status})
 def health() -> dict[str, str]:
     """Say that the process answers."""
     return {"status": "ok"}
 
 
-@blueprint.get("/ready", summary="Ready for requests?", responses=problem_responses(503))
+@blueprint.get("/ready", summary="Ready for requests?", responses={200: Status, **problem_responses(503)})
 def ready() -> dict[str, str]:
     """Say whether requests can be answered: the database is there and prepared."""
     assistant = current()
-    if not assistant.shelf.is_filled or not assistant.database.ping():
+    if not assistant.shelf.is_filled or not assistant.database.is_up:
         raise DatabaseUnavailableError("not ready")
     return {"status": "ready"}
 
 
-@blueprint.get("/health/detailed", summary="How is it?")
+@blueprint.get("/health/detailed", summary="How is it?", responses={200: DetailedHealth})
 def detailed() -> dict[str, Any]:
     """Tell uptime, resources, requests and the state of what is needed."""
     assistant = current()
-    connected = assistant.database.ping()
+    connected = assistant.database.is_up
     settings = assistant.telemetry.settings
     environment = settings.resource_attributes().get("deployment.environment.name", _DEFAULT_ENVIRONMENT)
     return {
@@ -65,7 +66,7 @@ def detailed() -> dict[str, Any]:
     }
 
 
-@blueprint.get("/stats", summary="What has it done since its start?")
+@blueprint.get("/stats", summary="What has it done since its start?", responses={200: Stats})
 def stats() -> dict[str, Any]:
     """Sum up tokens, cost, appointments and handoffs since the start."""
     instruments = current().instruments

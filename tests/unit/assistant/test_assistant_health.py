@@ -38,7 +38,7 @@ def test_detailed_health_has_every_field(service) -> None:
 
 
 def test_what_alerts_divide_is_there_at_zero(service) -> None:
-    for route in ("chat", "predict", "feedback", "track", "appointments"):
+    for route in ("/chat", "/predict", "/feedback", "/track", "/appointments"):
         for outcome in ("ok", "fallback", "error"):
             assert service.sample(names.AI_REQUESTS, route=route, outcome=outcome, business_id="none") == 0
     for reason in ("provider_error", "circuit_open", "budget", "throttled"):
@@ -69,7 +69,7 @@ def test_requests_lead_to_their_traces(service) -> None:
     counted = [
         line
         for line in text.splitlines()
-        if line.startswith('ai_requests_total{business_id="lab-doctor",outcome="ok",route="chat"}')
+        if line.startswith('ai_requests_total{business_id="lab-doctor",outcome="ok",route="/chat"}')
     ]
     assert len(counted) == 1
     assert f'trace_id="{answer["trace_id"]}"' in counted[0]
@@ -149,8 +149,8 @@ def test_the_admin_door_wants_its_token(service) -> None:
 def test_two_assistants_in_one_process(start, tmp_path) -> None:
     first, second = start(), start(database_url=f"sqlite:///{tmp_path}/other.db")
     first.say()
-    assert first.sample(names.AI_REQUESTS, route="chat", outcome="ok", business_id="none") == 1
-    assert second.sample(names.AI_REQUESTS, route="chat", outcome="ok", business_id="none") == 0
+    assert first.sample(names.AI_REQUESTS, route="/chat", outcome="ok", business_id="none") == 1
+    assert second.sample(names.AI_REQUESTS, route="/chat", outcome="ok", business_id="none") == 0
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/health/detailed", "/metrics"])

@@ -27,7 +27,7 @@ def test_an_outage_is_answered_by_a_fallback_then_by_a_human(service, model) -> 
     assert (first["outcome"], first["handoff"]) == ("fallback", False)
     assert len(model.requests) == 3
     assert service.sample("ai_fallbacks_total", reason="provider_error") == 1
-    assert service.sample("ai_requests_total", route="chat", outcome="fallback", business_id="none") == 1
+    assert service.sample("ai_requests_total", route="/chat", outcome="fallback", business_id="none") == 1
     second = service.say(conversation_id=first["conversation_id"])
     assert (second["outcome"], second["handoff"]) == ("fallback", True)
     assert service.sample("ai_handoffs_total", reason="error") == 1

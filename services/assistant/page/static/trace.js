@@ -1,5 +1,5 @@
 // A trace id as something to use: copied, or opened where the trace can be seen.
-import { icon, make } from "./dom.js";
+import { announce, icon, make } from "./dom.js";
 
 const QUARTER_HOUR_MS = 15 * 60 * 1000;
 const COPIED_MS = 2000;
@@ -19,10 +19,11 @@ function copyButton(traceId) {
   const word = make("span", "", "Copy");
   button.append(icon("copy"), word, make("span", "hidden", " trace id"));
   button.addEventListener("click", async () => {
-    word.textContent = (await copy(traceId)) ? "Copied" : "Not copied";
+    const done = await copy(traceId);
+    word.textContent = done ? "Copied" : "Not copied";
+    announce(done ? "Trace id copied." : "The trace id could not be copied.");
     setTimeout(() => { word.textContent = "Copy"; }, COPIED_MS);
   });
-  word.setAttribute("role", "status");
   return button;
 }
 
