@@ -1,13 +1,15 @@
 """Draws a trace as a tree in the terminal: who called whom, how long it took, and where it failed."""
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from lab.query import Span, Trace, TraceSource
 from lab.query.traces import clean_trace_id
 
-_BAR = 24
+# Below this width of the terminal the last column is left out, so that the tree stays readable.
+_WIDE = 110
+_TOOK_WIDTH = 8
 # What helps to understand a span at a glance; the first that a span has is shown.
 _TELLING = (
     "exception.type",
@@ -33,7 +35,7 @@ def show(trace_id: str, source: TraceSource, console: Console) -> bool:
         console.print(f"{source.name} knows no trace {clean_trace_id(trace_id)}.", highlight=False, soft_wrap=True)
         return False
     console.print(_head(trace, source.name), highlight=False, soft_wrap=True)
-    console.print(_table(trace))
+    console.print(_table(trace, console.width))
     return True
 
 
@@ -49,17 +51,25 @@ def _head(trace: Trace, source: str) -> Text:
     return head
 
 
-def _table(trace: Trace) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("span", no_wrap=True, overflow="ellipsis", ratio=3)
-    table.add_column("service", no_wrap=True)
-    table.add_column("took", justify="right", no_wrap=True)
-    table.add_column("when", no_wrap=True)
-    table.add_column("tells", no_wrap=True, overflow="ellipsis", ratio=2)
-    for guide, span in _guided(trace):
+def _table(trace: Trace, width: int) -> Table:
+    wide = width >= _WIDE
+    bar = 24 if wide else 12
+    service_width = max(len(name) for name in trace.services)
+    left = max(20, width - service_width - _TOOK_WIDTH - bar - 3)
+    rows = _guided(trace)
+    name_width = min(max(len(guide) + len(span.name) for guide, span in rows), left // 2 if wide else left)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("span", no_wrap=True, overflow="ellipsis", width=name_width)
+    table.add_column("service", no_wrap=True, min_width=service_width)
+    table.add_column("took", justify="right", no_wrap=True, min_width=_TOOK_WIDTH)
+    table.add_column("when", no_wrap=True, width=bar)
+    if wide:
+        table.add_column("tells", no_wrap=True, overflow="ellipsis", width=left - name_width - 1)
+    for guide, span in rows:
         name = Text.assemble((guide, "dim"), (span.name, "bold red" if span.status == "error" else ""))
         service = Text(span.service, _STYLES.get(span.service, ""))
-        table.add_row(name, service, _seconds(span.duration), _bar(trace, span), _telling(span))
+        cells: list[RenderableType] = [name, service, _seconds(span.duration), _bar(trace, span, bar)]
+        table.add_row(*cells, *([_telling(span)] if wide else []))
     return table
 
 
@@ -79,12 +89,12 @@ def _guided(trace: Trace) -> list[tuple[str, Span]]:
     return guided[::-1]
 
 
-def _bar(trace: Trace, span: Span) -> Text:
+def _bar(trace: Trace, span: Span, width: int) -> Text:
     whole = trace.duration or 1e-9
-    start = min(_BAR - 1, int((span.start - trace.start) / whole * _BAR))
-    length = max(1, min(_BAR - start, round(span.duration / whole * _BAR)))
+    start = min(width - 1, int((span.start - trace.start) / whole * width))
+    length = max(1, min(width - start, round(span.duration / whole * width)))
     colour = "red" if span.status == "error" else "green"
-    return Text.assemble(("·" * start, "dim"), ("█" * length, colour), ("·" * (_BAR - start - length), "dim"))
+    return Text.assemble(("·" * start, "dim"), ("█" * length, colour), ("·" * (width - start - length), "dim"))
 
 
 def _telling(span: Span) -> Text:

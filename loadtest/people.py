@@ -17,7 +17,8 @@ class Visit:
     """One appointment in a person's life: booked, read, cancelled.
 
     `business` (0 to 1) picks one of the person's businesses, `wording` the sentences; `prediction` holds the features
-    of a no-show prediction, `thinks` are seconds between requests, used in turn.
+    of a no-show prediction, `patience` says how often they ask again when the assistant fails, `thinks` are seconds
+    between requests, used in turn.
     """
 
     business: float
@@ -28,6 +29,7 @@ class Visit:
     looks_at_slots: bool
     prediction: dict[str, float] | None
     tracks: str | None
+    patience: int
     thinks: tuple[float, ...]
 
 
@@ -50,6 +52,7 @@ def _visit(rng: random.Random) -> Visit:
         looks_at_slots=rng.random() < 0.3,
         prediction=_features(rng) if rng.random() < 0.6 else None,
         tracks=rng.choice(("page_view", "search", "share")) if rng.random() < 0.4 else None,
+        patience=rng.choice((1, 2, 3)),
         thinks=tuple(round(rng.uniform(*_THINK_SECONDS), 2) for _ in range(8)),
     )
 

@@ -78,14 +78,17 @@ class Customer(FastHttpUser):
         if talk.booked:
             yield from self._read(talk, visit)
             yield from self._cancel(talk, visit)
-        yield from self._cancel_all()
+            yield from self._cancel_all()
         if visit.stars and talk.message_id:
             self._ask("POST", "/feedback", "feedback", {"message_id": talk.message_id, "stars": visit.stars})
             yield
 
     def _book(self, talk: "Talk", visit: Visit, kind: str) -> Life:
-        talk.say(grammar.opening(kind, visit.wording))
-        yield
+        for _ in range(1 + visit.patience):
+            talk.say(grammar.opening(kind, visit.wording))
+            yield
+            if not talk.over:
+                break
         for turn in range(1, _MOST_TURNS):
             if talk.booked or talk.over:
                 return
@@ -171,6 +174,7 @@ class Talk:
         self._customer = customer
         self._business_id = business_id
         self._conversation_id: str | None = None
+        # The last answer that was one.
         self.message_id: str | None = None
         self.booked = False
         # Nothing more to gain: the assistant failed, or handed over to a person.
@@ -183,8 +187,9 @@ class Talk:
             self.over = True
             return
         self._conversation_id = answer["conversation_id"]
-        self.message_id = answer.get("message_id")
         self.over = bool(answer.get("handoff")) or answer.get("outcome") == "fallback"
+        if answer.get("outcome") == "ok":
+            self.message_id = answer.get("message_id")
         appointment = answer.get("appointment")
         if appointment:
             self.booked = appointment.get("status", "booked") == "booked"

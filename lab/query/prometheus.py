@@ -105,14 +105,9 @@ class Prometheus(Server):
         ]
 
     def rules(self, name: str) -> list[dict[str, Any]]:
-        """Return the rules with that name as Prometheus describes them, each with its group's `interval`."""
+        """Return the rules with that name as Prometheus describes them."""
         groups = self._data("/api/v1/rules")["groups"]
-        return [
-            {**rule, "interval": group["interval"]}
-            for group in groups
-            for rule in group["rules"]
-            if rule.get("name") == name
-        ]
+        return [rule for group in groups for rule in group["rules"] if rule.get("name") == name]
 
     def targets(self) -> list[Target]:
         """Return the active scrape targets."""

@@ -18,16 +18,15 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 class Way:
     """The way from fault to page, in seconds; None where a part could not be seen.
 
-    `first_failure`: fault to the first failed answer; `crossing`: from there until the rule's own condition held in
-    Prometheus (its window, and the scrape); then what the settings take: one `evaluation`, the rule's `hold` ("for"),
-    Alertmanager's `group_wait`. `paged` is what it took in all.
+    `first_failure`: fault to the first failed answer; `crossing`: from there until the alert was pending (its window
+    had to cross the threshold, a scrape and an evaluation had to see it); then what the settings take: the rule's
+    `hold` ("for") and Alertmanager's `group_wait`. `paged` is what it took in all.
     """
 
     alert: str
     paged: float
     first_failure: float | None
     crossing: float | None
-    evaluation: float
     hold: float
     group_wait: float | None
 
@@ -36,7 +35,7 @@ class Way:
         """The sum of the parts; None where a part is not known."""
         if self.crossing is None or self.group_wait is None:
             return None
-        return (self.first_failure or 0.0) + self.crossing + self.evaluation + self.hold + self.group_wait
+        return (self.first_failure or 0.0) + self.crossing + self.hold + self.group_wait
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parts and the floor, rounded to tenths, for the report."""
@@ -58,15 +57,14 @@ def measure(lab: Lab, timeline: Timeline, alert: str) -> Way | None:
     if fault is None or paged is None or rule is None:
         return None
     failure = timeline.first("first failure", since=fault)
-    series = lab.prometheus.query_range(rule["query"], fault, paged, step=1)
-    held = min((points.points[0][0] for points in series if points.points), default=None)
-    start = failure or fault
+    pending = [event.at for event in timeline.events if event.kind == "pending" and event.alert == alert]
+    # The last one before the page: an alert that ceased to hold in between began anew.
+    held = max((at for at in pending if at <= paged), default=None)
     return Way(
         alert=alert,
         paged=paged - fault,
         first_failure=None if failure is None else failure - fault,
-        crossing=None if held is None else max(0.0, held - start),
-        evaluation=float(rule["interval"]),
+        crossing=None if held is None else max(0.0, held - (failure or fault)),
         hold=float(rule["duration"]),
         group_wait=_group_wait(lab, {"alertname": alert, **_labels(lab, rule, alert)}),
     )

@@ -100,8 +100,7 @@ def print_end(console: Console, rows: list[Row], ways: list[Way]) -> None:
 def _way(way: Way) -> str:
     parts = [
         ("first failed answer", way.first_failure),
-        ("window crossing and scrape", way.crossing),
-        ("evaluation", way.evaluation),
+        ("window crossing, scrape, evaluation", way.crossing),
         ("for", way.hold),
         ("group wait", way.group_wait),
     ]
