@@ -154,5 +154,5 @@ def test_the_probe_is_no_business(service) -> None:
         if sample.name == "ai_appointments_total"
     )
     assert total == 0
-    labels = {"route": "appointments", "outcome": "ok", "business_id": "lab-doctor"}
+    labels = {"route": "/appointments", "outcome": "ok", "business_id": "lab-doctor"}
     assert service.sample("ai_requests_total", **labels) == 1

@@ -24,7 +24,7 @@ def test_a_booking_by_chat_is_made_told_and_counted(service, model) -> None:
     assert [one["id"] for one in listed] == [answer["appointment"]["id"]]
     assert service.sample("ai_appointments_total", action="booked", kind="dentist") == 1
     assert service.sample("ai_conversations_total", result="booked", kind="dentist") == 1
-    assert service.sample("ai_requests_total", route="chat", outcome="ok", business_id=BUSINESS) == 1
+    assert service.sample("ai_requests_total", route="/chat", outcome="ok", business_id=BUSINESS) == 1
     assert service.sample("ai_tokens_total", type="input", model="lab-small") == 40
 
 

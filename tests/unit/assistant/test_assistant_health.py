@@ -98,7 +98,7 @@ def test_a_database_that_breaks_is_a_503_with_advice_and_counts_as_error(service
     document = answer.get_json()
     assert (answer.status_code, document["type"]) == (503, "/problems/database-unavailable")
     assert answer.headers["Retry-After"] == "5"
-    assert service.sample(names.AI_REQUESTS, route="track", outcome="error", business_id="lab-doctor") == 1
+    assert service.sample(names.AI_REQUESTS, route="/track", outcome="error", business_id="lab-doctor") == 1
     assert service.client.post("/track", json=wish).status_code == 202
 
 

@@ -122,7 +122,7 @@ def test_refusals_are_no_failures_of_the_service(service) -> None:
     refused = service.sample("ai_rejected_requests_total", route="/track", reason="empty-body")
     assert refused == 3
     assert [line["reason"] for line in service.lines("problem")] == ["empty-body"] * 3
-    labels = {"route": "track", "business_id": "none"}
+    labels = {"route": "/track", "business_id": "none"}
     assert service.sample("ai_requests_total", outcome="error", **labels) == 0
     assert service.sample("ai_requests_total", outcome="ok", **labels) == 0
 
