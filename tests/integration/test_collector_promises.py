@@ -4,10 +4,13 @@ Servers: a Loki and a Collector with the lab's configuration. Without Tempo the 
 """
 
 import json
+import logging
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
@@ -245,32 +248,49 @@ def test_errors_and_slow_traces_are_kept_and_span_metrics_count_all(setting: Set
     assert wait_for(lambda: setting.metric("COLLECTOR_SPANMETRICS_PORT", 'calls_total span_name="sampled"') == 28, 15)
 
 
+class Writer(threading.Thread):
+    """Writes numbered lines without a pause, and rotates its file as our services do.
+
+    At most 4,500, because Loki answers a query with 5,000.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.written = 0
+        self._ended = threading.Event()
+        self._logger = logging.Logger("load")
+        self._logger.addHandler(RotatingFileHandler(file, maxBytes=60_000, backupCount=100, encoding="utf-8"))
+
+    def run(self) -> None:
+        while self.written < 4500 and not self._ended.wait(0.01):
+            for _ in range(5):
+                self._logger.info(row(self.written, "load", case="load").strip())
+                self.written += 1
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+        for handler in self._logger.handlers:
+            handler.close()
+
+
 def test_nothing_is_lost_while_loki_is_away_the_collector_is_killed_and_files_rotate(tmp_path: Path) -> None:
     for setting in running(tmp_path):
         setting.loki.stop()
-        file = setting.logs / "load.log"
-        written = 0
-
-        def write(count: int, setting: Setting = setting, file: Path = file) -> None:
-            nonlocal written
-            with file.open("a", encoding="utf-8") as lines:
-                for _ in range(count):
-                    lines.write(row(written, "load", case="load"))
-                    written += 1
-
-        for turn in range(4):
-            write(300)
-            if turn < 3:
+        writer = Writer(setting.logs / "load.log")
+        writer.start()
+        try:
+            # A kill between reading and queueing would lose lines: several, at uneven distances from a poll (200 ms).
+            for turn in range(6):
                 assert wait_for(setting.taken, 10), "it reads them, and keeps them for Loki"
+                time.sleep(0.05 + 0.07 * turn)
                 setting.collector.kill()
-                # Rotated while nobody reads.
-                write(200)
-                for number in range(turn, -1, -1):
-                    old = file if number == 0 else file.with_name(f"load.log.{number}")
-                    old.rename(file.with_name(f"load.log.{number + 1}"))
                 setting.collector.start()
+        finally:
+            writer.stop()
         setting.loki.start()
-        lines = arrived(setting, '{service_name="probe"} | case="load"', written, seconds=60)
+        lines = arrived(setting, '{service_name="probe"} | case="load"', writer.written, seconds=60)
 
+        assert len(list(setting.logs.glob("load.log.*"))) > 3, "files were rotated while nobody read"
         numbers = sorted(int(line.metadata["number"]) for line in lines)
-        assert numbers == list(range(written)), "each line once, none missing"
+        assert numbers == list(range(writer.written)), "each line once, none missing"
