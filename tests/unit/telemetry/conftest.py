@@ -28,7 +28,8 @@ class Seen:
     def lines(self, kind: str | None = None) -> list[dict[str, Any]]:
         if not self.log_file.exists():
             return []
-        found = [json.loads(line) for line in self.log_file.read_text().splitlines()]
+        # NaN is Python's own; the Collector would refuse the line.
+        found = [json.loads(line, parse_constant=pytest.fail) for line in self.log_file.read_text().splitlines()]
         return [line for line in found if kind in (None, line["kind"])]
 
     def spans(self) -> list[ReadableSpan]:

@@ -54,6 +54,17 @@ def test_statements_are_spans_without_their_values_on_every_engine(seen):
     assert "joe" not in "".join(span.to_json() for span in found)
 
 
+def test_a_sqlite_database_is_called_by_its_name_and_not_its_path(seen, tmp_path):
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/shop.db")
+    seen.telemetry.instrument_engine(engine)
+    with engine.connect() as connection:
+        connection.execute(sa.text("SELECT 1"))
+    (span,) = seen.spans()
+    assert span.name == "SELECT shop"
+    assert span.attributes["db.namespace"] == "shop"
+    assert str(tmp_path) not in span.to_json()
+
+
 def test_a_failed_statement_is_an_error_that_repeats_no_value(seen):
     engine = sa.create_engine("sqlite://", poolclass=StaticPool)
     seen.telemetry.instrument_engine(engine)
