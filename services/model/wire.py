@@ -87,7 +87,7 @@ class CompletionRequest(_Part):
     """The body of POST /v1/chat/completions. Sampling settings are checked and have no effect: rules do not sample."""
 
     model: str
-    messages: list[Message] = Field(min_length=1)
+    messages: list[Message] = Field(min_length=1, max_length=2048)
     tools: list[Tool] | None = Field(default=None, max_length=128)
     tool_choice: Literal["none", "auto", "required"] | NamedChoice | None = None
     stream: bool | None = False

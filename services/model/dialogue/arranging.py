@@ -6,10 +6,8 @@ from services.model.dialogue.choosing import moment_of
 from services.model.dialogue.moments import spoken_day, spoken_options, spoken_time, spoken_when
 from services.model.dialogue.moves import Move, Say, Use
 from services.model.dialogue.places import candidates, search
-from services.model.dialogue.state import Json, State
+from services.model.dialogue.state import ASKED_FOR_YES, Json, State
 from services.model.dialogue.vocabulary import KIND_NOUNS
-
-_ASKED_FOR_YES = ("confirm", "taken")
 
 
 def arrange(state: State) -> Move:
@@ -37,7 +35,7 @@ def _report(state: State, result: Json) -> Move:
     if not result.get("ok"):
         return refused(state, result)
     moment = moment_of(state.target or {}, state)
-    when = spoken_when(moment, state.today) if moment else "at the time you chose"
+    when = spoken_when(moment, state.today) if moment else "the day you chose"
     return Say("booked", {"name": state.business_name, "when": when})
 
 
@@ -47,7 +45,7 @@ def _place(state: State) -> Move:
     if request.name:
         return Use("find_business", {"name": request.name})
     if request.offered is not None and state.heard.refused:
-        return Say("ask_other")
+        return Say("ask_change" if state.last_act == "confirm_offer" else "ask_other")
     if request.kind is not None and (request.city or request.any_city):
         return _candidate(state, KIND_NOUNS[request.kind])
     if request.unknown:
@@ -67,7 +65,11 @@ def _candidate(state: State, noun: str) -> Move:
     if request.skipped >= len(found):
         return Say("no_more" if found else "not_found", {"noun": noun, "city": city})
     business = found[request.skipped]
-    return Say("offer", {"name": str(business.get("name")), "city": str(business.get("city") or city)})
+    fields = {"name": str(business.get("name")), "city": str(business.get("city") or city)}
+    if request.day and request.clock:  # nothing else is left to ask
+        fields["when"] = spoken_when(datetime.combine(request.day, request.clock), state.today)
+        return Say("confirm_offer", fields)
+    return Say("offer", fields)
 
 
 def _when(state: State, business: Json) -> Move:
@@ -87,10 +89,10 @@ def _when(state: State, business: Json) -> Move:
 
 def _confirm(state: State, business: Json, moment: datetime) -> Move:
     """Book after a yes to just this place and time; ask for it otherwise."""
-    if state.last_act in _ASKED_FOR_YES and _is_as_proposed(state):
+    if state.last_act in ASKED_FOR_YES and _is_as_proposed(state):
         if state.heard.agreed:
             return Use("book_appointment", _booking(state, business, moment.isoformat()))
-        if state.heard.refused:
+        if state.heard.refused and not (state.heard.dates or state.heard.times or state.heard.name):
             return Say("ask_change")
     return Say("confirm", {"name": state.business_name, "when": spoken_when(moment, state.today)})
 

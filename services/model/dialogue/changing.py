@@ -90,4 +90,4 @@ def _report(state: State, result: Json) -> Move:
     if not result.get("ok"):
         return refused(state, result)
     moment = moment_of(state.target or {}, state)
-    return Say("moved", {"when": spoken_when(moment, state.today) if moment else "at the new time"})
+    return Say("moved", {"when": spoken_when(moment, state.today) if moment else "the new day"})

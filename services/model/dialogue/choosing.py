@@ -25,7 +25,7 @@ def moment_of(appointment: Json, state: State) -> datetime | None:
 def spoken_appointment(appointment: Json, state: State) -> str:
     """Return "at Blue Door on Friday, March 8 at 9:30 AM"."""
     moment = moment_of(appointment, state)
-    when = spoken_when(moment, state.today) if moment else "at a time I cannot tell"
+    when = f"on {spoken_when(moment, state.today)}" if moment else "at a time I cannot tell"
     place = place_of(appointment)
     return f"at {place} {when}" if place else when
 

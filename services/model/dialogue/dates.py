@@ -16,6 +16,7 @@ class FoundDate:
     value: date
     start: int
     end: int
+    is_start: bool = False  # "next week": the first day of a stretch, none in particular
 
 
 _MONTH: Final = (
@@ -157,7 +158,7 @@ def find_dates(text: str, today: date) -> list[FoundDate]:
                 value = rule(match, today)
             except ValueError:  # the 31st of a month with 30 days
                 continue
-            found.append(FoundDate(value, match.start(), match.end()))
+            found.append(FoundDate(value, match.start(), match.end(), rule in (_this_weekend, _next_week)))
             rest = rest[: match.start()] + " " * (match.end() - match.start()) + rest[match.end() :]
     return sorted(found, key=lambda date_found: date_found.start)
 
@@ -167,8 +168,3 @@ def _matches(pattern: re.Pattern[str], text: str) -> Iterator[Match]:
         if match.group().lower().strip(" .") in _NOT_DATES and not match.group()[0].isupper():
             continue
         yield match
-
-
-def is_relative_week(text: str) -> bool:
-    """Tell whether the text names a whole week or weekend only, so that its date is a start to search from."""
-    return re.search(r"\bnext\s+week\b|\bweekend\b", text, re.IGNORECASE) is not None

@@ -11,12 +11,13 @@ from services.model.dialogue.mentions import match_name
 from services.model.dialogue.moments import pick, read_moment, read_zone
 from services.model.dialogue.phrases import recognise
 from services.model.dialogue.places import known_businesses, take_found
-from services.model.dialogue.state import Call, Json, Request, State
+from services.model.dialogue.state import ENDINGS, Call, Json, Request, State
 from services.model.dialogue.updating import update
 
+_INSTRUCTIONS: Final = ("system", "developer")
+# Older messages are forgotten, as a model forgets what its window does not hold.
+_LONGEST: Final = 200
 _MARK: Final = "CONTEXT "
-# After these a new request begins.
-_ENDINGS: Final = frozenset(("booked", "moved", "cancelled", "kept", "bye", "no_appointments"))
 
 
 def rebuild(messages: Sequence[Mapping[str, Any]], now: datetime) -> State:
@@ -25,10 +26,13 @@ def rebuild(messages: Sequence[Mapping[str, Any]], now: datetime) -> State:
     now: used when the system message gives no CONTEXT line.
     """
     state = State(now=now)
+    if len(messages) > _LONGEST:
+        told = [message for message in messages if message.get("role") in _INSTRUCTIONS]
+        messages = [*told[:1], *messages[-_LONGEST:]]
     open_calls: dict[str, Call] = {}
     for message in messages:
         role = message.get("role")
-        if role in ("system", "developer"):
+        if role in _INSTRUCTIONS:
             _read_context(text_of(message), state)
         elif role == "user":
             _hear(text_of(message), state)
@@ -97,13 +101,13 @@ def _note(text: str, state: State) -> None:
         return
     state.last_act = act
     request = state.request
-    if act in _ENDINGS:
+    if act in ENDINGS:
         state.goal = None
-    elif act == "offer":
+    elif act in ("offer", "confirm_offer"):
         known = known_businesses(state)
         index = match_name(text, [str(business.get("name", "")) for business in known])
         request.offered = known[index] if index is not None else None
-    elif act == "confirm":
+    if act in ("confirm", "confirm_offer"):
         state.proposed = (request.day, request.clock, state.business_name)
     elif act in ("not_found", "no_more"):
         request.city, request.skipped, request.unknown = None, 0, None

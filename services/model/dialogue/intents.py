@@ -40,7 +40,7 @@ _PATTERNS: Final = {
         r"suggest|know\s+(?:of\s+)?(?:a|any|where|some)|want\s+(?:a|an|to\s+see)|near\s+me|nearby|locate|where\s+can\s+i)\b"
     ),
     "slots": (
-        r"\b(?:what|which|when|any)\b[^.?!]*\b(?:times?|slots?|openings?|availab\w*|free|hours|appointments?)\b|"
+        r"\b(?:what|which|when|any)\b[^.?!]{0,80}\b(?:times?|slots?|openings?|availab\w*|free|hours|appointments?)\b|"
         r"\bwhat\s+do\s+you\s+have\b|\bwhen\s+(?:can|could|are|is|do)\b|\bavailability\b|\bfree\s+(?:times?|slots?)\b"
     ),
     "soonest": (
@@ -58,7 +58,7 @@ _PATTERNS: Final = {
     ),
     "list": (
         r"\b(?:my|our)\s+(?:\w+\s+){0,2}(?:appointments|bookings|visits|schedule|calendar)\b|"
-        r"\b(?:what|which|when|do\s+i|have\s+i|show|list)\b[^.?!]*\b(?:i|my)\b[^.?!]*\b(?:booked|appointments?|bookings?|"
+        r"\b(?:what|which|when|do\s+i|have\s+i|show|list)\b[^.?!]{0,80}\b(?:i|my)\b[^.?!]{0,80}\b(?:booked|appointments?|bookings?|"
         r"scheduled)\b"
     ),
     "human": (
@@ -73,7 +73,7 @@ _PATTERNS: Final = {
     "bye": (
         r"\b(?:good\s?-?bye|bye|see\s+you|have\s+an?\s+(?:\w+\s+)?(?:day|one|evening|night|weekend)|take\s+care|"
         r"that(?:'?s|\s+is|\s+was|\s+will\s+be|'?ll\s+be|\s+would\s+be)?\s+(?:all|it|everything)(?:\s+(?:for|i|thanks?|that|"
-        r"thank|from|good|then|have|the)\b|\W*$)|all\s+(?:i|that\s+i)\s+(?:need|want)\w*|nothing\s+(?:else|more)|"
+        r"thank|from|good|then|have|the)\b|(?=\W*$))|all\s+(?:i|that\s+i)\s+(?:need|want)\w*|nothing\s+(?:else|more)|"
         r"i'?m\s+(?:all\s+)?(?:good|set|done|okay|ok|fine)|not\s+(?:right\s+)?now|later\s+maybe|maybe\s+later|"
         r"no\s+(?:thank\s?(?:s|you)))\b"
     ),
@@ -113,20 +113,20 @@ TOPICS: Final = {
         ("phone",),
     ),
     "address": (
-        r"\baddress\b|\bwhere\b[^.?!]*\b(?:located|location|office|are\s+they|is\s+(?:it|he|she|the|that|this))\b|"
+        r"\baddress\b|\bwhere\b[^.?!]{0,80}\b(?:located|location|office|are\s+they|is\s+(?:it|he|she|the|that|this))\b|"
         r"\blocation\b|\bwhere\s+(?:are\s+they|is\s+it)\b|\bdirections\b",
         ("address",),
     ),
-    "city": (r"\b(?:what|which)\s+city\b|\bconfirm\s+the\s+city\b|\bcity\b[^.?!]*\blocated\b", ("city",)),
+    "city": (r"\b(?:what|which)\s+city\b|\bconfirm\s+the\s+city\b|\bcity\b[^.?!]{0,80}\blocated\b", ("city",)),
     "rating": (r"\brat(?:ed|ings?)\b|\breviews?\b|\bstars\b|\bany\s+good\b|\breputation\b", ("rating",)),
     "price": (r"\b(?:price|prices|cost|costs|fee|fees|how\s+much|charge|expensive|insurance|cheap)\b", ("price",)),
     "list of services": (
-        r"\bcosmetic\b|\bunisex\b|\boffer\b[^.?!]*\b(?:services?|work)\b|\b(?:do|does|are)\s+(?:they|he|she)\b"
-        r"[^.?!]*\b(?:services?|do\s+(?:any\s+)?\w+|accept|cater|provide|perform)\b",
+        r"\bcosmetic\b|\bunisex\b|\boffer\b[^.?!]{0,80}\b(?:services?|work)\b|\b(?:do|does|are)\s+(?:they|he|she)\b"
+        r"[^.?!]{0,80}\b(?:services?|do\s+(?:any\s+)?\w+|accept|cater|provide|perform)\b",
         ("services",),
     ),
     "opening hours": (
-        r"\b(?:opening|business|office)\s+hours\b|\bwhen\b[^.?!]*\b(?:open|close)\b|\bopen\s+(?:on|at|until)\b",
+        r"\b(?:opening|business|office)\s+hours\b|\bwhen\b[^.?!]{0,80}\b(?:open|close)\b|\bopen\s+(?:on|at|until)\b",
         ("hours", "opening_hours"),
     ),
 }
@@ -175,9 +175,20 @@ def _answer_part(question: str) -> str:
     return question[:keep] + " " * (len(question) - keep)
 
 
+_SENTENCE: Final = re.compile(r"[^.?!]+[.?!]*")
+_ASKS: Final = re.compile(
+    r"\?|\b(?:what|what'?s|where|which|give|tell|know|share|provide|send|have|confirm|get|let\s+me|like\s+(?:to|their|the)|"
+    r"need|want|who|how)\b",
+    re.IGNORECASE,
+)
+
+
 def find_topics(text: str) -> list[str]:
     """Return what the text asks to know about a business ("phone number", "address", ...)."""
-    return [name for name, pattern in _TOPICS.items() if pattern.search(text)]
+    asking = " ".join(sentence for sentence in _SENTENCE.findall(text) if _ASKS.search(sentence))
+    topics = [name for name, pattern in _TOPICS.items() if pattern.search(asking)]
+    # "I want a unisex salon" looks for one; "is it a unisex salon?" asks about one.
+    return [topic for topic in topics if topic != "list of services" or "?" in asking]
 
 
 _FIRST: Final = re.compile(

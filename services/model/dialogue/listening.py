@@ -1,11 +1,14 @@
 """Understands one user message in the light of what was asked before."""
 
 import re
+from dataclasses import replace
+from datetime import date
+from functools import lru_cache
 from typing import Final, TypeVar
 
-from services.model.dialogue.dates import FoundDate, find_dates, is_relative_week
+from services.model.dialogue.dates import FoundDate, find_dates
 from services.model.dialogue.intents import find_answer, find_choice, find_intents, find_topics
-from services.model.dialogue.mentions import blank, find_business_name, find_city
+from services.model.dialogue.mentions import blank, find_place
 from services.model.dialogue.state import Heard, State
 from services.model.dialogue.times import FoundTime, find_part_of_day, find_times
 from services.model.dialogue.vocabulary import find_kind
@@ -15,8 +18,13 @@ _ASKED_PLACE: Final = frozenset(("ask_city", "no_more", "not_found", "name_not_f
 _ASKED_TIME: Final = word_set(
     "ask_time ask_when slots next_slots no_slots taken confirm ask_move_to unavailable past ask_change confirm_move"
 )
+_FEW_WORDS: Final = 6
+# What stands further behind in a message is not read: nobody asks for an appointment in so many characters.
+_LONGEST: Final = 2000
 _NEGATED: Final = re.compile(r"\b(?:instead\s+of|rather\s+than|not|from)\s+(?:on\s+|at\s+)?(?:the\s+)?$", re.IGNORECASE)
 _TOWARDS: Final = re.compile(r"\b(?:to|on\s+to|for)\s+(?:the\s+)?$", re.IGNORECASE)
+# With these a message names no place, whatever words it has.
+_NO_PLACE: Final = word_set("human cancel list bye anywhere emergency intrusion advice smalltalk thanks")
 # Intents that alone make a message one that was understood.
 _TELLING: Final = word_set(
     "affirm deny another book find slots soonest move cancel list human thanks bye greet smalltalk anywhere later "
@@ -26,45 +34,44 @@ _TELLING: Final = word_set(
 
 def listen(text: str, state: State) -> Heard:
     """Return what the message says; dates are counted from the state's day."""
-    dates = find_dates(text, state.today)
+    bare = state.last_act in _ASKED_TIME
+    return _understand(text[:_LONGEST], state.today, bare, state.last_act in _ASKED_PLACE)
+
+
+# Every answer is made from the whole conversation, so that each message is understood once a turn.
+@lru_cache(maxsize=2048)
+def _understand(text: str, today: date, asked_time: bool, asked_place: bool) -> Heard:
+    dates = find_dates(text, today)
     rest = blank(text, dates)
-    times = find_times(rest, bare=state.last_act in _ASKED_TIME)
+    times = find_times(rest, bare=asked_time)
     rest = blank(rest, times)
-    asked_place = state.last_act in _ASKED_PLACE
     intents = find_intents(text)
-    kind = find_kind(rest)
-    city = find_city(rest, asked=asked_place and not _is_answer_only(intents))
-    name = find_business_name(rest, asked=asked_place)
-    if city and name and (name.lower() in city.lower() or city.lower() == name.lower()):
-        name = None
+    topics = find_topics(text)
+    place = find_place(rest, asked=asked_place and not topics and not intents & _NO_PLACE)
+    answer = find_answer(text)
     heard = Heard(
         text=text,
         intents=intents,
-        topics=find_topics(text),
-        dates=[found.value for found in _wanted(dates, text)],
-        times=[found.value for found in _wanted(times, blank(text, dates))],
+        topics=tuple(topics),
+        dates=tuple(found.value for found in _wanted(dates, text)),
+        times=tuple(found.value for found in _wanted(times, blank(text, dates))),
         part=find_part_of_day(text),
-        kind=kind,
-        city=city if not name or city != name else None,
-        name=name,
+        kind=find_kind(rest),
+        city=place.city or place.lone,
+        name=place.name,
         choice=find_choice(rest),
+        weeks=any(found.is_start for found in dates[-1:]) and not times,
         to_date=any(_TOWARDS.search(text[: found.start]) for found in dates[-1:]),
+        agreed=answer is True or (answer is None and _only_thanks(text, intents, topics)),
+        refused=answer is False,
     )
-    if is_relative_week(text) and len(dates) == 1 and dates[0].value.weekday() in (0, 5) and not heard.times:
-        heard.part = heard.part or "week"
-    answer = find_answer(text)
-    heard.agreed, heard.refused = answer is True, answer is False
-    heard.understood = bool(
-        heard.dates or heard.times or kind or city or name or heard.part or heard.topics or heard.choice is not None
-        or intents & _TELLING
-    )  # fmt: skip
-    return heard
+    said = (heard.dates, heard.times, heard.kind, heard.city, heard.name, heard.part, topics, intents & _TELLING)
+    return replace(heard, understood=any(said) or heard.choice is not None)
 
 
-def _is_answer_only(intents: frozenset[str]) -> bool:
-    return bool(
-        intents & {"human", "cancel", "list", "bye", "anywhere", "emergency", "intrusion", "advice", "smalltalk"}
-    )
+def _only_thanks(text: str, intents: frozenset[str], topics: list[str]) -> bool:
+    """Tell whether the message is a thank you and nothing else: after a question it means yes."""
+    return "thanks" in intents and not topics and not intents & {"deny", "bye"} and len(text.split()) <= _FEW_WORDS
 
 
 Found = TypeVar("Found", FoundDate, FoundTime)

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Final, Protocol
 
 from services.model.dialogue.vocabulary import find_kind, find_known_city, is_kind_word
@@ -23,12 +25,16 @@ class Span(Protocol):
 
 _WORD: Final = r"(?:(?:Dr|St|Jr|Sr|Mrs?|Ms)\.|[A-Z]\.(?!\s+[A-Z][a-z]+\s+[a-z])|[A-Z0-9](?:[\w'\u2019&!+-]|\.(?=\w))*)"
 _NAME: Final = rf"{_WORD}(?:(?:\s*[,:&-]\s*|\s+(?:(?:of|and|&|the|de|la|for|by|on|n)\s+)*){_WORD})*"
-_LEAD: Final = (
-    r"(?:\bat|\bwith|\bto|\bfor|\bsee|\bvisit(?:ing)?|\bcalled|\bnamed|\bname\s+is|\bname\s+of|\btry|\bchoose|\bprefer|"
-    r"\bname'?s|\bsalon\s+is|\bdoctor\s+is|\bdentist\s+is|\bplace\s+is|\bit'?s|\bis|\bin|\bwant|\blike|\bbook|\bbe|"
-    r"\bsalon|\bdentist|\bdoctor|\bvia)"
+# After these stands a business; after the others one only when nothing else was asked for.
+_SURE_LEAD: Final = (
+    r"(?i:\bat|\bwith|\bto(?!\s+(?:be|see|find))|\bsee|\bvisit(?:ing)?|\bcalled|\bnamed|\bname\s+is|\bname'?s|\bname\s+of|"
+    r"\b(?:salon|doctor|dentist|place|shop|clinic|office)(?:'s)?\s+is|\bvia)"
 )
-_LED_NAME: Final = re.compile(rf"(?:{_LEAD})\s+(?:be\s+)?(?:the\s+)?(?P<name>{_NAME})")
+_LEAD: Final = r"(?i:\bfor|\btry|\bchoose|\bprefer|\bit'?s|\bis|\bwant|\blike|\bbook|\bbe|\bsalon|\bdentist|\bdoctor)"
+_FOLLOWING: Final = rf"\s*[-:,]?\s+(?:be\s+)?(?:the\s+)?(?P<name>{_NAME})"
+_SURE_NAME: Final = re.compile(_SURE_LEAD + _FOLLOWING)
+_LED_NAME: Final = re.compile(_LEAD + _FOLLOWING)
+_TITLED_NAME: Final = re.compile(rf"(?P<name>\bDr\.?\s+{_NAME})")
 _ANY_NAME: Final = re.compile(_NAME)
 _SPOKEN_NAME: Final = re.compile(
     r"\b(?:at|with|called|named|name\s+is|see|visit|to)\s+(?:the\s+)?(?P<name>[a-z][\w'&.-]*(?:\s+[\w'&.-]+){0,4}?)"
@@ -54,6 +60,8 @@ _FILLERS: Final = word_set(
     correct right sounds today tomorrow day time date morning afternoon evening noon check how's what's ent gp md unisex
     everything nothing all location located choice choose option kind type"""
 )
+# Filler words that may also be a part of a name: Revamp Salon, Salon Revel.
+_NAME_PARTS: Final = word_set("salon shop place office city")
 _NO_PLACE: Final = word_set(
     """morning afternoon evening night my our your this that the a an me town area general case need time particular
     order advance days day two three weeks week mind there here it them him her person touch need person"""
@@ -72,40 +80,55 @@ def blank(text: str, spans: Iterable[Span]) -> str:
     return text
 
 
-def find_city(text: str, *, asked: bool = False) -> str | None:
-    """Return the city in the text (without its dates and times), or None.
+@dataclass(frozen=True)
+class Mention:
+    """A place as a person named it. `lone` may be a city or a business: only a search can tell."""
 
-    asked: the person was asked for a city, so that a lone name may be one.
+    city: str | None = None
+    name: str | None = None
+    lone: str | None = None
+
+
+def find_place(text: str, *, asked: bool = False) -> Mention:
+    """Return the city or the business in the text (without its dates and times).
+
+    asked: the person was asked for a place, so that a name without anything around it is one.
     """
+    name = _first_name(_SURE_NAME, text) or _first_name(_TITLED_NAME, text)
+    city = find_city(text.replace(name, " ") if name else text)
+    if name is None and not asked:
+        name = _first_name(_LED_NAME, text)
+        if name and city and city.lower() in name.lower():
+            name = None
+    if name is None and asked:
+        spoken = _SPOKEN_NAME.search(text)
+        if spoken and spoken["name"].split()[0] not in _FILLERS | _CALENDAR and not is_kind_word(spoken["name"]):
+            name = spoken["name"]
+    if name or city or not asked:
+        return Mention(city, name)
+    return Mention(lone=_lone_name(text))
+
+
+def find_city(text: str) -> str | None:
+    """Return the city that the text names as such, or None."""
     known = find_known_city(text)
     if known:
         return known
     for match in reversed(list(_PLACE.finditer(text))):
         name = _trim(match["city"])
-        if name and not is_kind_word(name):
+        if name and not is_kind_word(name) and _is_business(name):
             return name
     spoken = _SPOKEN_PLACE.search(text)
     if spoken and not set(spoken["city"].split()) & (_NO_PLACE | _CALENDAR) and not is_kind_word(spoken["city"]):
         return spoken["city"].title()
-    if asked:
-        return _lone_name(text)
     return None
 
 
-def find_business_name(text: str, *, asked: bool = False) -> str | None:
-    """Return what looks like the name of a business or a doctor in the text (without dates and times), or None.
-
-    asked: the person was asked where to book, so that a lone name may be one.
-    """
-    for match in _LED_NAME.finditer(text):
-        name = _trim(match["name"])
-        if name and _is_business(name) and not re.match(r"in\b", match.group()):
-            return name
-    if not asked:
-        return None
-    spoken = _SPOKEN_NAME.search(text)
-    if spoken and spoken["name"].split()[0] not in _FILLERS and not is_kind_word(spoken["name"]):
-        return spoken["name"]
+def _first_name(pattern: re.Pattern[str], text: str) -> str | None:
+    for match in pattern.finditer(text):
+        name = match["name"] if "name" in match.group().lower() else _trim(match["name"])
+        if name and _is_business(name):
+            return _trim(name) or name
     return None
 
 
@@ -120,6 +143,7 @@ def match_name(text: str, names: Sequence[str]) -> int | None:
     return best
 
 
+@lru_cache(maxsize=4096)
 def name_likeness(said: str, name: str) -> float:
     """Return 0 to 1: how surely the words `said` hold the name."""
     if not name or not said:
@@ -129,9 +153,12 @@ def name_likeness(said: str, name: str) -> float:
     said_words, name_words = said.split(), name.split()
     width = len(name_words)
     best = 0.0
+    matcher = SequenceMatcher(None, "", name, autojunk=False)
     for start in range(max(1, len(said_words) - width + 1)):
-        window = " ".join(said_words[start : start + width])
-        best = max(best, SequenceMatcher(None, window, name).ratio())
+        matcher.set_seq1(" ".join(said_words[start : start + width]))
+        # The two quick ones are upper bounds, and most windows end there.
+        if matcher.real_quick_ratio() > _GOOD_MATCH and matcher.quick_ratio() > _GOOD_MATCH:
+            best = max(best, matcher.ratio())
     telling = [word for word in name_words if len(word) > 3 and not is_kind_word(word)]
     if telling and all(word in said_words for word in telling):
         best = max(best, 0.9)
@@ -145,11 +172,20 @@ def _plain(text: str) -> str:
 def _trim(name: str) -> str:
     """Take filler words off both ends ("Supercuts I" -> "Supercuts")."""
     words = name.replace("\u2019", "'").split()
-    while words and (words[-1].lower().strip(".,!") in _FILLERS | _CALENDAR or words[-1] in ("&", "-", ",")):
+    while words and (_is_filler(words[-1]) or words[-1] in ("&", "-", ",")):
+        if len(words) > 1 and words[-1].strip(".,!").lower() in _NAME_PARTS and words[-1][0].isupper():
+            break
         words.pop()
-    while words and words[0].lower().strip(".,!") in (_FILLERS - {"la"}) | _CALENDAR:
+    while words and _is_filler(words[0]) and not (len(words) > 1 and words[0].lower() in _NAME_PARTS):
+        if words[0].lower() in _CALENDAR and is_kind_word(" ".join(words[1:])):
+            break  # August Barbershop
         words.pop(0)
     return " ".join(words).strip(" .,:;!-")
+
+
+def _is_filler(word: str) -> bool:
+    plain = word.lower().strip(".,!").removesuffix("'s")
+    return plain in _FILLERS or plain in _CALENDAR
 
 
 def _is_business(name: str) -> bool:
@@ -163,13 +199,19 @@ def _is_business(name: str) -> bool:
 def _lone_name(text: str) -> str | None:
     """Return the longest run of capitals, or what is left of a short answer without its filler words."""
     runs = [_trim(match.group()) for match in _ANY_NAME.finditer(text)]
-    runs = [run for run in runs if run and _is_business(run) and not find_kind(run)]
+    runs = [run for run in runs if run and _is_business(run)]
     if runs:
         return max(runs, key=len)
     words = [
         word for word in re.findall(r"[A-Za-z][\w'.-]*", text) if word.lower().strip(".") not in _FILLERS | _CALENDAR
     ]
     left = " ".join(words).strip(" .")
-    if 0 < len(words) <= 3 and len(text.split()) <= 6 and not is_kind_word(left) and not find_kind(left):
+    if (
+        0 < len(words) <= 3
+        and len(text.split()) <= 6
+        and "?" not in text
+        and not is_kind_word(left)
+        and not find_kind(left)
+    ):
         return left.title()
     return None

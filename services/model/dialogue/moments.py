@@ -48,8 +48,8 @@ def spoken_day(day: date, today: date) -> str:
 
 
 def spoken_when(moment: datetime, today: date) -> str:
-    """Return "on Friday, March 8 at 9:30 AM"."""
-    return f"on {spoken_day(moment.date(), today)} at {spoken_time(moment.time())}"
+    """Return "Friday, March 8 at 9:30 AM"."""
+    return f"{spoken_day(moment.date(), today)} at {spoken_time(moment.time())}"
 
 
 def spoken_options(moments: Sequence[datetime], today: date) -> str:
@@ -57,7 +57,7 @@ def spoken_options(moments: Sequence[datetime], today: date) -> str:
     if len({moment.date() for moment in moments}) == 1:
         times = [spoken_time(moment.time()) for moment in moments]
         return f"on {spoken_day(moments[0].date(), today)} at {join_or(times)}"
-    return join_or([spoken_when(moment, today) for moment in moments])
+    return join_or([f"on {spoken_when(moment, today)}" for moment in moments])
 
 
 def join_or(items: Sequence[str], word: str = "or") -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 # Act -> wordings. An act is what a sentence does; the next user message is understood in its light.
@@ -24,8 +25,12 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
         "Which city would suit you for a {noun}? You can also name a place.",
     ),
     "offer": (
-        "I found {name} in {city}. Would you like an appointment there?",
+        "There is {name} in {city}. Would you like an appointment there?",
         "{name} in {city} has room for you. Shall I look for a time there?",
+    ),
+    "confirm_offer": (
+        "I found {name} in {city} for you. Shall I book {when} there?",
+        "{name} in {city} could see you on {when}. Would you like me to book that?",
     ),
     "ask_other": (
         "All right. Shall I look for another place, or in another city?",
@@ -68,8 +73,8 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
         "I see no free time at {name} on {day}. Is there another day?",
     ),
     "confirm": (
-        "{name}, {when}. Shall I book it?",
-        "So that is {when} at {name}. May I book that for you?",
+        "{name}, {when}: shall I book it?",
+        "So that is {name} on {when}. May I book that for you?",
     ),
     "taken": (
         "I am sorry, that time is not free. {name} could see you {options}. Does that work?",
@@ -105,12 +110,12 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     # Reports
     "booked": (
-        "Done: you are booked at {name}, {when}. Is there anything else?",
+        "Done: you are booked at {name} on {when}. Is there anything else?",
         "Your appointment at {name} is booked for {when}. Can I do anything else for you?",
     ),
     "moved": (
-        "Your appointment is now {when}. Is there anything else?",
-        "Moved: we will see you {when}. Can I do anything else?",
+        "Your appointment is now on {when}. Is there anything else?",
+        "Moved: they expect you on {when}. Can I do anything else?",
     ),
     "cancelled": (
         "Your appointment is cancelled. Is there anything else?",
@@ -210,6 +215,7 @@ def say(act: str, choice: int, **fields: str) -> str:
     return wordings[choice % len(wordings)].format(**fields)
 
 
+@lru_cache(maxsize=2048)
 def recognise(text: str) -> str | None:
     """Return the act of the last thing that a message of the assistant said, or None."""
     best: tuple[int, str] | None = None

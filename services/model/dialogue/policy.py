@@ -5,7 +5,7 @@ from services.model.dialogue.changing import change
 from services.model.dialogue.intents import TOPICS
 from services.model.dialogue.moments import join_or
 from services.model.dialogue.moves import Move, Say, Use
-from services.model.dialogue.state import BOOK, State
+from services.model.dialogue.state import BOOK, ENDINGS, State
 
 _MANY_MISSES = 3
 _MANY_CALLS = 6
@@ -57,7 +57,7 @@ def _idle(state: State) -> Say:
         return Say("bye")
     if "thanks" in intents:
         return Say("welcome")
-    if heard.topics:
+    if heard.topics or (heard.agreed and state.last_act in ENDINGS):
         return Say("anything_else")
     if "smalltalk" in intents:
         return Say("help").after(Say("bot"))

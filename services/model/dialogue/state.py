@@ -8,6 +8,10 @@ from services.model.dialogue.moments import read_zone
 
 Json = dict[str, Any]
 
+# Acts after which a new request begins.
+ENDINGS = frozenset(("booked", "moved", "cancelled", "kept", "bye", "welcome", "anything_else", "no_appointments"))
+# Acts to which a yes books.
+ASKED_FOR_YES = frozenset(("confirm", "confirm_offer", "taken"))
 BOOK, MOVE, CANCEL, LIST = "book", "move", "cancel", "list"
 
 
@@ -20,20 +24,21 @@ class Call:
     result: Json | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Heard:
     """What the last user message was understood to say."""
 
     text: str = ""
     intents: frozenset[str] = frozenset()
-    topics: list[str] = field(default_factory=list)
-    dates: list[date] = field(default_factory=list)
-    times: list[time] = field(default_factory=list)
+    topics: tuple[str, ...] = ()
+    dates: tuple[date, ...] = ()
+    times: tuple[time, ...] = ()
     part: str | None = None
     kind: str | None = None
     city: str | None = None
     name: str | None = None
     choice: int | None = None
+    weeks: bool = False  # the date is the first of a week or weekend, none in particular
     to_date: bool = False  # the last date follows "to": where an appointment is to be moved
     agreed: bool = False  # a plain yes to what was asked
     refused: bool = False  # a plain no to what was asked

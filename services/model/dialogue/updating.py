@@ -1,21 +1,25 @@
 """Changes goal and request by what a user message said."""
 
+import re
 from datetime import datetime, time
 from typing import Final
 
 from services.model.dialogue.choosing import choose_target
 from services.model.dialogue.mentions import match_name
 from services.model.dialogue.places import known_businesses
-from services.model.dialogue.state import BOOK, CANCEL, LIST, MOVE, Heard, Json, State
+from services.model.dialogue.state import ASKED_FOR_YES, BOOK, CANCEL, LIST, MOVE, Heard, Json, State
 from services.model.dialogue.vocabulary import find_service
 from services.model.dialogue.words import word_set
 
 _BOOKING_ACTS: Final = word_set(
-    "offer ask_other no_more not_found name_not_found ask_when ask_day ask_time slots next_slots no_slots confirm "
-    "taken unavailable past ask_change ask_kind ask_city"
+    "offer confirm_offer ask_other no_more not_found name_not_found ask_when ask_day ask_time slots next_slots "
+    "no_slots confirm taken unavailable past ask_change ask_kind ask_city"
 )
-_TIME_ACTS: Final = word_set("slots next_slots taken ask_time no_slots unavailable ask_when past")
 _OFFERING_ACTS: Final = word_set("slots next_slots taken")
+_TIME_WORDS: Final = re.compile(r"\b(?:times?|days?|dates?|slots?|hours?|openings?|later|earlier)\b", re.IGNORECASE)
+_PLACE_WORDS: Final = re.compile(
+    r"\b(?:someone|somebody|somewhere|someplace|elsewhere|places?|office)\b", re.IGNORECASE
+)
 _PLACE_ACTS: Final = word_set("ask_city no_more not_found name_not_found")
 # After these a word about a day or a time is about the appointment just made.
 _AFTER: Final = frozenset(("booked", "moved"))
@@ -40,7 +44,7 @@ def _set_goal(state: State, heard: Heard) -> None:
     before = state.goal
     if "cancel" in intents and not (arranging and heard.dates):
         state.goal = CANCEL
-    elif "move" in intents and not (arranging and state.last_act in ("confirm", "taken", "slots")):
+    elif "move" in intents and not (arranging and "reschedul" not in heard.text.lower()):
         state.goal = MOVE
     elif "list" in intents and not arranging:
         state.goal = LIST
@@ -65,8 +69,9 @@ def _set_goal(state: State, heard: Heard) -> None:
 
 
 def _speaks_of_booking(heard: Heard) -> bool:
-    named = heard.kind or heard.city or heard.name or heard.dates or heard.times
-    return bool(named or heard.intents & {"book", "find", "slots", "soonest"})
+    if heard.dates or heard.times or heard.intents & {"book", "find", "slots", "soonest"}:
+        return True
+    return bool(heard.kind or heard.city or heard.name) and not heard.topics
 
 
 def _is_about_booked(heard: Heard) -> bool:
@@ -85,7 +90,7 @@ def _is_closing(state: State, heard: Heard) -> bool:
     """Tell whether the person ends the talk; a yes to a booking is not an end, whatever follows it."""
     if heard.dates or heard.times or heard.intents & {"another", "slots", "soonest", "change"}:
         return False
-    if heard.agreed and state.last_act in ("confirm", "taken"):
+    if heard.agreed and state.last_act in ASKED_FOR_YES:
         return False
     return "bye" in heard.intents
 
@@ -157,6 +162,8 @@ def _take_named(state: State, heard: Heard) -> None:
         return
     if not heard.name or _is_own(state, heard.name):
         return
+    if request.business is not None and heard.topics and not heard.intents & {"change", "find", "another"}:
+        return  # a question about somebody
     if request.business is not None:
         provider = match_name(heard.name, [str(name) for name in _providers(request.business)])
         if provider is not None or state.own_business is not None:
@@ -178,24 +185,35 @@ def _is_own(state: State, name: str) -> bool:
 
 def _answer_offer(state: State, heard: Heard) -> None:
     request = state.request
+    wants_other = _wants_other_place(state, heard)
     if request.business is not None:
-        if "another" in heard.intents and state.last_act not in _TIME_ACTS | {"confirm"} and state.own_business is None:
-            request.offered, request.business = request.business, None
-        else:
+        if not wants_other or state.own_business is not None:
             return
+        request.offered, request.business = request.business, None
     if request.offered is None:
         return
-    wants_other = "another" in heard.intents and not (heard.agreed and "find" not in heard.intents)
     if wants_other or (state.last_act == "ask_other" and heard.agreed):
         request.offered = None
         request.skipped += 1
-    elif (
-        heard.agreed
-        or heard.dates
-        or heard.times
-        or (heard.intents & {"book", "slots", "soonest"} and not heard.refused)
-    ):
+    elif state.last_act == "confirm_offer" and heard.refused and not (heard.dates or heard.times):
+        pass  # the policy asks what would be better
+    elif heard.agreed or heard.dates or heard.times or _goes_on(heard):
         request.business, request.offered = request.offered, None
+
+
+def _goes_on(heard: Heard) -> bool:
+    return bool(heard.intents & {"book", "slots", "soonest"}) and not heard.refused
+
+
+def _wants_other_place(state: State, heard: Heard) -> bool:
+    """Tell "is there someone else" from "is there another time"."""
+    if "another" not in heard.intents or (heard.agreed and "find" not in heard.intents):
+        return False
+    if _TIME_WORDS.search(heard.text):
+        return False
+    if state.last_act in _OFFERING_ACTS | {"confirm"}:
+        return bool(heard.kind or "find" in heard.intents or _PLACE_WORDS.search(heard.text))
+    return True
 
 
 def _update_when(state: State, heard: Heard) -> None:
@@ -247,7 +265,7 @@ def _choose_option(state: State, heard: Heard) -> None:
         chosen = same[0] if same and not heard.dates else None
     elif heard.choice is not None and not heard.dates:
         chosen = state.options[heard.choice if heard.choice < len(state.options) else -1]
-    elif heard.agreed and not heard.dates and "another" not in heard.intents:
+    elif heard.agreed and not heard.dates:
         chosen = state.options[0]
     if chosen:
         request.day, request.clock = chosen.date(), chosen.time()

@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from services.model.dialogue import Answer, respond
+from services.model.dialogue.vocabulary import find_known_city
 
 TOOL_NAMES = (
     "find_business",
@@ -50,6 +51,8 @@ class World:
         if kind:
             found = [item for item in found if item["kind"] == kind]
         if city and self.any_city:
+            if find_known_city(city) is None and any(_alike(city, item["name"]) for item in self.businesses):
+                return {"businesses": []}  # that is a name and no city
             found = [{**item, "city": city} for item in found]
         elif city:
             found = [item for item in found if item["city"] == city]
@@ -154,5 +157,12 @@ class Talk:
 
 
 def _alike(said: str, name: str) -> bool:
-    said, name = said.lower().replace("dr. ", ""), name.lower()
-    return said in name or name in said or SequenceMatcher(None, said, name).ratio() > 0.75
+    """As a directory would search: half of the words are shared, or the spelling is close."""
+    said_words, name_words = _words(said), _words(name)
+    shared = len(said_words & name_words)
+    return 2 * shared > len(said_words) or SequenceMatcher(None, said.lower(), name.lower()).ratio() > 0.75
+
+
+def _words(text: str) -> set[str]:
+    cleaned = "".join(letter if letter.isalnum() else " " for letter in text.lower().replace("'", ""))
+    return set(cleaned.split()) - {"dr", "the", "of", "and", "md", "m", "d"}

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import zip_longest
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,11 +41,11 @@ def replay(conversation: dict[str, Any]) -> Outcome:
     bookings = [turn for turn in conversation["turns"] if "books" in turn]
     names = list(dict.fromkeys(turn["books"][key] for turn in bookings for key in _NAMES if key in turn["books"]))
     businesses = [_business(name, kind) for name in [*names, *(f"{kind.title()} Corner {n}" for n in range(1, 9))]]
-    taken = {
-        _moment(turn["books"]): [_moment(later["books"])] if later else []
-        for turn, later in zip_longest(bookings, bookings[1:])
-        if turn and not turn["books_ok"]
-    }
+    moments = [_moment(turn["books"]) for turn in bookings]
+    # A time that was followed by another one was refused, even where the data call it booked.
+    taken = {moment: [later] for moment, later in pairwise(moments) if moment != later}
+    if bookings and not bookings[-1]["books_ok"]:
+        taken[moments[-1]] = []
     talk = Talk(World(NOW, businesses, taken))
     for turn in conversation["turns"]:
         if turn["speaker"] == "user":
