@@ -174,7 +174,8 @@ def test_personal_data_reaches_neither_loki_nor_the_spans(quiet_lab: RunningLab)
     lab = quiet_lab.lab
     last = customer.trace_ids[-1]
     assert wait_for(lambda: lab.loki.query(f'{{service_name="assistant"}} | trace_id="{last}"', began), 10)
-    assert wait_for(lambda: lab.loki.query('{service_name="assistant"} | status="404"', began), 10)
+    refused = '{service_name="assistant", kind="access"} | status=~"4.."'
+    assert wait_for(lambda: len(lab.loki.query(refused, began)) == 3, 10)
 
     lines = lab.loki.query('{service_name=~".+"}', began - 1, limit=5000)
     traces = [wait_for(lambda t=trace_id: lab.traces().get(t), TRACE_SECONDS) for trace_id in customer.trace_ids]
