@@ -119,6 +119,11 @@ def test_limits_and_hardening_are_present(name: str) -> None:
     assert user.split(":")[0] not in {"0", "root"}
 
 
+def test_two_checkouts_do_not_share_containers() -> None:
+    assert "name" not in DOCUMENT
+    assert not [name for name, service in SERVICES.items() if "container_name" in service]
+
+
 def test_all_memory_limits_together_fit_a_small_machine() -> None:
     assert sum(megabytes(ENV[service["mem_limit"][2:-1]]) for service in SERVICES.values()) <= 4096
 
