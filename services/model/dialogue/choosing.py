@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from services.model.dialogue.mentions import match_name
 from services.model.dialogue.moments import read_moment, read_zone, spoken_when
 from services.model.dialogue.state import MOVE, Json, State
+from services.model.dialogue.vocabulary import find_kind
 
 
 def zone_of(appointment: Json, state: State) -> tzinfo:
@@ -59,6 +60,8 @@ def _narrow(state: State, appointments: Sequence[Json]) -> Json | None:
     fitting = on_day or fitting
     at_time = [item for item in fitting if (moment := moment_of(item, state)) and moment.time() in heard.times]
     fitting = at_time or fitting
+    of_kind = [item for item in fitting if heard.kind and find_kind(place_of(item)) == heard.kind]
+    fitting = of_kind or fitting
     if len(fitting) > 1:
         names = [place_of(item) for item in fitting]
         index = match_name(heard.text, names)

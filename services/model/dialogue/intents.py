@@ -49,8 +49,8 @@ _PATTERNS: Final = {
     ),
     "move": (
         r"\b(?:re-?schedul\w*|postpone|push\s+(?:it\s+|my\s+\w+\s+)?back|bring\s+forward|"
-        r"(?:move|change|shift|switch)\s+(?:\w+\s+){0,3}(?:appointment|booking|appt|reservation|visit|cleaning|haircut)|"
-        r"move\s+(?:it|that|this))\b"
+        r"(?:change|shift|switch|push)\s+(?:\w+\s+){0,3}(?:appointment|booking|appt|reservation|visit|cleaning|haircut)|"
+        r"move)\b"
     ),
     "cancel": (
         r"\b(?:cancel\w*|call\s+off|(?:drop|delete|remove)\s+(?:\w+\s+){0,2}(?:appointment|booking|appt|visit)|"
@@ -58,6 +58,7 @@ _PATTERNS: Final = {
     ),
     "list": (
         r"\b(?:my|our)\s+(?:\w+\s+){0,2}(?:appointments|bookings|visits|schedule|calendar)\b|"
+        r"\b(?:do|did|have)\s+i\b[^.?!]{0,60}\b(?:appointments?|bookings?|booked|scheduled)\b|"
         r"\b(?:what|which|when|do\s+i|have\s+i|show|list)\b[^.?!]{0,80}\b(?:i|my)\b[^.?!]{0,80}\b(?:booked|appointments?|bookings?|"
         r"scheduled)\b"
     ),
@@ -191,9 +192,12 @@ def find_topics(text: str) -> list[str]:
     return [topic for topic in topics if topic != "list of services" or "?" in asking]
 
 
+# "The 2nd" is a day of the month; "the 2nd one" and "the second" are choices.
 _FIRST: Final = re.compile(
-    r"\b(?:the\s+)?(?P<which>first|1st|second|2nd|third|3rd|last)\b(?:\s+(?:one|option|slot|time))?", re.I
+    r"\b(?:(?P<word>first|second|third|last)\b(?!\s+(?:day\s+)?of\b)|(?P<digit>[123])(?:st|nd|rd)\s+(?:one|option|slot|time))",
+    re.IGNORECASE,
 )
+_ORDER_OF_WORDS: Final = {"first": 0, "second": 1, "third": 2, "last": -1}
 
 
 def find_choice(text: str) -> int | None:
@@ -201,4 +205,4 @@ def find_choice(text: str) -> int | None:
     match = _FIRST.search(text)
     if not match:
         return None
-    return {"f": 0, "1": 0, "s": 1, "2": 1, "t": 2, "3": 2, "l": -1}[match["which"][0].lower()]
+    return _ORDER_OF_WORDS[match["word"].lower()] if match["word"] else int(match["digit"]) - 1

@@ -1,6 +1,7 @@
 """Understands one user message in the light of what was asked before."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
@@ -23,6 +24,7 @@ _FEW_WORDS: Final = 6
 _LONGEST: Final = 2000
 _NEGATED: Final = re.compile(r"\b(?:instead\s+of|rather\s+than|not|from)\s+(?:on\s+|at\s+)?(?:the\s+)?$", re.IGNORECASE)
 _TOWARDS: Final = re.compile(r"\b(?:to|on\s+to|for)\s+(?:the\s+)?$", re.IGNORECASE)
+_ASKED_WHICH: Final = word_set("slots next_slots taken ask_which")
 # With these a message names no place, whatever words it has.
 _NO_PLACE: Final = word_set("human cancel list bye anywhere emergency intrusion advice smalltalk thanks")
 # Intents that alone make a message one that was understood.
@@ -34,16 +36,18 @@ _TELLING: Final = word_set(
 
 def listen(text: str, state: State) -> Heard:
     """Return what the message says; dates are counted from the state's day."""
-    bare = state.last_act in _ASKED_TIME
-    return _understand(text[:_LONGEST], state.today, bare, state.last_act in _ASKED_PLACE)
+    asked = state.last_act
+    return _understand(text[:_LONGEST], state.today, asked in _ASKED_TIME, asked in _ASKED_PLACE, asked in _ASKED_WHICH)
 
 
 # Every answer is made from the whole conversation, so that each message is understood once a turn.
 @lru_cache(maxsize=2048)
-def _understand(text: str, today: date, asked_time: bool, asked_place: bool) -> Heard:
-    dates = find_dates(text, today)
+def _understand(text: str, today: date, asked_time: bool, asked_place: bool, asked_which: bool) -> Heard:
+    choice = find_choice(text)
+    chooses = asked_which and choice is not None
+    dates: Sequence[FoundDate] = () if chooses else find_dates(text, today)
     rest = blank(text, dates)
-    times = find_times(rest, bare=asked_time)
+    times: Sequence[FoundTime] = () if chooses else find_times(rest, bare=asked_time or bool(dates))
     rest = blank(rest, times)
     intents = find_intents(text)
     topics = find_topics(text)
@@ -59,7 +63,7 @@ def _understand(text: str, today: date, asked_time: bool, asked_place: bool) -> 
         kind=find_kind(rest),
         city=place.city or place.lone,
         name=place.name,
-        choice=find_choice(rest),
+        choice=choice,
         weeks=any(found.is_start for found in dates[-1:]) and not times,
         to_date=any(_TOWARDS.search(text[: found.start]) for found in dates[-1:]),
         agreed=answer is True or (answer is None and _only_thanks(text, intents, topics)),
@@ -77,7 +81,7 @@ def _only_thanks(text: str, intents: frozenset[str], topics: list[str]) -> bool:
 Found = TypeVar("Found", FoundDate, FoundTime)
 
 
-def _wanted(found: list[Found], text: str) -> list[Found]:
+def _wanted(found: Sequence[Found], text: str) -> Sequence[Found]:
     """Leave out what is named only to be replaced ("not the 5th", "from Friday"), unless nothing else is left."""
     kept = [item for item in found if not _NEGATED.search(text[: item.start])]
     return kept or found

@@ -128,6 +128,8 @@ def _evidence(match: re.Match[str], text: str, bare: bool) -> bool:
     if _UNITS_AFTER.match(text, match.end("core")):
         return False
     lead = (match["lead"] or "").lower().split()
+    if not lead and match["hour4"].lower() == "one":
+        return False  # "the second one", "that one"
     if lead and (lead[0] in _STRONG_LEADS or bare):
         # "at 1512 Barber Shop", "at 3 Bridges": a name follows, not a time.
         return re.match(r"\s+[A-Z][a-z]", text[match.end("core") :]) is None

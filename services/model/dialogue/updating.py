@@ -218,7 +218,7 @@ def _wants_other_place(state: State, heard: Heard) -> bool:
 
 def _update_when(state: State, heard: Heard) -> None:
     request = state.request
-    if heard.part == "week" and heard.dates:
+    if heard.weeks:
         request.day, request.soonest = None, True
         request.after = _start_of(state, heard)
         return
@@ -260,6 +260,9 @@ def _choose_option(state: State, heard: Heard) -> None:
         return
     request = state.request
     chosen = None
+    days = {option.date() for option in state.options}
+    if heard.times and request.day is None and len(days) == 1:
+        request.day = days.pop()
     if heard.times:
         same = [option for option in state.options if option.time().replace(second=0) == heard.times[-1]]
         chosen = same[0] if same and not heard.dates else None
