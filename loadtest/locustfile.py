@@ -6,6 +6,7 @@ after so long whatever happens; default an hour).
 """
 
 import os
+import signal
 import threading
 import time
 from typing import Any
@@ -28,12 +29,17 @@ _init.add_listener(_start_upkeep)
 
 
 def _shape_of(stages: tuple[Stage, ...], seconds: float) -> type[LoadTestShape]:
+    parent = os.getppid()
+    # Locust takes no notice of SIGTERM while a shape runs: it would die without its figures.
+    leave = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: leave.set())
+
     class ScenarioShape(LoadTestShape):
-        """The scenario's number of users over time; after the last stage it stays until it is stopped."""
+        """The scenario's users over time: the last stage stays until SIGTERM, or until whoever started us is gone."""
 
         def tick(self) -> tuple[int, float] | None:
             age = time.perf_counter() - self.start_time
-            if age > seconds:
+            if leave.is_set() or os.getppid() != parent or age > seconds:
                 return None
             users = users_at(stages, age)
             return users, max(1.0, float(users))

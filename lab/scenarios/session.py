@@ -97,7 +97,7 @@ class Session:
 
     def _end(self) -> None:
         if self._stop.asked:
-            self._tell(Event(time.time(), "stopping", "stopped from outside: faults off, users stopped"))
+            self._tell(Event(time.time(), "stopping", "asked to stop: faults off, users out"))
         for event in self._faults.end():
             self._tell(event)
         self.users_saw = self._load.stop()
