@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from flask import Flask, g, request
 
-from services.assistant import no_show, seeds, tally
+from services.assistant import housekeeping, no_show, seeds, tally
 from services.assistant.chat import Chat
 from services.assistant.context import Assistant, Shelf
 from services.assistant.database import Database, DatabaseUnavailableError, on_statement
@@ -78,6 +78,7 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
     _prepare_database(assistant)
     instruments.database_up.set_function(lambda: float(database.is_up))
     database.watch(_DatabaseLog(telemetry), assistant.stop)
+    housekeeping.start(database, telemetry, settings.conversation_hours, assistant.stop)
     return app
 
 

@@ -51,7 +51,7 @@ class Business:
         return self.id == PROBE_BUSINESS
 
     def summary(self) -> dict[str, Any]:
-        """What is told about it in lists and to the model."""
+        """What is told about it in lists."""
         return {
             "id": self.id,
             "name": self.name,
@@ -64,6 +64,20 @@ class Business:
             "services": list(self.services),
             "appointment_minutes": self.minutes,
             "providers": [{"id": provider.id, "name": provider.name} for provider in self.providers],
+        }
+
+    def brief(self) -> dict[str, Any]:
+        """What the model is told: it is sent again with each turn and paid for each time, so it is short."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "kind": self.kind,
+            "city": self.city,
+            "time_zone": self.time_zone,
+            "address": self.address,
+            "phone": self.phone,
+            "services": list(self.services),
+            "providers": [provider.name for provider in self.providers],
         }
 
     def provider(self, wanted: str | None) -> Provider | None:

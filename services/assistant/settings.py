@@ -34,6 +34,9 @@ class AssistantSettings(BaseSettings):
     circuit_failures: int = Field(default=5, ge=1)
     circuit_reset_seconds: float = Field(default=10.0, gt=0)
 
+    # How long conversations are kept: they are personal, and at two requests a second they fill 10 MB an hour.
+    conversation_hours: float = Field(default=12.0, gt=0)
+
     max_business_labels: int = Field(default=60, ge=1)
     # Without a file nobody gets through the admin door.
     admin_token_file: Path | None = None

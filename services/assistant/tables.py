@@ -108,6 +108,7 @@ class ConversationRow(Base):
     """A conversation of one user."""
 
     __tablename__ = "conversations"
+    __table_args__ = (Index("ix_conversations_created", "created_at"),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     user_id: Mapped[str] = mapped_column(String(64))
@@ -122,7 +123,10 @@ class TurnRow(Base):
     """
 
     __tablename__ = "turns"
-    __table_args__ = (Index("ix_turns_conversation_created", "conversation_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_turns_conversation_created", "conversation_id", "created_at"),
+        Index("ix_turns_created", "created_at"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"))
@@ -159,7 +163,7 @@ class FeedbackRow(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), index=True)
-    turn_id: Mapped[str | None] = mapped_column(ForeignKey("turns.id"))
+    turn_id: Mapped[str | None] = mapped_column(ForeignKey("turns.id"), index=True)
     stars: Mapped[int] = mapped_column(Integer)
     comment: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -164,7 +164,7 @@ class Toolbox:
 
     def _find_business(self, given: FindBusiness, _turn: Turn) -> dict[str, Any]:
         found = self._directory().find(given.kind, given.city, given.name)
-        return {"businesses": [business.summary() for business in found.businesses], "nearby": found.nearby}
+        return {"businesses": [business.brief() for business in found.businesses], "nearby": found.nearby}
 
     def _list_slots(self, given: ListSlots, turn: Turn) -> dict[str, Any]:
         business = self._directory().get(given.business_id)

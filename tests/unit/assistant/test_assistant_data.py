@@ -1,5 +1,6 @@
 """The businesses, their hours, the schema, and the small model."""
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,11 +8,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select
 
-from services.assistant import booking, no_show, opening, seeds
+from services.assistant import booking, housekeeping, no_show, opening, seeds
 from services.assistant.database import Database
 from services.assistant.directory import KINDS, Business, Directory, Provider
 from services.assistant.places import REGION_OF_CITY, REGIONS
-from services.assistant.tables import Base, BusinessRow
+from services.assistant.tables import Base, BusinessRow, ConversationRow, FeedbackRow, TurnRow
 
 
 def business(zone: str, hours: dict[int, tuple[int, int]], minutes: int = 30) -> Business:
@@ -116,3 +117,19 @@ def test_the_command_trains_and_a_broken_file_is_made_anew(tmp_path, capsys) -> 
     (tmp_path / "no_show.joblib").write_bytes(b"broken")
     assert no_show.load_or_train(tmp_path).version == kept.version
     assert no_show.load(tmp_path) is not None
+
+
+def test_old_conversations_are_forgotten_with_all_that_hangs_on_them(service, monkeypatch) -> None:
+    monkeypatch.setattr(housekeeping, "STEP", 2)
+    chats = [service.say() for _ in range(5)]
+    for chat in chats:
+        service.client.post("/feedback", json={"message_id": chat["message_id"], "stars": 5})
+    then = datetime.now(UTC)
+    kept = service.say(conversation_id=chats[0]["conversation_id"])
+    database, stop = service.assistant.database, threading.Event()
+    assert housekeeping.forget(database, then - timedelta(minutes=1), stop) == 0
+    assert housekeeping.forget(database, then, stop) == 4
+    with database.read() as session:
+        assert session.scalars(select(ConversationRow.id)).all() == [kept["conversation_id"]]
+        assert len(session.scalars(select(FeedbackRow.id)).all()) == 1
+        assert len(session.scalars(select(TurnRow.id)).all()) == 2
