@@ -13,9 +13,8 @@ import yaml
 
 from grafana.source import DASHBOARDS
 from grafana.source.encode import to_json
-from lab.engines.native.programs import Missing, find
-from lab.settings import LabSettings
 from services.telemetry import names
+from tests.support.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = ROOT / "grafana" / "dashboards"
@@ -91,15 +90,6 @@ def dashboard(request: pytest.FixtureRequest) -> dict[str, Any]:
     return loaded
 
 
-@pytest.fixture(scope="session")
-def promtool() -> Path:
-    """Prometheus' own checker: it comes with the server, in the same folder."""
-    prometheus = find("prometheus", LabSettings.load().values)
-    if isinstance(prometheus, Missing):
-        pytest.skip(prometheus.reason)
-    return prometheus.path.with_name("promtool")
-
-
 def test_the_committed_files_are_what_the_source_makes() -> None:
     made = {name: to_json(build()) for name, build in DASHBOARDS.items()}
     committed = {path.stem: path.read_text(encoding="utf-8") for path in COMMITTED.glob("*.json")}
@@ -141,12 +131,12 @@ def test_panels_have_names_and_numbers_of_their_own_and_do_not_overlap(dashboard
         taken |= cells
 
 
-def test_every_promql_query_parses(dashboard: dict[str, Any], promtool: Path, tmp_path: Path) -> None:
+def test_every_promql_query_parses(dashboard: dict[str, Any], tmp_path: Path) -> None:
     rules = [{"record": f"query:{i}", "expr": query} for i, query in enumerate(queries(dashboard, "prometheus"))]
     assert len(rules) > 20
     file = tmp_path / "queries.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}), encoding="utf-8")
-    done = subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=False)
+    done = subprocess.run([program("promtool"), "check", "rules", file], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -1,0 +1,247 @@
+"""The dashboard and every link between the signals, clicked in a real Grafana by a real browser."""
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, Playwright, Response, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from lab.query import wait_for
+from lab.settings import ROOT
+from tests.support.programs import program
+from tests.support.running import RunningLab
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = "/usr/bin/chromium"
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "grafana" / "dashboards" / "service.json").read_text(encoding="utf-8"))
+# The browser and the servers share a small machine.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
+# A lab in good order writes no errors, so these two may be empty.
+MAY_BE_EMPTY = {"Errors and warnings of the same time", "Rejected requests by reason (4xx)"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs() -> None:
+    """Grafana and Tempo cannot be built here: they are on PATH, or these tests are named as not run."""
+    for name in ("grafana", "tempo"):
+        program(name)
+    if shutil.which(CHROMIUM) is None:
+        pytest.skip(f"no Chromium at {CHROMIUM} (Debian: apt-get install chromium)")
+
+
+@pytest.fixture(scope="module")
+def grafana(running_lab: RunningLab) -> str:
+    """Address of a Grafana that has a minute of traffic to show."""
+    prometheus = running_lab.lab.prometheus
+    finished = "sum(increase(ai_requests_total[1m]))"
+    assert wait_for(lambda: prometheus.value(finished) > 30 or None, 120), "no traffic"
+    return running_lab.url("grafana")
+
+
+@pytest.fixture(scope="module")
+def trace_id(running_lab: RunningLab, grafana: str) -> str:
+    """A chat whose spans and log lines have arrived."""
+    answer = httpx.post(running_lab.url("assistant") + "/chat", json={"message": "Hello"}, timeout=30)
+    trace: str = answer.json()["trace_id"]
+    line = f'{{service_name="assistant", kind="access"}} | trace_id = "{trace}"'
+    assert wait_for(lambda: running_lab.lab.traces().get(trace), 20), "the trace did not arrive"
+    assert wait_for(lambda: running_lab.lab.loki.query(line, time.time() - 300), 20), "the log line did not arrive"
+    return trace
+
+
+@pytest.fixture
+def tab(playwright: Playwright) -> Iterator[Page]:
+    """A window of 1440 x 1000 of a visitor who is not logged in."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.set_default_timeout(PATIENCE_MS)
+    yield page
+    browser.close()
+
+
+def panel(title: str) -> dict[str, Any]:
+    [found] = [panel for panel in DASHBOARD["panels"] if panel["title"] == title]
+    return dict(found)
+
+
+def open_dashboard(tab: Page, grafana: str, title: str = "") -> Locator:
+    """Open the dashboard, or one of its panels alone (fewer queries); returns what holds the panel."""
+    alone = f"&viewPanel=panel-{panel(title)['id']}" if title else ""
+    # A refresh every 5 s, the dashboard's own, takes away what the mouse has just opened.
+    tab.goto(f"{grafana}/d/service?from=now-5m&to=now&refresh=1h{alone}")
+    return tab.locator("section").filter(has=tab.get_by_text(title or "Traffic by route", exact=True)).first
+
+
+def open_explore(tab: Page, grafana: str, source: str, **query: str) -> None:
+    pane = {
+        "datasource": source,
+        "queries": [{"refId": "A", "datasource": {"type": source, "uid": source}, **query}],
+        "range": {"from": "now-15m", "to": "now"},
+    }
+    tab.goto(f"{grafana}/explore?schemaVersion=1&orgId=1&panes={quote(json.dumps({'lab': pane}))}")
+
+
+def open_trace(tab: Page, grafana: str, trace_id: str) -> None:
+    open_explore(tab, grafana, "tempo", query=trace_id, queryType="traceql")
+    expect_trace(tab, trace_id)
+
+
+def expect_trace(tab: Page, trace_id: str) -> None:
+    """The trace is drawn: its id and its bars."""
+    expect(tab.get_by_text("Service & Operation").first).to_be_visible()
+    expect(tab.get_by_text(trace_id).first).to_be_visible()
+    expect(tab.get_by_test_id("SpanLinksMenu").first).to_be_visible()
+
+
+def frames(answer: Any) -> list[dict[str, Any]]:
+    """The frames of a data source's answer that hold at least one value."""
+    listed = [frame for result in answer["results"].values() for frame in result.get("frames", [])]
+    return [frame for frame in listed if any(frame["data"]["values"])]
+
+
+def asked(response: Response, source: str) -> bool:
+    """Whether it answers a query to the data source; Tempo's search goes through Grafana's proxy."""
+    query = "/uid/tempo/" if source == "tempo" else f"/api/ds/query?ds_type={source}"
+    return query in response.url and response.ok
+
+
+def test_the_home_page_is_the_dashboard_without_login(tab: Page, grafana: str) -> None:
+    tab.goto(grafana)
+    for title in ("Chat p95", "Scraped by Prometheus", "Failed share"):
+        expect(tab.get_by_text(title, exact=True).first).to_be_visible()
+
+
+@pytest.mark.parametrize("title", [p["title"] for p in DASHBOARD["panels"] if p.get("targets")])
+def test_every_panel_has_data(grafana: str, title: str) -> None:
+    queries = [
+        {**json.loads(json.dumps(target).replace("$route", ".+")), "intervalMs": 5000, "maxDataPoints": 500}
+        for target in panel(title)["targets"]
+    ]
+    for query in queries:
+        query.setdefault("refId", "A")
+    for number, query in enumerate(queries):
+        query["refId"] = str(number)
+    body = {"queries": queries, "from": "now-5m", "to": "now"}
+    answer = httpx.post(f"{grafana}/api/ds/query", json=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+    for number, query in enumerate(queries):
+        result = answer.json()["results"][str(number)]
+        assert not result.get("error"), result
+        if title not in MAY_BE_EMPTY:
+            assert frames({"results": {"0": result}}), query["expr"]
+
+
+def test_no_panel_shows_an_error(tab: Page, grafana: str) -> None:
+    refused: list[str] = []
+    tab.on("response", lambda r: refused.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    # Panels ask only once they are in sight, and the lowest ones ask Loki.
+    tab.set_viewport_size({"width": 1440, "height": 3000})
+    with tab.expect_response(lambda r: asked(r, "loki")):
+        open_dashboard(tab, grafana)
+    expect(tab.get_by_text("No data", exact=True)).to_have_count(0)
+    expect(tab.get_by_test_id(re.compile("Panel status error"))).to_have_count(0)
+    assert refused == []
+
+
+def test_exemplar_to_trace(tab: Page, grafana: str, running_lab: RunningLab) -> None:
+    latency = open_dashboard(tab, grafana, "Latency")
+    latency.get_by_test_id("data-testid Exemplar marker").last.hover(force=True)
+    link = tab.get_by_role("link", name="Query with Tempo")
+    [trace_id] = re.findall(r"[0-9a-f]{32}", unquote(link.get_attribute("href") or ""))
+    link.click()
+    expect_trace(tab, trace_id)
+    assert running_lab.lab.traces().get(trace_id)
+
+
+def test_trace_to_logs(tab: Page, grafana: str, trace_id: str) -> None:
+    open_trace(tab, grafana, trace_id)
+    tab.get_by_test_id("SpanLinksMenu").first.get_by_role("button").click()
+    tab.get_by_role("menu").get_by_text("Related logs").click()
+    # One line of each service that took part.
+    for line in ("POST /chat 200", "POST /v1/chat/completions 200"):
+        expect(tab.get_by_text(re.compile(re.escape(line))).first).to_be_visible()
+    assert f'{{service_namespace=\\"lab\\"}} | trace_id = \\"{trace_id}\\"' in unquote(tab.url).replace("+", " ")
+
+
+@pytest.mark.parametrize("name", ["Request rate", "95th percentile"])
+def test_trace_to_metrics(tab: Page, grafana: str, trace_id: str, name: str) -> None:
+    open_trace(tab, grafana, trace_id)
+    tab.get_by_test_id("SpanLinksMenu").first.get_by_role("button").click()
+    with tab.expect_response(lambda r: asked(r, "prometheus")) as response:
+        tab.get_by_role("menu").get_by_text(name).click()
+    [frame] = frames(response.value.json())
+    assert max(value or 0 for value in frame["data"]["values"][1]) > 0
+    assert 'service_name="assistant"' in frame["schema"]["meta"]["executedQueryString"]
+
+
+def test_log_to_trace(tab: Page, grafana: str, trace_id: str) -> None:
+    line = f'{{service_namespace="lab", kind="access"}} | trace_id = "{trace_id}"'
+    open_explore(tab, grafana, "loki", expr=line, queryType="range")
+    tab.get_by_text("POST /chat 200").first.click()
+    tab.get_by_text("Open trace").first.click()
+    expect_trace(tab, trace_id)
+
+
+@pytest.mark.parametrize(
+    ("title", "link", "source"),
+    [
+        ("Failed share", "Errors and warnings of this time", "loki"),
+        ("Failed share", "Failed traces of this time", "tempo"),
+        ("Latency", "Logs of this time", "loki"),
+    ],
+)
+def test_panel_to_logs_and_traces_of_the_same_time(tab: Page, grafana: str, title: str, link: str, source: str) -> None:
+    shown = open_dashboard(tab, grafana, title)
+    with tab.expect_response(lambda r: asked(r, source)):
+        point_at_a_line(tab, shown, link).click()
+    [pane] = json.loads(parse_qs(urlsplit(tab.url).query)["panes"][0]).values()
+    assert pane["datasource"] == source
+    start, end = (int(pane["range"][key]) / 1000 for key in ("from", "to"))
+    assert end - start == pytest.approx(300, abs=1)
+    assert end == pytest.approx(time.time(), abs=120)
+
+
+def point_at_a_line(tab: Page, shown: Locator, link: str) -> Locator:
+    """Click near a line of the graph until the box with its links stays open; returns the link."""
+    area = shown.locator(".u-over").first
+    area.wait_for()
+    found = tab.get_by_role("link", name=link)
+    for height in (0.99, *(n / 20 for n in range(19, 0, -1))):
+        box = area.bounding_box()
+        assert box
+        tab.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * height, steps=3)
+        tab.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * height)
+        with suppress(PlaywrightTimeout):
+            found.first.wait_for(timeout=700)
+            return found.first
+    raise AssertionError(f"no link {link!r} on any line of the graph")
+
+
+@pytest.mark.parametrize(("name", "seen"), [("Logs", "POST /chat 200"), ("Traces", "POST /chat")])
+def test_dashboard_to_logs_and_traces(tab: Page, grafana: str, name: str, seen: str) -> None:
+    open_dashboard(tab, grafana, "Failed")
+    tab.get_by_role("link", name=name, exact=True).click()
+    tab.wait_for_url("**/explore?**")
+    expect(tab.get_by_text(seen).first).to_be_visible()
+
+
+def test_alert_to_runbook_dashboard_and_logs(tab: Page, grafana: str, running_lab: RunningLab) -> None:
+    """The Watchdog always fires, so its links can be followed at any time."""
+    open_dashboard(tab, grafana, "Failed")
+    tab.get_by_role("link", name="Alerts and runbooks").click()
+    tab.get_by_test_id("alert-group-collapse-toggle").first.click()
+    tab.get_by_test_id("data-testid collapse-toggle").first.click()
+    runbook = f"{running_lab.url('pager')}/runbooks/Watchdog"
+    expect(tab.locator(f'a[href="{runbook}"]')).to_be_visible()
+    expect(tab.locator(f'a[href="{grafana}/d/service"]')).to_be_visible()
+    assert httpx.get(runbook).status_code == 200
