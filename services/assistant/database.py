@@ -160,17 +160,24 @@ def _with_password(url: URL, password_file: Path | None) -> URL:
 
 
 def _engine(url: URL) -> Engine:
+    # hide_parameters: the text of an error stands in the log, and parameters are what users wrote.
     if url.get_backend_name() == "sqlite":
         if url.database and url.database != ":memory:":
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(
-            url, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=5, connect_args={"check_same_thread": False}
+            url,
+            hide_parameters=True,
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=5,
+            connect_args={"check_same_thread": False},
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return create_engine(
         url,
+        hide_parameters=True,
         pool_size=CONNECTIONS,
         max_overflow=0,
         pool_timeout=PING_SECONDS,

@@ -3,6 +3,8 @@
 import json
 from datetime import datetime
 
+from sqlalchemy import text
+
 from tests.support.openai_stub import called, said
 
 BUSINESS = "bayview-dental-care"
@@ -224,6 +226,15 @@ def test_the_trace_reads_like_the_folder_and_the_lines_carry_it(service, model) 
         "POST/INSERT",
     } <= paths
     assert {line["trace_id"] for line in service.lines() if line["event"] == "model.call"} == {answer["trace_id"]}
+
+
+def test_an_error_of_the_database_does_not_tell_what_people_wrote(service, model) -> None:
+    with service.assistant.database.write() as session:
+        session.execute(text("DROP TABLE turns"))
+    answer = service.client.post("/chat", json={"message": "my aching knee"})
+    assert answer.status_code in (500, 503)
+    assert "INSERT INTO turns" in service.log_file.read_text()
+    assert "knee" not in service.log_file.read_text() + answer.text
 
 
 def test_what_people_write_is_in_no_line_and_no_span(service, model) -> None:
