@@ -1,0 +1,36 @@
+"""Lives through many steps of some people without waiting between them. Run by test_scenario_people.py."""
+
+import json
+import sys
+from collections import Counter
+
+from locust.env import Environment
+
+from loadtest import upkeep
+from loadtest.users import SteadyUser
+
+SteadyUser.host = sys.argv[1]
+environment = Environment(user_classes=[SteadyUser])
+environment.create_local_runner()  # it is what counts requests
+people = [SteadyUser(environment) for _ in range(4)]
+waits = []
+for _ in range(int(sys.argv[2])):
+    for person in people:
+        person.step()
+        waits.append(person.wait_time())
+stats = environment.stats
+seconds = len(stats.total.num_reqs_per_sec)
+upkeep.forget_old(stats, now=stats.total.last_request_timestamp + 1000)
+print(
+    json.dumps(
+        {
+            "names": Counter({entry.name: entry.num_requests for entry in stats.entries.values()}),
+            "failures": stats.total.num_failures,
+            "errors": [str(error.error) for error in stats.errors.values()],
+            "requests": stats.total.num_requests,
+            "seconds_before": seconds,
+            "seconds_after": sum(len(entry.num_reqs_per_sec) for entry in [stats.total, *stats.entries.values()]),
+            "mean_wait": sum(waits) / len(waits),
+        }
+    )
+)

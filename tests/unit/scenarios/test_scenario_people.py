@@ -1,0 +1,134 @@
+"""What the simulated customers do to an assistant, seen from the assistant's side."""
+
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.stand_in import StandIn, serving
+
+SCRIPT = Path(__file__).parent / "people_script.py"
+
+
+class Assistant:
+    """Books on the third message, cancels on the second wish; can be told to fail."""
+
+    def __init__(self, server: StandIn) -> None:
+        self.booked: dict[str, dict[str, Any]] = {}
+        self.failing = False
+        self.turns: dict[str, int] = {}
+        kinds = ("hair", "dentist", "doctor", "therapist")
+        rows = [{"id": f"b{number:02}", "kind": kinds[number % 4]} for number in range(12)]
+        self.server = server
+        server.answer("GET", "/businesses", {"businesses": [*rows, {"id": "lab-doctor", "kind": "doctor"}]})
+        for row in rows:
+            server.answer("GET", f"/businesses/{row['id']}/slots", {"slots": []})
+        server.answer("POST", "/predict", {"prediction": "show"})
+        server.answer("POST", "/track", {"id": "1"}, 202)
+        server.answer("POST", "/feedback", {"id": "1"}, 201)
+        server.react("POST", "/chat", self.chat)
+        server.react("GET", "/appointments", self.appointments)
+
+    def chat(self, request: dict[str, Any]) -> tuple[int, Any]:
+        body = json.loads(request["body"])
+        conversation = body.get("conversation_id") or uuid.uuid4().hex
+        answer = {"conversation_id": conversation, "message_id": "m", "reply": "", "handoff": False}
+        if self.failing:
+            return 200, answer | {"outcome": "fallback", "appointment": None}
+        turn = self.turns[conversation] = self.turns.get(conversation, 0) + 1
+        own = [one for one in self.booked.values() if one["user"] == body["user_id"] and one["status"] == "booked"]
+        appointment = None
+        if "cancel" in body["message"].lower() and own:
+            if body["message"].startswith("Yes"):
+                appointment = own[0]
+                appointment["status"] = "cancelled"
+        elif turn == 3:
+            appointment = {"id": uuid.uuid4().hex, "user": body["user_id"], "status": "booked"}
+            appointment["business_id"] = body["business_id"]
+            self.booked[appointment["id"]] = appointment
+            self.server.react("DELETE", f"/appointments/{appointment['id']}", self.cancel)
+        return 200, answer | {"outcome": "ok", "appointment": appointment}
+
+    def appointments(self, request: dict[str, Any]) -> tuple[int, Any]:
+        user = request["params"]["user_id"]
+        return 200, {"appointments": [one for one in self.booked.values() if one["user"] == user], "next": None}
+
+    def cancel(self, request: dict[str, Any]) -> tuple[int, Any]:
+        self.booked[request["path"].rsplit("/", 1)[1]]["status"] = "cancelled"
+        return 204, {}
+
+
+def live(server: StandIn, steps: int) -> dict[str, Any]:
+    command = [sys.executable, str(SCRIPT), server.url, str(steps)]
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(root), "PATH": ""}, timeout=60
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def steady() -> tuple[Assistant, dict[str, Any]]:
+    """A good while of always-on traffic; something was left booked by an earlier life."""
+    with serving() as server:
+        assistant = Assistant(server)
+        assistant.booked["old"] = {"id": "old", "user": "steadyuser-0", "status": "booked", "business_id": "b00"}
+        server.react("DELETE", "/appointments/old", assistant.cancel)
+        return assistant, live(server, 120)
+
+
+def test_people_book_read_and_cancel_without_a_failure(steady: tuple[Assistant, dict[str, Any]]) -> None:
+    assistant, seen = steady
+    assert (seen["failures"], seen["errors"]) == (0, [])
+    assert set(seen["names"]) <= {
+        "businesses", "chat", "slots", "appointments", "appointments: cancel", "predict", "feedback", "track",
+    }  # fmt: skip
+    assert len(assistant.booked) > 20
+
+
+def test_people_leave_nothing_behind_and_keep_to_their_own_businesses(
+    steady: tuple[Assistant, dict[str, Any]],
+) -> None:
+    assistant, _ = steady
+    assert assistant.booked["old"]["status"] == "cancelled"
+    still = [one for one in assistant.booked.values() if one["status"] == "booked"]
+    assert len(still) <= 4  # at most the one that each of the four is busy with
+    owners: dict[str, set[str]] = {}
+    for one in assistant.booked.values():
+        owners.setdefault(one["business_id"], set()).add(one["user"])
+    assert "lab-doctor" not in owners
+    assert all(len(users) == 1 for users in owners.values())  # nobody takes another one's free time
+
+
+def test_locust_forgets_old_seconds_and_four_people_make_about_two_requests_a_second(
+    steady: tuple[Assistant, dict[str, Any]],
+) -> None:
+    _, seen = steady
+    assert seen["seconds_before"] >= 1
+    assert seen["seconds_after"] == 0
+    # A chat takes the assistant about half a second, every other request next to nothing.
+    assert 1.6 <= 4 / (seen["mean_wait"] + 0.5 * seen["names"]["chat"] / seen["requests"]) <= 2.4
+
+
+def test_an_outage_is_counted_as_failed_and_people_ask_again() -> None:
+    with serving() as server:
+        assistant = Assistant(server)
+        assistant.failing = True
+        seen = live(server, 60)
+    assert seen["errors"] == ["CatchResponseError('fallback')"] or "fallback" in seen["errors"][0]
+    assert len(seen["errors"]) == 1
+    assert seen["failures"] == seen["names"]["chat"]
+    assert seen["failures"] > seen["requests"] / 2
+    assert seen["names"].get("feedback", 0) == 0  # there was no answer to rate
+
+
+def test_an_assistant_that_is_away_ends_no_life() -> None:
+    with serving() as server:
+        seen = live(server, 3)
+    assert seen["names"] == {"businesses": 12}
+    assert seen["failures"] == 12
+    assert seen["mean_wait"] == 2.0
