@@ -154,12 +154,13 @@ def find_dates(text: str, today: date) -> list[FoundDate]:
     rest = text
     for pattern, rule in _RULES:
         for match in list(_matches(pattern, rest)):
+            rest = rest[: match.start()] + " " * (match.end() - match.start()) + rest[match.end() :]
             try:
                 value = rule(match, today)
             except ValueError:  # the 31st of a month with 30 days
                 continue
-            found.append(FoundDate(value, match.start(), match.end(), rule in (_this_weekend, _next_week)))
-            rest = rest[: match.start()] + " " * (match.end() - match.start()) + rest[match.end() :]
+            is_start = rule in (_this_weekend, _next_week)
+            found.append(FoundDate(value, match.start(), match.end(), is_start))
     return sorted(found, key=lambda date_found: date_found.start)
 
 

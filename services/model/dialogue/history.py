@@ -99,9 +99,10 @@ def _note(text: str, state: State) -> None:
     act = recognise(text)
     if act is None:
         return
+    state.repeats = state.repeats + 1 if act == state.last_act else 0
     state.last_act = act
     request = state.request
-    if act in ENDINGS:
+    if act in ENDINGS or act == "handed_over":
         state.goal = None
     elif act in ("offer", "confirm_offer"):
         known = known_businesses(state)
@@ -113,6 +114,8 @@ def _note(text: str, state: State) -> None:
         request.city, request.skipped, request.unknown = None, 0, None
     elif act == "name_not_found":
         request.unknown = None
+    elif act == "handed_over":
+        state.misses = 0
 
 
 def _see(call: Call, state: State) -> None:

@@ -58,6 +58,7 @@ _PATTERNS: Final = {
     ),
     "list": (
         r"\b(?:my|our)\s+(?:\w+\s+){0,2}(?:appointments|bookings|visits|schedule|calendar)\b|"
+        r"\b(?:what|which)\s+(?:appointments?|bookings?)\s+(?:do|have)\s+i\b|"
         r"\b(?:do|did|have)\s+i\b[^.?!]{0,60}\b(?:appointments?|bookings?|booked|scheduled)\b|"
         r"\b(?:what|which|when|do\s+i|have\s+i|show|list)\b[^.?!]{0,80}\b(?:i|my)\b[^.?!]{0,80}\b(?:booked|appointments?|bookings?|"
         r"scheduled)\b"

@@ -52,12 +52,14 @@ def _understand(text: str, today: date, asked_time: bool, asked_place: bool, ask
     intents = find_intents(text)
     topics = find_topics(text)
     place = find_place(rest, asked=asked_place and not topics and not intents & _NO_PLACE)
+    wanted = _wanted(dates, text)
     answer = find_answer(text)
     heard = Heard(
         text=text,
         intents=intents,
         topics=tuple(topics),
-        dates=tuple(found.value for found in _wanted(dates, text)),
+        dates=tuple(found.value for found in wanted),
+        left_dates=tuple(found.value for found in dates if found not in wanted),
         times=tuple(found.value for found in _wanted(times, blank(text, dates))),
         part=find_part_of_day(text),
         kind=find_kind(rest),

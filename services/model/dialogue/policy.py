@@ -6,8 +6,12 @@ from services.model.dialogue.intents import TOPICS
 from services.model.dialogue.moments import join_or
 from services.model.dialogue.moves import Move, Say, Use
 from services.model.dialogue.state import BOOK, ENDINGS, State
+from services.model.dialogue.words import word_set
 
 _MANY_MISSES = 3
+_MANY_REPEATS = 3
+# Asked over and over without an answer, they show that the two do not understand each other.
+_QUESTIONS = word_set("ask_kind ask_city ask_when ask_day ask_which ask_move_to not_found name_not_found no_more")
 _MANY_CALLS = 6
 
 
@@ -25,6 +29,8 @@ def decide(state: State) -> Move:
     if isinstance(move, Use):
         repeated = any((call.name, call.arguments) == (move.tool, move.arguments) for call in state.calls)
         return Say("trouble") if repeated else move
+    if move.act == state.last_act and state.repeats >= _MANY_REPEATS and move.act in _QUESTIONS:
+        return Use("hand_over", {"reason": "confused"})
     return move.after(*_remarks(state))
 
 

@@ -32,6 +32,7 @@ class Heard:
     intents: frozenset[str] = frozenset()
     topics: tuple[str, ...] = ()
     dates: tuple[date, ...] = ()
+    left_dates: tuple[date, ...] = ()  # named only to be replaced: "from Tuesday", "not the 5th"
     times: tuple[time, ...] = ()
     part: str | None = None
     kind: str | None = None
@@ -83,6 +84,7 @@ class State:
     said_dates: list[date] = field(default_factory=list)  # dates that may tell which appointment is meant
     calls: list[Call] = field(default_factory=list)  # tool calls since the last user message
     proposed: tuple[date | None, time | None, str] | None = None  # what was put to the person for a yes
+    repeats: int = 0  # how often in a row the same thing was said again
     misses: int = 0  # user messages in a row that were not understood
 
     @property

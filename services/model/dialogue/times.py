@@ -34,7 +34,7 @@ _CORE: Final = (
     rf"|(?<![\d:/.-]){_HOUR.replace('hour', 'hour2')}\s?[:.;h]\s?{_MINUTES}(?!\d)"
     rf"|{_HOUR.replace('hour', 'hour3')}\s+(?P<spoken>{_SPOKEN})\b"
     rf"|(?P<hour6>1[0-2]|[1-9])(?P<minute6>[0-5]\d)(?=\s*[ap]\.?\s?m\b)"
-    rf"|(?<![\d:/.-]){_HOUR.replace('hour', 'hour4')}(?P<clock>{_CLOCK})?)"
+    rf"|(?<![\d:/.-]){_HOUR.replace('hour', 'hour4')}(?!\d)(?P<clock>{_CLOCK})?)"
 )
 # A bare number is a time only with something that says so; `_evidence` looks for that.
 _TIME: Final = re.compile(

@@ -98,22 +98,15 @@ def _is_closing(state: State, heard: Heard) -> bool:
 def _update_change(state: State, heard: Heard) -> None:
     """Moving or cancelling: dates tell which appointment is meant, or where it shall go."""
     request = state.request
-    dates = list(heard.dates)
+    dates = [*heard.left_dates, *heard.dates]
     if state.goal == MOVE:
-        new_day = None
-        if dates and (heard.to_date or len(dates) > 1 or state.target is not None):
-            new_day = dates.pop()
-        if new_day:
-            request.day = new_day
+        if heard.dates and (heard.to_date or len(dates) > 1 or state.target is not None):
+            request.day = dates.pop()
         if heard.times:
             request.clock = heard.times[-1]
-        if heard.part:
-            request.part = heard.part
+        request.part = heard.part or request.part
         _choose_option(state, heard)
-    if dates:
-        state.said_dates = dates
-    if heard.refused and not (heard.dates or heard.times) and state.last_act in ("confirm_move", "confirm_cancel"):
-        request.day = request.clock = None
+    state.said_dates = dates or state.said_dates
 
 
 def _update_place(state: State, heard: Heard) -> None:

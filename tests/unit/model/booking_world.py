@@ -60,7 +60,7 @@ class World:
 
     def list_slots(
         self, business_id: str, date: str | None = None, after: str | None = None, provider: str | None = None
-    ) -> dict[str, Any]:  # noqa: E501
+    ) -> dict[str, Any]:
         start = datetime.fromisoformat(after) if after else self.now
         if date:
             day = datetime.fromisoformat(date).replace(tzinfo=self.now.tzinfo)
@@ -74,7 +74,7 @@ class World:
 
     def book_appointment(
         self, business_id: str, starts_at: str, provider: str | None = None, service: str | None = None
-    ) -> dict[str, Any]:  # noqa: E501
+    ) -> dict[str, Any]:
         refused = self._refusal(datetime.fromisoformat(starts_at))
         if refused:
             return refused
