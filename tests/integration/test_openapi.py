@@ -13,7 +13,7 @@ def test_generated_requests_meet_no_server_error(quiet_lab: RunningLab) -> None:
             "-m",
             "schemathesis.cli",
             "run",
-            f"{quiet_lab.url("assistant")}/openapi.json",
+            f"{quiet_lab.url('assistant')}/openapi.json",
             "--checks=not_a_server_error,content_type_conformance",
             "--mode=all",
             "--max-examples=40",
