@@ -139,9 +139,7 @@ def init_app(app: Flask, on_problem: OnProblem | None = None) -> None:
         return answer(from_validation(error))
 
     @app.errorhandler(HTTPException)
-    def http(error: HTTPException) -> Response | HTTPException:
-        if error.code is not None and error.code < 400:  # redirects
-            return error
+    def http(error: HTTPException) -> Response:  # redirects do not come here
         return answer(from_http(error))
 
     @app.errorhandler(Exception)
