@@ -73,6 +73,26 @@ def test_ctrl_c_in_the_middle_of_up_leaves_no_process(fresh_lab: RunningLab) -> 
     assert wait_for(lambda: bound(fresh_lab) == {}, 10)
 
 
+def test_ctrl_c_during_a_build_ends_the_compiler_too(fresh_lab: RunningLab, tmp_path: Path) -> None:
+    began = tmp_path / "began"
+    path = fake(tmp_path, "go", f"touch {began}; sleep 600 & wait")
+    fresh_lab.environment |= {"PATH": f"{path.split(':')[0]}:/usr/bin:/bin", "LAB_CACHE": str(tmp_path / "cache")}
+    process = subprocess.Popen(
+        fresh_lab.command("up"), env=fresh_lab.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert wait_for(began.exists, 60)
+    compilers = [child for child in psutil.Process(process.pid).children(recursive=True) if child.name() == "sleep"]
+    assert compilers
+
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 130, said
+    assert not any(child.is_running() for child in compilers)
+    assert not list((tmp_path / "cache").rglob(".build-*"))
+    assert Supervisor(LabSettings.load(fresh_lab.environment).native).strays() == []
+
+
 def test_a_busy_port_and_its_holder_are_named_before_anything_starts(fresh_lab: RunningLab) -> None:
     port = int(fresh_lab.environment["LOKI_PORT"])
     with socket.socket() as holder:
