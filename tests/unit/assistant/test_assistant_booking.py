@@ -156,3 +156,14 @@ def test_the_probe_is_no_business(service) -> None:
     assert total == 0
     labels = {"route": "/appointments", "outcome": "ok", "business_id": "lab-doctor"}
     assert service.sample("ai_requests_total", **labels) == 1
+
+
+def test_moves_at_once_wait_for_each_other(start) -> None:
+    """A transaction that reads before it writes must announce that at its start, or SQLite refuses it at once."""
+    service = start(request_budget_seconds=30)
+    slots = [service.free(number=number) for number in range(24)]
+    mine = [service.book(slot, provider_id="lab-doctor-1").get_json()["id"] for slot in slots[:12]]
+    answers = at_once(
+        12, lambda number: service.client.patch(f"/appointments/{mine[number]}", json={"starts_at": slots[12 + number]})
+    )
+    assert Counter(answer.status_code for answer in answers) == {200: 12}
