@@ -153,7 +153,7 @@ def test_a_past_time_is_refused_with_words() -> None:
     assert "past" in person.say("yes") or "passed" in person.messages[-1]["content"]
     person.say("at 5 pm then")
     person.say("yes")
-    assert list(person.world.appointments.values())[0]["starts_at"] == "2026-11-22T17:00:00-05:00"
+    assert next(iter(person.world.appointments.values()))["starts_at"] == "2026-11-22T17:00:00-05:00"
 
 
 def test_a_change_after_the_booking_moves_it() -> None:

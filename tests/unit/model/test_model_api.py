@@ -1,0 +1,200 @@
+"""The OpenAI API: answers, errors, streams, token counts."""
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from services.model import tokens
+
+KEY = {"Authorization": "Bearer any"}
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+USER = {"role": "user", "content": "hello"}
+CALL = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}],
+}
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    lines = [line.removeprefix("data: ") for line in text.split("\n\n") if line]
+    assert lines[-1] == "[DONE]"
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def test_an_answer_has_the_shape_of_a_chat_completion(ask: Any) -> None:
+    answer = ask()
+    assert answer.status_code == 200
+    document = answer.get_json()
+    assert document["object"] == "chat.completion"
+    assert document["model"] == "lab-small"
+    assert document["id"].startswith("chatcmpl-")
+    choice = document["choices"][0]
+    assert choice["finish_reason"] == "stop"
+    assert choice["message"]["role"] == "assistant"
+    usage = document["usage"]
+    assert usage["completion_tokens"] == tokens.count(choice["message"]["content"]) > 0
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+
+
+def test_the_same_request_gives_the_same_answer_and_another_seed_another_id(ask: Any) -> None:
+    first, again, other = ask(seed=1).get_json(), ask(seed=1).get_json(), ask(seed=2).get_json()
+    assert first["choices"] == again["choices"]
+    assert first["id"] == again["id"] != other["id"]
+
+
+def test_members_that_are_not_known_are_let_pass(ask: Any) -> None:
+    message = {"role": "user", "content": [{"type": "text", "text": "hello", "x": 1}], "y": 2}
+    answer = ask(
+        messages=[message], reasoning_effort="low", parallel_tool_calls=False, user="u", metadata={}, temperature=0.2
+    )
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("members", "param", "code"),
+    [
+        ({"model": None}, "model", "missing_required_parameter"),
+        ({"messages": None}, "messages", "missing_required_parameter"),
+        ({"messages": []}, "messages", "invalid_value"),
+        ({"messages": "hello"}, "messages", "invalid_type"),
+        ({"messages": [{"role": "boss", "content": "x"}]}, "messages[0].role", "invalid_value"),
+        ({"messages": [USER, {"role": "user"}]}, "messages[1]", "invalid_value"),
+        ({"messages": [{"role": "user", "content": 3}]}, "messages[0].content", "invalid_type"),
+        ({"messages": [{"role": "tool", "tool_call_id": "x", "content": "{}"}]}, None, "invalid_value"),
+        ({"messages": [USER, CALL]}, None, "invalid_value"),
+        ({"messages": [USER, CALL, USER]}, None, "invalid_value"),
+        ({"temperature": 3}, "temperature", "decimal_above_max_value"),
+        ({"temperature": "hot"}, "temperature", "invalid_type"),
+        ({"n": 2}, "n", "decimal_above_max_value"),
+        ({"max_tokens": 0}, "max_tokens", "decimal_below_min_value"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, "stop", "invalid_value"),
+        ({"tools": [{"type": "banana"}]}, "tools[0].type", "invalid_value"),
+        ({"tool_choice": "perhaps"}, "tool_choice", "invalid_value"),
+        ({"tool_choice": "required"}, None, "invalid_value"),
+        ({"tool_choice": {"type": "function", "function": {"name": "nope"}}}, None, "invalid_value"),
+        ({"stream": "sometimes"}, "stream", "invalid_type"),
+    ],
+)
+def test_what_is_wrong_is_named(ask: Any, members: dict[str, Any], param: str | None, code: str) -> None:
+    answer = ask(**members)
+    assert answer.status_code == 400
+    error = answer.get_json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, code)
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b'{"model": "\xff"}', "application/json", 400),
+        (b"{}", "text/plain", 400),
+        (b"x" * (1024 * 1024 + 1), "application/json", 413),
+    ],
+)
+def test_bodies_that_cannot_be_read(client: FlaskClient, data: bytes, content_type: str, status: int) -> None:
+    answer = client.post("/v1/chat/completions", data=data, content_type=content_type, headers=KEY)
+    assert answer.status_code == status
+    assert answer.get_json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer ", "Basic x"])
+def test_a_key_is_needed(client: FlaskClient, header: str | None) -> None:
+    answer = client.get("/v1/models", headers={} if header is None else {"Authorization": header})
+    assert answer.status_code == 401
+    assert "API key" in answer.get_json()["error"]["message"]
+
+
+def test_an_unknown_model_and_address(ask: Any, client: FlaskClient) -> None:
+    assert ask(model="gpt-x").get_json()["error"]["code"] == "model_not_found"
+    assert ask(model="gpt-x").status_code == 404
+    assert client.get("/v1/models/gpt-x", headers=KEY).status_code == 404
+    assert client.post("/v1/embeddings", json={}, headers=KEY).status_code == 404
+    assert "error" in client.post("/v1/embeddings", json={}, headers=KEY).get_json()
+    assert client.get("/v1/chat/completions", headers=KEY).status_code == 405
+
+
+def test_models_are_listed(client: FlaskClient) -> None:
+    document = client.get("/v1/models", headers=KEY).get_json()
+    assert document["object"] == "list"
+    assert [card["id"] for card in document["data"]] == ["lab-small"]
+    assert client.get("/v1/models/lab-small", headers=KEY).get_json()["object"] == "model"
+
+
+def test_a_limit_of_tokens_cuts_the_answer(ask: Any) -> None:
+    whole = ask().get_json()["choices"][0]["message"]["content"]
+    cut = ask(max_completion_tokens=3).get_json()
+    assert cut["choices"][0]["finish_reason"] == "length"
+    assert cut["usage"]["completion_tokens"] == 3
+    assert whole.startswith(cut["choices"][0]["message"]["content"])
+
+
+def test_a_stop_sequence_ends_the_answer(ask: Any) -> None:
+    whole = ask().get_json()["choices"][0]["message"]["content"]
+    assert " " in whole
+    assert ask(stop=" ").get_json()["choices"][0]["message"]["content"] == whole.split(" ")[0]
+
+
+def test_a_tool_can_be_demanded(ask: Any) -> None:
+    choice = {"type": "function", "function": {"name": "get_weather"}}
+    for demand, reason in (("required", "tool_calls"), (choice, "stop")):
+        answered = ask(tools=[WEATHER], tool_choice=demand).get_json()["choices"][0]
+        assert answered["finish_reason"] == reason
+        assert answered["message"]["content"] is None
+        call = answered["message"]["tool_calls"][0]
+        assert call["function"]["name"] == "get_weather"
+        assert json.loads(call["function"]["arguments"]) == {"city": "hello"}
+
+
+def test_a_stream_joins_to_the_answer(ask: Any) -> None:
+    whole = ask().get_json()
+    chunks = events(ask(stream=True).get_data(as_text=True))
+    assert ask(stream=True).content_type.startswith("text/event-stream")
+    text = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
+    assert text == whole["choices"][0]["message"]["content"]
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
+    assert {chunk["id"] for chunk in chunks} == {whole["id"]}
+    assert all("usage" not in chunk for chunk in chunks)
+
+
+def test_a_stream_tells_its_usage_when_asked(ask: Any) -> None:
+    chunks = events(ask(stream=True, stream_options={"include_usage": True}).get_data(as_text=True))
+    assert chunks[-1]["choices"] == []
+    assert chunks[-1]["usage"] == ask().get_json()["usage"]
+    assert all(chunk["usage"] is None for chunk in chunks[:-1])
+
+
+def test_a_streamed_tool_call_joins_to_its_arguments(ask: Any) -> None:
+    chunks = events(ask(stream=True, tools=[WEATHER], tool_choice="required").get_data(as_text=True))
+    deltas = [call for chunk in chunks for call in chunk["choices"][0]["delta"].get("tool_calls", [])]
+    assert deltas[0]["function"]["name"] == "get_weather"
+    assert [delta for delta in deltas if "id" in delta] == deltas[:1]
+    assert json.loads("".join(delta["function"]["arguments"] for delta in deltas)) == {"city": "hello"}
+    assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_tokens_join_to_the_text_and_are_about_as_many_as_words() -> None:
+    text = "Would you like an appointment at 9:30 AM on Friday, March 8?  Extraordinarily so! \N{THUMBS UP SIGN}\n"
+    pieces = tokens.split(text)
+    assert "".join(pieces) == text
+    assert len(text.split()) < len(pieces) < 2 * len(text.split())
+    assert tokens.count("") == 0
+
+
+def test_the_prompt_counts_messages_and_tools() -> None:
+    small = tokens.count_prompt([USER])
+    assert tokens.count_prompt([USER, USER]) > small
+    assert tokens.count_prompt([USER], [WEATHER]) > small
+    assert tokens.count_prompt([USER, CALL]) > small
