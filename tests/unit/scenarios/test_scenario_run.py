@@ -1,0 +1,194 @@
+"""A whole run against a stand-in lab: what is told, what the report holds, and that nothing is left switched on."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from rich.console import Console
+
+from lab.errors import LabError
+from lab.scenarios.lock import only_run
+from lab.scenarios.runner import execute
+from lab.scenarios.session import Options
+from loadtest.scenario import ANY, Effect, Fault, Scenario
+from tests.support.stand_in import serving
+from tests.support.whole_lab import ALERT, FIRING, PAGED, PENDING, WholeLab
+
+
+class Outage(Scenario):
+    name = "outage"
+    story = "It breaks."
+    faults = (Fault("model", "errors", at=0.1, duration=30, parameters={"status": 503}),)
+    effects = (Effect("it is seen", "effect", within=5),)
+    must = (ALERT,)
+    must_not = (ANY,)
+    page_within = 3
+    resolve_within = 3
+    duration = 0.5
+    quick_duration = 0.5
+    needs = ("assistant", "model", "prometheus", "alertmanager", "pager")
+
+
+class Short(Outage):
+    faults: ClassVar = (Fault("model", "errors", at=0.1, duration=1.2),)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[WholeLab]:
+    with serving() as server:
+        yield WholeLab(server, tmp_path)
+
+
+def run(lab: WholeLab, scenario: type[Scenario], **options: Any) -> tuple[int, str, dict[str, Any]]:
+    out = io.StringIO()
+    report = lab.settings.home / "report.json"
+    code = execute(scenario, Options(report=report, **options), lab.settings, Console(file=out, width=150))
+    return code, out.getvalue(), json.loads(report.read_text())
+
+
+def test_a_run_as_declared(lab: WholeLab) -> None:
+    code, text, report = run(lab, Outage, quick=True, seed=7)
+    assert (code, report["outcome"], report["exit_code"]) == (0, "passed", 0)
+    events = [one["event"] for one in report["timeline"]]
+    order = ["fault on", "first failure", "pending", "paged", "fault off", "resolved"]
+    assert [one for one in events if one in order] == order
+    assert {"firing", "effect", "cleared"} <= set(events)
+    assert lab.deleted == 1
+    assert not lab.is_on()
+    assert all(row["ok"] for row in report["expected"])
+    assert (report["seed"], report["versions"], report["engine"]) == (7, {"LOKI_VERSION": "3.7.8"}, "native")
+    assert "model: errors (strength 1, status 503), for at most 30 s" in text
+    assert "outage: passed" in text
+
+
+def test_the_way_from_fault_to_page_adds_up(lab: WholeLab) -> None:
+    _, text, report = run(lab, Outage, quick=True)
+    (way,) = report["pages"]
+    assert way["alert"] == ALERT
+    assert way["paged"] == pytest.approx(PAGED, abs=0.2)
+    assert (way["hold"], way["group_wait"]) == (pytest.approx(FIRING - PENDING), 0.1)
+    assert way["first_failure"] + way["crossing"] == pytest.approx(PENDING, abs=0.2)
+    assert way["floor"] == pytest.approx(PENDING + way["hold"] + way["group_wait"], abs=0.2)
+    assert "Floor: first failed answer" in text
+
+
+def test_without_quick_the_fault_stays_its_whole_time(lab: WholeLab) -> None:
+    _, _, report = run(lab, Short)
+    times = {one["event"]: one["seconds"] for one in report["timeline"]}
+    assert times["fault off"] - times["fault on"] == pytest.approx(1.2, abs=0.4)
+    assert report["outcome"] == "passed"
+
+
+def test_a_page_that_does_not_come_fails_and_says_how_far_it_got(lab: WholeLab) -> None:
+    lab.pages = False
+    code, _, report = run(lab, Short)
+    assert (code, report["outcome"]) == (1, "failed")
+    page = next(row for row in report["expected"] if row["what"] == f"page {ALERT}")
+    assert (page["ok"], page["seen"]) == (False, "it never became pending")
+    assert lab.deleted == 1
+
+
+def test_a_page_that_must_not_come_fails(lab: WholeLab) -> None:
+    lab.other_page = True
+    code, _, report = run(lab, Outage, quick=True)
+    assert code == 1
+    assert [row["what"] for row in report["expected"] if not row["ok"]] == ["page Surprise"]
+
+
+def test_an_effect_that_is_not_seen_fails(lab: WholeLab) -> None:
+    class Unseen(Short):
+        effects: ClassVar = (Effect("never seen", "never", within=1),)
+
+    code, _, report = run(lab, Unseen)
+    assert code == 1
+    assert [row["what"] for row in report["expected"] if not row["ok"]] == ["never seen"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_from_outside(lab: WholeLab, number: signal.Signals) -> None:
+    def interrupt() -> None:
+        while not lab.is_on():
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=interrupt).start()
+    before = signal.getsignal(signal.SIGINT)
+    code, text, report = run(lab, Outage)
+    assert (code, report["outcome"], report["exit_code"]) == (130, "stopped", 130)
+    assert lab.deleted == 1
+    assert not lab.is_on()
+    assert "stopping" in text
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_fault_that_cannot_be_switched_off_is_told_and_has_its_end(
+    lab: WholeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.scenarios.faults._OFF_PATIENCE", 0.1)
+    lab.server.answer("DELETE", "/admin/faults/errors", {"detail": "no"}, 500)
+    code, text, _ = run(lab, Outage, quick=True)
+    assert code == 1
+    assert "could not be switched off" in text
+    (order,) = lab.server.asked_for("POST", "/admin/faults")
+    assert json.loads(order["body"])["duration_seconds"] == 30
+
+
+def test_a_service_that_refuses_the_fault_ends_the_run(lab: WholeLab) -> None:
+    lab.server.answer("POST", "/admin/faults", {"detail": "There is no such fault."}, 422)
+    code, _, report = run(lab, Outage)
+    assert (code, report["outcome"]) == (1, "aborted")
+    assert "There is no such fault." in report["reason"]
+
+
+def test_what_forbids_to_begin(lab: WholeLab) -> None:
+    lab.on_at, lab.fault = time.time(), {"duration_seconds": 60}
+    with pytest.raises(LabError, match="The fault `errors` is on in model already for another"):
+        run(lab, Outage)
+    lab.fault = None
+    with pytest.raises(LabError, match=f"{ALERT} still stands"):
+        time.sleep(PENDING)
+        run(lab, Outage)
+    lab.server.answer("GET", "/ready", b"starting", 503)
+    with pytest.raises(LabError, match=r"`outage` cannot run, .*model \(its faults cannot be switched\)"):
+        run(lab, Outage)
+    (lab.settings.home / "state.json").unlink()
+    with pytest.raises(LabError, match="The lab does not run"):
+        run(lab, Outage)
+    assert not lab.server.asked_for("POST", "/admin/faults")
+
+
+def test_no_traffic_forbids_to_begin_but_own_users_do_not(lab: WholeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.scenarios.prepare._FIRST_TRAFFIC_SECONDS", 0.1)
+    lab.server.answer("GET", "/api/v1/query", {"data": {"resultType": "vector", "result": []}})
+    with pytest.raises(LabError, match="No requests reach the assistant") as caught:
+        run(lab, Outage)
+    assert "--users 4" in caught.value.remedy
+
+
+def test_one_scenario_at_a_time_and_a_killed_one_does_not_stay_in_the_way(lab: WholeLab) -> None:
+    home = lab.settings.home
+    code = (
+        "import sys, time, pathlib; from lab.scenarios.lock import only_run\n"
+        "with only_run(pathlib.Path(sys.argv[1]), 'other'): print('held', flush=True); time.sleep(60)"
+    )
+    root = str(lab.settings.root)
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(home)], stdout=subprocess.PIPE, cwd=root, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(LabError, match=rf"The scenario `other` runs already \(process {other.pid}"):
+            run(lab, Outage)
+        other.kill()
+        other.wait()
+        with only_run(home, "mine"):
+            pass
