@@ -105,7 +105,11 @@ def solution(name: Name) -> None:
         return
     own.solution_seen = True
     session.save(settings.home, own)
-    for key, value in running.solve(exercise, _lab(settings), own).items():
+    try:
+        answers = running.solve(exercise, _lab(settings), own)
+    except LookupError as error:
+        raise LabError(f"In your session: {error}.", f"Begin anew: `lab exercise start {exercise.name}`.") from error
+    for key, value in answers.items():
         console.print(f"  --answer {key}={value}", highlight=False, soft_wrap=True)
 
 

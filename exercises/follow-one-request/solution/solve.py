@@ -8,7 +8,9 @@ from lab.query import Lab
 def solve(lab: Lab, values: Mapping[str, str]) -> dict[str, str]:
     """Return the answers of the session with these values."""
     lines = lab.loki.query(f'{{service_name="assistant"}} | request_id="{values["reference"]}"')
-    trace_id = next(line.metadata["trace_id"] for line in lines if line.metadata.get("trace_id"))
+    trace_id = next((line.metadata["trace_id"] for line in lines if line.metadata.get("trace_id")), None)
+    if trace_id is None:
+        raise LookupError(f"Loki has no line with the reference {values['reference']} (yet)")
     trace = lab.traces().get(trace_id)
     if trace is None:
         raise LookupError(f"there is no trace {trace_id} (yet)")
