@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry import trace
 from sqlalchemy import insert, select
 
-from services.assistant import fallback, tools
+from services.assistant import fallback
 from services.assistant.completions import Completion
 from services.assistant.database import Database
 from services.assistant.directory import Business, Directory
@@ -16,6 +16,7 @@ from services.assistant.instruments import Instruments
 from services.assistant.model_client import ModelClient, ModelUnavailableError
 from services.assistant.prompt import system_prompt
 from services.assistant.tables import ConversationRow, TurnRow
+from services.assistant.tool_arguments import DEFINITIONS
 from services.assistant.tools import Toolbox, Turn
 from services.telemetry import Telemetry, names
 
@@ -166,7 +167,7 @@ class Chat:
     def _ask(self, conversation: Conversation, turn: Turn, said: list[dict[str, Any]], answer: Answer) -> Completion:
         system = {"role": "system", "content": system_prompt(turn.business)}
         completion = self._model.complete(
-            [system, *conversation.messages, *said], tools.DEFINITIONS, conversation_id=conversation.id
+            [system, *conversation.messages, *said], DEFINITIONS, conversation_id=conversation.id
         )
         answer.model = completion.model or answer.model
         answer.input_tokens += completion.input_tokens

@@ -1,4 +1,4 @@
-"""What the model can do: each tool's description for the model, and what happens when it is called.
+"""What happens when the model calls a tool.
 
 A tool never raises for what the model asked wrongly: it answers with an error that the model can mend.
 """
@@ -9,97 +9,31 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from services.assistant import booking
+from services.assistant import booking, free_times
 from services.assistant.booking import Appointment, Refused
 from services.assistant.database import Database
 from services.assistant.directory import Business, Directory
 from services.assistant.instants import parse_clock, parse_day, parse_instant
 from services.assistant.instruments import Instruments
 from services.assistant.tables import AppointmentRow
+from services.assistant.tool_arguments import (
+    TOOLS,
+    BookAppointment,
+    CancelAppointment,
+    FindBusiness,
+    HandOver,
+    ListMyAppointments,
+    ListSlots,
+    MoveAppointment,
+)
 from services.telemetry import Telemetry, genai
 
 _MAX_SLOTS = 24
 _MAX_NEXT = 6
 # Reasons of booking.Refused in the words of the tools' contract.
 _ERRORS = {"taken": "taken", "past": "past", "unknown": "unknown"}
-
-
-class _Arguments(BaseModel):
-    # Models add fields of their own invention; that is no reason to fail.
-    model_config = ConfigDict(extra="ignore")
-
-
-class FindBusiness(_Arguments):
-    """Find businesses by kind, city and (part of) a name of a business or a person who works there."""
-
-    kind: str | None = Field(default=None, description="hair, dentist, doctor or therapist")
-    city: str | None = None
-    name: str | None = None
-
-
-class ListSlots(_Arguments):
-    """List free times of a business, of one day or of the next days that have any."""
-
-    business_id: str
-    date: str | None = Field(default=None, description="YYYY-MM-DD")
-    after: str | None = Field(default=None, description="earliest time: RFC 3339, or HH:MM of that day")
-    provider: str | None = Field(default=None, description="id or name of a person who works there")
-
-
-class BookAppointment(_Arguments):
-    """Book an appointment for the user."""
-
-    business_id: str
-    starts_at: str = Field(description="RFC 3339")
-    provider: str | None = None
-    service: str | None = Field(default=None, max_length=120)
-
-
-class ListMyAppointments(_Arguments):
-    """List the coming appointments of the user."""
-
-
-class MoveAppointment(_Arguments):
-    """Move an appointment of the user to another time."""
-
-    appointment_id: str
-    starts_at: str = Field(description="RFC 3339")
-
-
-class CancelAppointment(_Arguments):
-    """Cancel an appointment of the user."""
-
-    appointment_id: str
-
-
-class HandOver(_Arguments):
-    """Give the conversation to a human: the user asks for one, or you cannot help."""
-
-    reason: str = Field(default="asked", description="asked or confused")
-
-
-_TOOLS: dict[str, type[_Arguments]] = {
-    "find_business": FindBusiness,
-    "list_slots": ListSlots,
-    "book_appointment": BookAppointment,
-    "list_my_appointments": ListMyAppointments,
-    "move_appointment": MoveAppointment,
-    "cancel_appointment": CancelAppointment,
-    "hand_over": HandOver,
-}
-
-
-def _definition(name: str, arguments: type[_Arguments]) -> dict[str, Any]:
-    schema = arguments.model_json_schema()
-    description = schema.pop("description", "")
-    schema.pop("title", None)
-    return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
-
-
-# In the form of the OpenAI API.
-DEFINITIONS = [_definition(name, arguments) for name, arguments in _TOOLS.items()]
 
 
 @dataclass
@@ -141,7 +75,7 @@ class Toolbox:
 
     def run(self, name: str, arguments: str, turn: Turn, call_id: str = "") -> str:
         """Run one tool and return its result as JSON. Raises DatabaseUnavailableError."""
-        known = name if name in _TOOLS else "unknown"
+        known = name if name in TOOLS else "unknown"
         with genai.tool_span(self._telemetry.tracer, known, call_id=call_id) as span:
             result = self._run(name, arguments, turn)
             if result.get("ok") is False:
@@ -150,7 +84,7 @@ class Toolbox:
         return json.dumps(result, separators=(",", ":"), ensure_ascii=False)
 
     def _run(self, name: str, arguments: str, turn: Turn) -> dict[str, Any]:
-        schema = _TOOLS.get(name)
+        schema = TOOLS.get(name)
         if schema is None:
             return {"ok": False, "error": "unknown", "detail": "there is no such tool"}
         try:
@@ -174,7 +108,9 @@ class Toolbox:
         provider = business.provider(given.provider)
         day = parse_day(given.date) if given.date else None
         after = _after(given.after, day, business)
-        slots = booking.free_times(self._database, business, day=day, after=after, provider=provider, limit=_MAX_SLOTS)
+        slots = free_times.free_times(
+            self._database, business, day=day, after=after, provider=provider, limit=_MAX_SLOTS
+        )
         result: dict[str, Any] = {
             "business_id": business.id,
             "time_zone": business.time_zone,
@@ -182,7 +118,7 @@ class Toolbox:
         }
         if day is not None and not slots:
             midnight = parse_clock("00:00", day, business.zone)
-            later = booking.free_times(self._database, business, after=midnight, provider=provider, limit=_MAX_NEXT)
+            later = free_times.free_times(self._database, business, after=midnight, provider=provider, limit=_MAX_NEXT)
             result["next"] = [slot.isoformat() for slot in later]
         return result
 
@@ -255,7 +191,7 @@ class Toolbox:
         return row, business
 
     def _refused(self, refused: Refused, business: Business, starts_at: datetime) -> dict[str, Any]:
-        near = booking.alternatives(self._database, business, starts_at) if refused.reason != "unknown" else []
+        near = free_times.alternatives(self._database, business, starts_at) if refused.reason != "unknown" else []
         return {
             "ok": False,
             "error": _ERRORS.get(refused.reason, "closed"),

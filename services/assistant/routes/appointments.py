@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.assistant import booking
+from services.assistant import booking, free_times
 from services.assistant.booking import Refused
 from services.assistant.context import Assistant, current
 from services.assistant.directory import Business
@@ -89,7 +89,7 @@ def book(header: BookingHeader, body: BookingRequest) -> tuple[dict[str, Any], i
             idempotency_key=header.idempotency_key,
         )
     except Refused as refused:
-        near = booking.alternatives(assistant.database, business, starts_at, provider)
+        near = free_times.alternatives(assistant.database, business, starts_at, provider)
         raise _problem(refused, near) from None
     if replayed:
         return appointment.as_json(), 200, {REPLAYED_HEADER: "true"}

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.assistant import booking
+from services.assistant import free_times
 from services.assistant.context import current
 from services.assistant.instants import parse_day
 from services.assistant.schemas import BusinessList, BusinessPath, BusinessQuery, SlotList, SlotQuery
@@ -36,7 +36,7 @@ def slots(path: BusinessPath, query: SlotQuery) -> dict[str, Any]:
         if provider is None:
             raise Problem(404, "Unknown provider", "Nobody with this id works at this business.")
     day = parse_day(query.date) if query.date else None
-    free = booking.free_times(assistant.database, business, day=day, provider=provider)
+    free = free_times.free_times(assistant.database, business, day=day, provider=provider)
     return {
         "business_id": business.id,
         "time_zone": business.time_zone,

@@ -10,8 +10,8 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from services.assistant.context import Assistant, current
 from services.assistant.database import DatabaseUnavailableError
+from services.assistant.health_schemas import DetailedHealth, Stats, Status
 from services.assistant.instruments import total
-from services.assistant.schemas import DetailedHealth, Stats, Status
 from services.telemetry import names
 from services.web.openapi import problem_responses
 

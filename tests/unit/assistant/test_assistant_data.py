@@ -8,9 +8,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select
 
-from services.assistant import booking, housekeeping, no_show, opening, seeds
+from services.assistant import housekeeping, no_show, opening, seeds
 from services.assistant.database import Database
 from services.assistant.directory import KINDS, Business, Directory, Provider
+from services.assistant.free_times import HALF_HOUR
 from services.assistant.places import REGION_OF_CITY, REGIONS
 from services.assistant.tables import Base, BusinessRow, ConversationRow, FeedbackRow, TurnRow
 
@@ -75,7 +76,7 @@ def test_the_probe_is_always_open(tmp_path) -> None:
 def test_hours_are_those_of_the_place_on_both_sides_of_a_clock_change() -> None:
     shop = business("America/New_York", dict.fromkeys(range(7), (540, 1020)))
     winter, summer = (
-        list(opening.starts_of_day(shop, day, datetime(2020, 1, 1, tzinfo=UTC), booking.HALF_HOUR))
+        list(opening.starts_of_day(shop, day, datetime(2020, 1, 1, tzinfo=UTC), HALF_HOUR))
         for day in (date(2027, 3, 13), date(2027, 3, 14))
     )
     assert (winter[0].hour, summer[0].hour) == (14, 13)
@@ -86,9 +87,7 @@ def test_hours_are_those_of_the_place_on_both_sides_of_a_clock_change() -> None:
 
 def test_closed_days_have_no_times() -> None:
     shop = business("America/Phoenix", {1: (540, 1020)})
-    assert (
-        list(opening.starts_of_day(shop, date(2027, 3, 15), datetime(2020, 1, 1, tzinfo=UTC), booking.HALF_HOUR)) == []
-    )
+    assert list(opening.starts_of_day(shop, date(2027, 3, 15), datetime(2020, 1, 1, tzinfo=UTC), HALF_HOUR)) == []
 
 
 def test_an_hour_takes_four_quarters() -> None:
