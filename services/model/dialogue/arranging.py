@@ -6,7 +6,7 @@ from services.model.dialogue.choosing import moment_of
 from services.model.dialogue.moments import spoken_day, spoken_options, spoken_time, spoken_when
 from services.model.dialogue.moves import Move, Say, Use
 from services.model.dialogue.places import candidates, search
-from services.model.dialogue.state import ASKED_FOR_YES, Json, State
+from services.model.dialogue.state import ASKED_FOR_YES, REFUSALS, Json, State
 from services.model.dialogue.vocabulary import KIND_NOUNS
 
 
@@ -20,10 +20,11 @@ def arrange(state: State) -> Move:
 
 def refused(state: State, result: Json) -> Say:
     """Say that a time cannot be had, with others if there are any."""
+    error = result.get("error")
     if state.options:
         options = spoken_options(state.options, state.today)
-        return Say("taken", {"name": state.business_name, "options": options})
-    error = result.get("error")
+        act = "closed" if error == "closed" else "taken"
+        return Say(act, {"name": state.business_name, "options": options})
     if error == "past":
         return Say("past")
     if error in ("taken", "closed"):
@@ -100,7 +101,7 @@ def _confirm(state: State, business: Json, moment: datetime) -> Move:
 def _is_as_proposed(state: State) -> bool:
     """Tell whether the request still is what the person was asked to say yes to."""
     request = state.request
-    if state.last_act == "taken":
+    if state.last_act in REFUSALS:
         return any((option.date(), option.time()) == (request.day, request.clock) for option in state.options)
     return state.proposed == (request.day, request.clock, state.business_name)
 

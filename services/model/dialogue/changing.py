@@ -6,7 +6,7 @@ from services.model.dialogue.arranging import refused
 from services.model.dialogue.choosing import moment_of, spoken_appointment, zone_of
 from services.model.dialogue.moments import at, join_or, spoken_when
 from services.model.dialogue.moves import Move, Say, Use
-from services.model.dialogue.state import CANCEL, LIST, Json, State
+from services.model.dialogue.state import CANCEL, LIST, REFUSALS, Json, State
 
 _FEW = 5
 
@@ -56,13 +56,13 @@ def _move(state: State, target: Json) -> Move:
     new = _new_time(state, target)
     if (
         state.heard.refused
-        and state.last_act in ("confirm_move", "taken")
+        and state.last_act in ("confirm_move", *REFUSALS)
         and not (state.heard.dates or state.heard.times)
     ):
         return Say("kept")
     if new is None:
         return Say("ask_move_to", {"appointment": spoken_appointment(target, state)})
-    if state.heard.agreed and state.last_act in ("confirm_move", "taken") and _same(state, new):
+    if state.heard.agreed and state.last_act in ("confirm_move", *REFUSALS) and _same(state, new):
         starts_at = at(new[0], new[1], zone_of(target, state))
         return Use("move_appointment", {"appointment_id": str(target.get("id")), "starts_at": starts_at})
     return Say("confirm_move", {"when": spoken_when(datetime.combine(*new), state.today)})
@@ -78,7 +78,7 @@ def _new_time(state: State, target: Json) -> tuple[date, time] | None:
 
 def _same(state: State, new: tuple[date, time]) -> bool:
     """Tell whether the yes is to this time and not to another one put before."""
-    if state.last_act == "taken":
+    if state.last_act in REFUSALS:
         return any((option.date(), option.time()) == new for option in state.options)
     return not (state.heard.dates or state.heard.times) or (new[0] in state.heard.dates or new[1] in state.heard.times)
 

@@ -17,6 +17,7 @@ from services.model.dialogue.updating import update
 _INSTRUCTIONS: Final = ("system", "developer")
 # Older messages are forgotten, as a model forgets what its window does not hold.
 _LONGEST: Final = 200
+_DONE_BY: Final = {"book_appointment": "booked", "move_appointment": "moved", "cancel_appointment": "cancelled"}
 _MARK: Final = "CONTEXT "
 
 
@@ -88,10 +89,19 @@ def _read_context(text: str, state: State) -> None:
 
 
 def _hear(text: str, state: State) -> None:
+    _conclude(state)
     state.calls = []
     state.heard = listen(text, state)
     update(state)
     state.misses = 0 if state.heard.understood else state.misses + 1
+
+
+def _conclude(state: State) -> None:
+    """Count what a tool did as done, in whatever words the person was told of it (a fallback reply has others)."""
+    for call in state.calls:
+        done = _DONE_BY.get(call.name)
+        if done and (call.result or {}).get("ok") and state.last_act not in ENDINGS:
+            state.last_act, state.goal = done, None
 
 
 def _note(text: str, state: State) -> None:

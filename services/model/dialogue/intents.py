@@ -68,7 +68,8 @@ _PATTERNS: Final = {
         r"some)?(?:real\s+|actual\s+|live\s+)?(?:human|person|agent|someone|somebody|one|body|representative|rep|manager|"
         r"operator|receptionist|staff|colleague|people)|(?:real|live|actual)\s+(?:human|person|agent)|human\s+(?:being|agent)|"
         r"(?:get|want|need|give)\s+(?:me\s+)?(?:a|an)\s+(?:human|agent|representative|operator|manager)|"
-        r"customer\s+(?:service|support)|call\s+me\s+back|not\s+a\s+(?:bot|robot|machine))\b|^\W*(?:agent|human|operator|"
+        r"customer\s+(?:service|support)|call\s+me\s+back|not\s+a\s+(?:bot|robot|machine)|"
+        r"(?:human|person|agent|operator|representative)\W+please)\b|^\W*(?:agent|human|operator|"
         r"representative)\W*$"
     ),
     "thanks": r"\b(?:thanks?|thank\s?(?:you|u)|thx|ty|appreciate|cheers|grateful)\b",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from services.model.dialogue.dates import FoundDate, find_dates
 from services.model.dialogue.intents import find_answer, find_choice, find_intents, find_topics
@@ -17,14 +17,16 @@ from services.model.dialogue.words import word_set
 
 _ASKED_PLACE: Final = frozenset(("ask_city", "no_more", "not_found", "name_not_found", "ask_other"))
 _ASKED_TIME: Final = word_set(
-    "ask_time ask_when slots next_slots no_slots taken confirm ask_move_to unavailable past ask_change confirm_move"
+    "ask_time ask_when slots next_slots no_slots taken closed confirm ask_move_to unavailable past ask_change "
+    "confirm_move"
 )
 _FEW_WORDS: Final = 6
 # What stands further behind in a message is not read: nobody asks for an appointment in so many characters.
 _LONGEST: Final = 2000
 _NEGATED: Final = re.compile(r"\b(?:instead\s+of|rather\s+than|not|from)\s+(?:on\s+|at\s+)?(?:the\s+)?$", re.IGNORECASE)
 _TOWARDS: Final = re.compile(r"\b(?:to|on\s+to|for)\s+(?:the\s+)?$", re.IGNORECASE)
-_ASKED_WHICH: Final = word_set("slots next_slots taken ask_which")
+_ASKED_YES: Final = word_set("confirm confirm_offer confirm_move")
+_ASKED_WHICH: Final = word_set("slots next_slots taken closed ask_which")
 # With these a message names no place, whatever words it has.
 _NO_PLACE: Final = word_set("human cancel list bye anywhere emergency intrusion advice smalltalk thanks")
 # Intents that alone make a message one that was understood.
@@ -34,24 +36,34 @@ _TELLING: Final = word_set(
 )
 
 
+class Asked(NamedTuple):
+    """What the person was asked for before the message."""
+
+    time: bool = False
+    place: bool = False
+    which: bool = False
+    yes: bool = False
+
+
 def listen(text: str, state: State) -> Heard:
     """Return what the message says; dates are counted from the state's day."""
-    asked = state.last_act
-    return _understand(text[:_LONGEST], state.today, asked in _ASKED_TIME, asked in _ASKED_PLACE, asked in _ASKED_WHICH)
+    act = state.last_act
+    asked = Asked(act in _ASKED_TIME, act in _ASKED_PLACE, act in _ASKED_WHICH, act in _ASKED_YES)
+    return _understand(text[:_LONGEST], state.today, asked)
 
 
 # Every answer is made from the whole conversation, so that each message is understood once a turn.
 @lru_cache(maxsize=2048)
-def _understand(text: str, today: date, asked_time: bool, asked_place: bool, asked_which: bool) -> Heard:
+def _understand(text: str, today: date, asked: Asked) -> Heard:
     choice = find_choice(text)
-    chooses = asked_which and choice is not None
+    chooses = asked.which and choice is not None
     dates: Sequence[FoundDate] = () if chooses else find_dates(text, today)
     rest = blank(text, dates)
-    times: Sequence[FoundTime] = () if chooses else find_times(rest, bare=asked_time or bool(dates))
+    times: Sequence[FoundTime] = () if chooses else find_times(rest, bare=asked.time or bool(dates))
     rest = blank(rest, times)
     intents = find_intents(text)
     topics = find_topics(text)
-    place = find_place(rest, asked=asked_place and not topics and not intents & _NO_PLACE)
+    place = find_place(rest, asked=asked.place and not topics and not intents & _NO_PLACE)
     wanted = _wanted(dates, text)
     answer = find_answer(text)
     heard = Heard(
@@ -68,7 +80,7 @@ def _understand(text: str, today: date, asked_time: bool, asked_place: bool, ask
         choice=choice,
         weeks=any(found.is_start for found in dates[-1:]) and not times,
         to_date=any(_TOWARDS.search(text[: found.start]) for found in dates[-1:]),
-        agreed=answer is True or (answer is None and _only_thanks(text, intents, topics)),
+        agreed=answer is True or (answer is None and asked.yes and _only_thanks(text, intents, topics)),
         refused=answer is False,
     )
     said = (heard.dates, heard.times, heard.kind, heard.city, heard.name, heard.part, topics, intents & _TELLING)

@@ -26,11 +26,11 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "offer": (
         "There is {name} in {city}. Would you like an appointment there?",
-        "{name} in {city} has room for you. Shall I look for a time there?",
+        "How about {name} in {city}? Shall I look for a time there?",
     ),
     "confirm_offer": (
         "I found {name} in {city} for you. Shall I book {when} there?",
-        "{name} in {city} could see you on {when}. Would you like me to book that?",
+        "How about {name} in {city} on {when}? Would you like me to book that?",
     ),
     "ask_other": (
         "All right. Shall I look for another place, or in another city?",
@@ -79,6 +79,10 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "taken": (
         "I am sorry, that time is not free. {name} could see you {options}. Does that work?",
         "Unfortunately that is no longer free. At {name} I can offer {options}. Would that be all right?",
+    ),
+    "closed": (
+        "{name} is closed then. They could see you {options}. Would you like that?",
+        "At that time {name} is not open. I could offer {options}; shall I book it?",
     ),
     "unavailable": (
         "I am sorry, {name} cannot see you then. Which other day or time works for you?",

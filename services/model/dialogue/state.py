@@ -11,7 +11,9 @@ Json = dict[str, Any]
 # Acts after which a new request begins.
 ENDINGS = frozenset(("booked", "moved", "cancelled", "kept", "bye", "welcome", "anything_else", "no_appointments"))
 # Acts to which a yes books.
-ASKED_FOR_YES = frozenset(("confirm", "confirm_offer", "taken"))
+ASKED_FOR_YES = frozenset(("confirm", "confirm_offer", "taken", "closed"))
+# Acts that offer other times after a refusal.
+REFUSALS = frozenset(("taken", "closed"))
 BOOK, MOVE, CANCEL, LIST = "book", "move", "cancel", "list"
 
 

@@ -13,9 +13,9 @@ from services.model.dialogue.words import word_set
 
 _BOOKING_ACTS: Final = word_set(
     "offer confirm_offer ask_other no_more not_found name_not_found ask_when ask_day ask_time slots next_slots "
-    "no_slots confirm taken unavailable past ask_change ask_kind ask_city"
+    "no_slots confirm taken closed unavailable past ask_change ask_kind ask_city"
 )
-_OFFERING_ACTS: Final = word_set("slots next_slots taken")
+_OFFERING_ACTS: Final = word_set("slots next_slots taken closed")
 _TIME_WORDS: Final = re.compile(r"\b(?:times?|days?|dates?|slots?|hours?|openings?|later|earlier)\b", re.IGNORECASE)
 _PLACE_WORDS: Final = re.compile(
     r"\b(?:someone|somebody|somewhere|someplace|elsewhere|places?|office)\b", re.IGNORECASE
@@ -42,13 +42,14 @@ def _set_goal(state: State, heard: Heard) -> None:
     intents = heard.intents
     arranging = state.goal == BOOK and state.last_act in _BOOKING_ACTS
     before = state.goal
+    keeps_target = state.last_act in _AFTER or (before is None and _is_about_booked(state, heard))
     if "cancel" in intents and not (arranging and heard.dates):
         state.goal = CANCEL
     elif "move" in intents and not (arranging and "reschedul" not in heard.text.lower()):
         state.goal = MOVE
     elif "list" in intents and not arranging:
         state.goal = LIST
-    elif state.last_act in _AFTER and state.target and (heard.dates or heard.times) and _is_about_booked(heard):
+    elif state.goal is None and state.target and _is_about_booked(state, heard):
         state.goal = MOVE
     elif state.goal in (MOVE, CANCEL) and not _turns_to_booking(heard):
         pass
@@ -62,7 +63,7 @@ def _set_goal(state: State, heard: Heard) -> None:
         state.goal = None
     if state.goal in (MOVE, CANCEL) and before != state.goal:
         state.said_dates = []
-        if state.last_act not in _AFTER:
+        if not keeps_target:
             state.target = None
             state.appointments = None
         state.request.day = state.request.clock = None
@@ -74,12 +75,11 @@ def _speaks_of_booking(heard: Heard) -> bool:
     return bool(heard.kind or heard.city or heard.name) and not heard.topics
 
 
-def _is_about_booked(heard: Heard) -> bool:
-    return (
-        "change" in heard.intents
-        or "move" in heard.intents
-        or not (heard.kind or heard.name or "find" in heard.intents)
-    )
+def _is_about_booked(state: State, heard: Heard) -> bool:
+    """Tell whether a new time is meant for the appointment just made."""
+    if not (heard.dates or heard.times) or "find" in heard.intents:
+        return False
+    return "change" in heard.intents or (state.last_act in _AFTER and not (heard.kind or heard.name))
 
 
 def _turns_to_booking(heard: Heard) -> bool:

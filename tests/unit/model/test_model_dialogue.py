@@ -268,6 +268,19 @@ def test_a_fallback_reply_in_between_loses_nothing() -> None:
     assert "booked" in person.say("yes")
 
 
+def test_a_booking_that_was_told_in_other_words_is_done() -> None:
+    """The assistant confirms by itself when the model fails after the booking."""
+    person = talk(own_business=SALON)
+    person.say("tomorrow at 10 am")
+    person.say("yes")
+    person.messages[-1]["content"] = "Your appointment is confirmed for Monday, November 23, 2026 at 10:00."
+    person.say("thank you")
+    assert len(person.called("book_appointment")) == 1
+    assert "3:00 PM" in person.say("can we make it 3 pm instead?")
+    person.say("yes")
+    assert len(person.called("move_appointment")) == 1
+
+
 def test_a_history_without_tool_messages_is_enough() -> None:
     person = talk()
     person.say("a dentist in Denver on Monday at 9 am")
