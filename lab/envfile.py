@@ -52,6 +52,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...] = (
     (re.compile(r"LAB_ENGINE"), _shape(re.compile("|compose|native"), "`compose`, `native` or nothing")),
     (re.compile(r"LOG_MAX_BYTES"), _whole(10_000, 10**9, "bytes from 10000 to 1000000000")),
     (re.compile(r"LOG_BACKUPS|STEADY_USERS|MAX_BUSINESS_LABELS|MODEL_SEED"), _whole(0, 10_000, "0 to 10000")),
+    (re.compile(r"CONVERSATION_HOURS"), _number(0.01, 10_000, "hours")),
     (re.compile(r"MODEL_FIRST_TOKEN_SECONDS|CHAT_BUDGET_SECONDS"), _number(0, 120, "seconds from 0 to 120")),
     (re.compile(r"MODEL_TOKENS_PER_SECOND"), _number(0, 1_000_000, "tokens per second, 0 or more")),
 )
