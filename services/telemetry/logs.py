@@ -52,7 +52,7 @@ class _Timestamp:
     """RFC 3339 in UTC with microseconds. The part up to the seconds is made once a second."""
 
     def __init__(self) -> None:
-        self._cached = (0, "")
+        self._cached = (-1, "")
 
     def __call__(self, seconds: float) -> str:
         micros = int(seconds * 1_000_000)

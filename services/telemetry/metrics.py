@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import prometheus_client
 from opentelemetry import trace
+from opentelemetry.trace import TraceFlags
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 
@@ -74,6 +75,6 @@ def observe(histogram: Histogram, value: float, labels: Labels) -> None:
 def exemplar(span: trace.Span | None = None) -> dict[str, str] | None:
     """The exemplar of the span (default: the current one); None unless it is sampled, for it would lead nowhere."""
     context = (span or trace.get_current_span()).get_span_context()
-    if not context.trace_flags.sampled or not context.is_valid:
+    if not context.trace_flags & TraceFlags.SAMPLED:
         return None
     return {"trace_id": f"{context.trace_id:032x}"}

@@ -1,5 +1,6 @@
 """Spans of database statements. Imported only by services that have a database."""
 
+from functools import cache
 from pathlib import PurePath
 from typing import Any
 
@@ -34,6 +35,7 @@ class StatementTracer(EngineTracer):
         super()._set_db_client_span_attributes(span, statement, db_name, attrs)
 
 
+@cache
 def _short(database: str | None) -> str:
     return PurePath(database or "").stem
 
