@@ -104,13 +104,16 @@ def status() -> None:
     choice = choose(settings)
     rows = choice.engine.status()
     table = Table(box=None, pad_edge=False)
-    for column in ("Service", "State", "Version", "Program from", "Memory", "Up", "Address"):
-        table.add_column(column, overflow="fold")
+    for column in ("Service", "State", "Version", "From", "Memory", "Up", "Address"):
+        table.add_column(column, no_wrap=True)
     for row in rows:
         table.add_row(row.name, _coloured(row.state), row.version, *_rest(row))
     console = Console()
     console.print(f"Engine: {choice.engine.name}. State folder: {settings.home}", highlight=False, soft_wrap=True)
     console.print(table)
+    for row in rows:
+        if row.state == "missing":
+            console.print(f"- {row.source}", highlight=False, soft_wrap=True)
     if not any(row.state == "running" for row in rows):
         raise LabError("The lab does not run.", "Start it with `make up`.")
     if any(row.state in {"failed", "stopped"} and row.name != "init" for row in rows):
@@ -218,11 +221,9 @@ def _show_addresses(settings: LabSettings, missing: dict[str, str], console: Con
         "alertmanager": "who is told of which alert",
         "loadtest": "the load generator",
     }
-    table = Table(box=None, pad_edge=False, show_header=False)
     for name, text in about.items():
         if name not in missing:
-            table.add_row(settings.url(name), text)
-    console.print(table)
+            console.print(f"  {settings.url(name)}  {text}", highlight=False, soft_wrap=True)
 
 
 def _coloured(state: str) -> str:
@@ -233,4 +234,4 @@ def _coloured(state: str) -> str:
 def _rest(row: ServiceStatus) -> tuple[str, str, str, str]:
     memory = "" if row.memory is None else f"{row.memory / 2**20:.0f} MiB"
     uptime = "" if row.uptime is None else f"{row.uptime:.0f} s"
-    return row.source, memory, uptime, row.url or ""
+    return "" if row.state == "missing" else row.source, memory, uptime, row.url or ""
