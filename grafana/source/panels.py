@@ -19,6 +19,7 @@ ORANGE: Final = "orange"
 RED: Final = "red"
 BLUE: Final = "blue"
 PURPLE: Final = "purple"
+DARK_PURPLE: Final = "dark-purple"
 GREY: Final = "#8e8e8e"
 SERVICES: Final = {"assistant": BLUE, "model": PURPLE, "pager": ORANGE}
 

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders.dashboard import DashboardLink
 
 from grafana.source import links
-from grafana.source.panels import GREEN, RED, YELLOW, Panel, graph, spread
+from grafana.source.panels import DARK_PURPLE, GREEN, RED, YELLOW, Panel, graph, spread
 from grafana.source.service import queries
 from grafana.source.sources import buckets, metric
 from services.telemetry import names
@@ -21,6 +21,8 @@ def _traffic() -> Panel:
         "Requests a second over the last minute. Click a point for the logs and traces of this time.",
         "reqps",
         [metric(queries.rate(f"{names.HTTP_DURATION}_count", queries.CHOSEN_ROUTES, "http_route"), "{{http_route}}")],
+        # The palette would give it red, which is kept for what fails.
+        colors={"/chat": DARK_PURPLE},
         links=[
             links.traces_link(f"Traces of {links.FIELD_ROUTE}", route_traces, (links.FIELD_ROUTE,)),
             links.logs_link("Access log of this time", '{service_name="assistant", kind="access"}'),
