@@ -137,7 +137,9 @@ def test_a_conversation_that_the_service_forgot_does_not_block_the_person(opened
     opened.route("**/chat", forget, times=1)
     expect(say(opened, "I need a haircut")).to_contain_text("Unknown conversation")
     expect(opened.get_by_label("Your message")).to_have_value("I need a haircut")
-    expect(say(opened, "I need a haircut").locator(".badge").first).to_have_text("Answered")
+    with opened.expect_request("**/chat") as request:
+        expect(say(opened, "I need a haircut").locator(".badge").first).to_have_text("Answered")
+    assert "conversation_id" not in json.loads(request.value.post_data or "")
 
 
 def test_an_answer_without_the_model_says_so(page: Page, fresh_assistant: Server, model: Server) -> None:

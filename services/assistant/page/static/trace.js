@@ -7,9 +7,11 @@ const COPIED_MS = 2000;
 /** The id with a button that copies it and, where Grafana's address is known, a link to the trace in Explore. */
 export function traceLine(traceId) {
   const line = make("span", "trace");
-  line.append(make("span", "trace-label", "Trace"), make("code", "trace-id", traceId), copyButton(traceId));
+  const uses = make("span", "trace-uses");
+  uses.append(copyButton(traceId));
   const grafana = document.body.dataset.grafana;
-  if (grafana) line.append(exploreLink(grafana, traceId));
+  if (grafana) uses.append(exploreLink(grafana, traceId));
+  line.append(make("span", "trace-label", "Trace"), make("code", "trace-id", traceId), uses);
   return line;
 }
 
