@@ -12,7 +12,6 @@ _MANY_MISSES = 3
 _MANY_REPEATS = 3
 # Asked over and over without an answer, they show that the two do not understand each other.
 _QUESTIONS = word_set("ask_kind ask_city ask_when ask_day ask_which ask_move_to not_found name_not_found no_more")
-_MANY_CALLS = 6
 
 
 def decide(state: State) -> Move:
@@ -27,8 +26,7 @@ def decide(state: State) -> Move:
     else:
         move = arrange(state) if state.goal == BOOK else change(state)
     if isinstance(move, Use):
-        repeated = any((call.name, call.arguments) == (move.tool, move.arguments) for call in state.calls)
-        return Say("trouble") if repeated else move
+        return move
     if move.act == state.last_act and state.repeats >= _MANY_REPEATS and move.act in _QUESTIONS:
         return Use("hand_over", {"reason": "confused"})
     return move.after(*_remarks(state))
@@ -48,9 +46,7 @@ def _urgent(state: State) -> Move | None:
 
 
 def _is_stuck(state: State) -> bool:
-    """Tell whether a tool failed in a way that no answer can be built on, or too many were called."""
-    if len(state.calls) >= _MANY_CALLS:
-        return True
+    """Tell whether a tool failed in a way that no answer can be built on."""
     last = state.calls[-1] if state.calls else None
     expected = ("book_appointment", "move_appointment")
     return last is not None and last.name not in expected and bool((last.result or {}).get("error"))

@@ -191,6 +191,7 @@ def test_tokens_join_to_the_text_and_are_about_as_many_as_words() -> None:
     assert "".join(pieces) == text
     assert len(text.split()) < len(pieces) < 2 * len(text.split())
     assert tokens.count("") == 0
+    assert tokens.split("an  extraordinarily") == ["an", "  extra", "ordin", "arily"]
 
 
 def test_the_prompt_counts_messages_and_tools() -> None:
