@@ -40,7 +40,7 @@ _PATTERNS: Final = {
         r"suggest|know\s+(?:of\s+)?(?:a|any|where|some)|want\s+(?:a|an|to\s+see)|near\s+me|nearby|locate|where\s+can\s+i)\b"
     ),
     "slots": (
-        r"\b(?:what|which|when|any)\b[^.?!]{0,80}\b(?:times?|slots?|openings?|availab\w*|free|hours|appointments?)\b|"
+        r"\b(?:what|which|when|any(?:thing)?|something)\b[^.?!]{0,80}\b(?:times?|slots?|openings?|availab\w*|free|hours|appointments?)\b|"
         r"\bwhat\s+do\s+you\s+have\b|\bwhen\s+(?:can|could|are|is|do)\b|\bavailability\b|\bfree\s+(?:times?|slots?)\b"
     ),
     "soonest": (

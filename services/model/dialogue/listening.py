@@ -21,6 +21,7 @@ _ASKED_TIME: Final = word_set(
     "confirm_move"
 )
 _FEW_WORDS: Final = 6
+_FIRST_ONE: Final = re.compile(r"\b(?:first|earliest)\s+(?:one|option|slot|time)\b", re.IGNORECASE)
 # What stands further behind in a message is not read: nobody asks for an appointment in so many characters.
 _LONGEST: Final = 2000
 _NEGATED: Final = re.compile(r"\b(?:instead\s+of|rather\s+than|not|from)\s+(?:on\s+|at\s+)?(?:the\s+)?$", re.IGNORECASE)
@@ -28,7 +29,7 @@ _TOWARDS: Final = re.compile(r"\b(?:to|on\s+to|for)\s+(?:the\s+)?$", re.IGNORECA
 _ASKED_YES: Final = word_set("confirm confirm_offer confirm_move")
 _ASKED_WHICH: Final = word_set("slots next_slots taken closed ask_which")
 # With these a message names no place, whatever words it has.
-_NO_PLACE: Final = word_set("human cancel list bye anywhere emergency intrusion advice smalltalk thanks")
+_NO_PLACE: Final = word_set("human cancel list bye anywhere emergency intrusion advice smalltalk thanks soonest")
 # Intents that alone make a message one that was understood.
 _TELLING: Final = word_set(
     "affirm deny another book find slots soonest move cancel list human thanks bye greet smalltalk anywhere later "
@@ -63,7 +64,7 @@ def _understand(text: str, today: date, asked: Asked) -> Heard:
     rest = blank(rest, times)
     intents = find_intents(text)
     topics = find_topics(text)
-    place = find_place(rest, asked=asked.place and not topics and not intents & _NO_PLACE)
+    place = find_place(rest, asked=asked.place and not (topics or choice is not None or intents & _NO_PLACE))
     wanted = _wanted(dates, text)
     answer = find_answer(text)
     heard = Heard(
@@ -80,16 +81,18 @@ def _understand(text: str, today: date, asked: Asked) -> Heard:
         choice=choice,
         weeks=any(found.is_start for found in dates[-1:]) and not times,
         to_date=any(_TOWARDS.search(text[: found.start]) for found in dates[-1:]),
-        agreed=answer is True or (answer is None and asked.yes and _only_thanks(text, intents, topics)),
+        agreed=answer is True or (answer is None and asked.yes and _means_yes(text, intents, topics)),
         refused=answer is False,
     )
     said = (heard.dates, heard.times, heard.kind, heard.city, heard.name, heard.part, topics, intents & _TELLING)
     return replace(heard, understood=any(said) or heard.choice is not None)
 
 
-def _only_thanks(text: str, intents: frozenset[str], topics: list[str]) -> bool:
-    """Tell whether the message is a thank you and nothing else: after a question it means yes."""
-    return "thanks" in intents and not topics and not intents & {"deny", "bye"} and len(text.split()) <= _FEW_WORDS
+def _means_yes(text: str, intents: frozenset[str], topics: list[str]) -> bool:
+    """Tell whether the message, after a question for a yes, is a mere thank you or takes "the first one"."""
+    if topics or "bye" in intents:
+        return False
+    return _FIRST_ONE.search(text) is not None or ("thanks" in intents and len(text.split()) <= _FEW_WORDS)
 
 
 Found = TypeVar("Found", FoundDate, FoundTime)

@@ -58,6 +58,7 @@ _FILLERS: Final = word_set(
     appointment appt salon shop place office dentist doctor city area town with by from as so if be was were been have
     has had rather better best really very much too other another different else about looking thinking preferably
     correct right sounds today tomorrow day time date morning afternoon evening noon check how's what's ent gp md unisex
+    works work take first second third last earliest soonest
     everything nothing all location located choice choose option kind type"""
 )
 # Filler words that may also be a part of a name: Revamp Salon, Salon Revel.

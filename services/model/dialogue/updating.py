@@ -8,7 +8,7 @@ from services.model.dialogue.choosing import choose_target
 from services.model.dialogue.mentions import match_name
 from services.model.dialogue.places import known_businesses
 from services.model.dialogue.state import ASKED_FOR_YES, BOOK, CANCEL, LIST, MOVE, Heard, Json, State
-from services.model.dialogue.vocabulary import find_service
+from services.model.dialogue.vocabulary import find_service, names_only_a_service
 from services.model.dialogue.words import word_set
 
 _BOOKING_ACTS: Final = word_set(
@@ -111,14 +111,13 @@ def _update_change(state: State, heard: Heard) -> None:
 
 def _update_place(state: State, heard: Heard) -> None:
     request = state.request
-    searching = bool(heard.intents & {"find", "another"})
-    if heard.kind and heard.kind != request.kind:
-        fixed = request.business is not None and not searching
-        if not fixed:
-            had_kind = request.kind is not None or request.business is not None
-            request.kind = heard.kind
-            if had_kind:
+    own = state.own_business is not None
+    if heard.kind and heard.kind != _present_kind(state) and not (own and names_only_a_service(heard.text)):
+        settled = request.business is not None
+        if not settled or heard.intents & {"find", "another"}:
+            if settled or request.kind is not None:
                 _forget_business(state)
+            request.kind = heard.kind
     if heard.city and heard.city != request.city and _is_new_city(state, heard):
         request.city = heard.city
         _forget_business(state)
@@ -128,6 +127,12 @@ def _update_place(state: State, heard: Heard) -> None:
     request.service = find_service(heard.text) or request.service
     _take_named(state, heard)
     _answer_offer(state, heard)
+
+
+def _present_kind(state: State) -> str | None:
+    """Return the kind of the business at hand, or the one that is looked for."""
+    kind = (state.request.business or {}).get("kind")
+    return kind if isinstance(kind, str) else state.request.kind
 
 
 def _is_new_city(state: State, heard: Heard) -> bool:
@@ -225,11 +230,18 @@ def _update_when(state: State, heard: Heard) -> None:
             request.clock = None
     if "soonest" in heard.intents and not heard.times:
         request.soonest = True
+    if state.last_act in ("ask_when", "ask_day") and _leaves_it_open(state, heard):
+        request.soonest = True
     if state.last_act == "ask_change":
         _drop_named(state, heard)
     _choose_option(state, heard)
     if state.last_act in _OFFERING_ACTS and not heard.times and state.options:
         _other_times(state, heard)
+
+
+def _leaves_it_open(state: State, heard: Heard) -> bool:
+    """Asked for a time, a person may take the first one, or only say yes: then times are offered."""
+    return heard.choice is not None or (heard.agreed and state.repeats > 0 and not heard.dates and not heard.times)
 
 
 def _drop_named(state: State, heard: Heard) -> None:

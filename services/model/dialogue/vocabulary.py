@@ -105,6 +105,14 @@ def is_kind_word(text: str) -> bool:
     )
 
 
+def names_only_a_service(text: str) -> bool:
+    """Tell whether the kind follows only from what is to be done ("a check-up"), which more than one kind may do."""
+    rest = text
+    for pattern in _SERVICE_PATTERNS.values():
+        rest = pattern.sub(" ", rest)
+    return rest != text and find_kind(rest) is None
+
+
 def find_service(text: str) -> str | None:
     """Return the service that the text asks for ("haircut", "cleaning", ...), or None."""
     return next((name for name, pattern in _SERVICE_PATTERNS.items() if pattern.search(text)), None)

@@ -129,6 +129,24 @@ def test_the_soonest_time_is_looked_up() -> None:
     assert person.called("list_slots") == [{"business_id": "hair-1"}]
 
 
+@pytest.mark.parametrize("answer", ["the first one please", "any time", "whenever you have room"])
+def test_who_leaves_the_time_open_is_offered_some(answer: str) -> None:
+    person = talk(own_business=SALON)
+    person.say("I'd like to book a haircut")
+    assert "2:15 PM" in person.say(answer)
+    person.say("the first one")
+    person.say("yes")
+    assert len(person.world.appointments) == 1
+
+
+def test_a_service_that_others_do_too_is_no_reason_to_look_elsewhere() -> None:
+    person = talk(own_business=DENTIST)
+    person.say("I need a check-up on Monday at 10, please")
+    person.say("yes")
+    assert person.called("find_business") == []
+    assert person.called("book_appointment")[0]["business_id"] == "dent-1"
+
+
 def test_next_week_is_searched_from_its_monday() -> None:
     person = talk(own_business=SALON)
     person.say("do you have anything free next week?")
