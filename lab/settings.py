@@ -59,7 +59,12 @@ class LabSettings:
         state = read_state(home)
         if state is None:
             return cls.load(environment, root)
-        return cls(root, home, state.values)
+        try:
+            # What came with an update of the checkout, after the lab was started.
+            newer = envfile.read(root / ".env", {})
+        except LabError:
+            newer = {}
+        return cls(root, home, {**newer, **state.values})
 
     def url(self, service: str) -> str:
         """Base URL of a service on this machine, without a slash at the end."""

@@ -42,7 +42,8 @@ class StrictRequest(Request):
         """
         found = self.__dict__.get("_parsed")
         if found is None:
-            if not force and not self.is_json:
+            # Nobody names the type of a body that is not there: the empty body is what there is to mend.
+            if not force and not self.is_json and (self.content_length or self.content_type):
                 detail = "Send the body as JSON with the header Content-Type: application/json."
                 raise Problem(415, "Unsupported media type", detail)
             data = self.get_data(cache=cache)

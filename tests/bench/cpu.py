@@ -32,8 +32,8 @@ def measure(running: RunningLab) -> dict[str, float]:
     environment = _environment_of(running)
     figures: dict[str, list[float]] = {"bare": [], "instrumented": []}
     with (
-        _serve("tests.bench.bare:app", environment) as bare,
-        _serve("services.assistant.main:app", environment) as instrumented,
+        _serve({**environment, "TELEMETRY_OFF": "true"}) as bare,
+        _serve(environment) as instrumented,
     ):
         servers = {"bare": bare, "instrumented": instrumented}
         for url, _ in servers.values():
@@ -55,7 +55,7 @@ def _environment_of(running: RunningLab) -> dict[str, str]:
 
 
 @contextmanager
-def _serve(app: str, environment: dict[str, str]) -> Iterator[tuple[str, psutil.Process]]:
+def _serve(environment: dict[str, str]) -> Iterator[tuple[str, psutil.Process]]:
     port = free_ports(1)[0]
     with tempfile.TemporaryDirectory() as folder:
         own = {
@@ -65,7 +65,7 @@ def _serve(app: str, environment: dict[str, str]) -> Iterator[tuple[str, psutil.
             "OTEL_SERVICE_NAME": "bench",
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--config", "services/web/gunicorn.py", app],
+            [sys.executable, "-m", "gunicorn", "--config", "services/web/gunicorn.py", "services.assistant.main:app"],
             cwd=ROOT,
             env={**environment, **own},
             stdout=subprocess.DEVNULL,
@@ -74,7 +74,7 @@ def _serve(app: str, environment: dict[str, str]) -> Iterator[tuple[str, psutil.
         try:
             url = f"http://127.0.0.1:{port}"
             if not wait_for(lambda: _ready(url), 60):
-                raise RuntimeError(f"{app} did not become ready")
+                raise RuntimeError("the assistant did not become ready")
             yield url, psutil.Process(process.pid).children()[0]
         finally:
             process.terminate()

@@ -4,7 +4,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import click
 import pytest
 import typer
 
@@ -53,12 +52,15 @@ def test_lab_commands_exist(document: Path) -> None:
 
 
 def known(words: list[str]) -> bool:
-    group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
-    command = group.commands.get(words[0])
-    if isinstance(command, click.Group):
-        return len(words) > 1 and words[1] in command.commands
-    return command is not None
+    groups = {group.name: names_of(group.typer_instance) for group in app.registered_groups}
+    if words[0] in groups:
+        return len(words) > 1 and words[1] in groups[words[0]]
+    return words[0] in names_of(app)
+
+
+def names_of(group: typer.Typer | None) -> set[str]:
+    assert group is not None
+    return {str(command.name or getattr(command.callback, "__name__", "")) for command in group.registered_commands}
 
 
 def test_ports_are_those_of_the_settings(document: Path) -> None:

@@ -1,6 +1,7 @@
 """One app with telemetry whose lines go to a folder of the test and whose spans stay in memory."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,19 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import Sampler
 
 from services.telemetry import Telemetry, TelemetrySettings
+from services.telemetry.libraries import LibraryHandler
+
+
+@pytest.fixture(autouse=True)
+def root_logger_of_its_own() -> Iterator[None]:
+    """Takes the root logger from apps of other tests, and gives it back: the first app of a process has it."""
+    root = logging.getLogger()
+    others = [handler for handler in root.handlers if isinstance(handler, LibraryHandler)]
+    for handler in others:
+        root.removeHandler(handler)
+    yield
+    for handler in others:
+        root.addHandler(handler)
 
 
 @dataclass

@@ -199,3 +199,10 @@ def test_openapi_document_tells_bodies_and_problems(service):
     assert "ProblemDocument" in document["components"]["schemas"]
     assert "/metrics" not in document["paths"]
     assert document["paths"]["/admin/faults"]["post"]["security"] == [{"adminToken": []}]
+
+
+def test_no_body_and_no_type_is_an_empty_body(service):
+    response = service.client.post("/items")
+
+    assert "empty" in assert_problem(response, 400)["detail"]
+    assert service.sample(names.REJECTED, route="/items", reason="empty-body") == 1
