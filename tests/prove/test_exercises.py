@@ -5,6 +5,7 @@ import re
 import pytest
 
 from lab.exercises import catalogue
+from lab.query import wait_for
 from lab.settings import ROOT
 from tests.support.running import RunningLab
 
@@ -14,28 +15,32 @@ EXERCISES = [exercise.name for exercise in catalogue.load(ROOT)]
 @pytest.mark.parametrize("name", EXERCISES)
 def test_an_exercise_passes_with_its_solution_and_not_without(running_lab: RunningLab, name: str) -> None:
     running_lab.run("exercise", "start", name, "--seed", "1")
-    answers = _solution(running_lab, name)
-
+    others = _solution(running_lab, name)
     running_lab.run("exercise", "start", name, "--seed", "2")
-    untouched = running_lab.run("exercise", "check", name, check=False)
-    assert untouched.returncode in {1, 3}
-    solved = _solution(running_lab, name)
+    own = _solution(running_lab, name)
+
     untouched = running_lab.run("exercise", "check", name, check=False)
     assert untouched.returncode == 1, untouched.stdout
-    assert untouched.stdout.count("no answer yet") == len(answers)
+    assert untouched.stdout.count("no answer yet") == len(own)
 
-    foreign = running_lab.run("exercise", "check", name, *answers, check=False)
+    foreign = running_lab.run("exercise", "check", name, *_options(others), check=False)
     assert foreign.returncode == 1, "the values of another session are refused"
 
-    passed = running_lab.run("exercise", "check", name, *solved)
+    passed = running_lab.run("exercise", "check", name, *_options(own))
     assert "Passed." in passed.stdout
 
 
-def _solution(running: RunningLab, name: str) -> list[str]:
-    """The answers that the solution finds, as options of `check`."""
-    for _ in range(20):
+def _solution(running: RunningLab, name: str) -> dict[str, str]:
+    """What the solution finds, once the signals of the session are there."""
+
+    def found() -> dict[str, str]:
         done = running.run("exercise", "solution", name, check=False)
-        found = re.findall(r"--answer (\w+=\S+)", done.stdout.split("\n")[-1] + done.stdout)
-        if done.returncode == 0 and found:
-            return [part for one in dict.fromkeys(found) if "..." not in one for part in ("--answer", one)]
-    raise AssertionError(f"{name}: the solution finds nothing\n{done.stdout}{done.stderr}")
+        return dict(re.findall(r"^  --answer (\w+)=(\S+)$", done.stdout, re.MULTILINE))
+
+    answers = wait_for(found, 20)
+    assert answers, f"{name}: the solution finds nothing"
+    return answers
+
+
+def _options(answers: dict[str, str]) -> list[str]:
+    return [part for key, value in answers.items() for part in ("--answer", f"{key}={value}")]
