@@ -40,11 +40,12 @@ def start(lab: Lab, draw: random.Random) -> dict[str, str]:
 
 def check(lab: Lab, session: Session) -> Outcome:
     """Compare the learner's answers with what the servers say of the session's request."""
-    trace_id = _trace_id(lab, session.values["reference"])
+    trace_id = _trace_id(lab, session)
     trace = lab.traces().get(trace_id) if trace_id else None
     if trace is None or not trace.find("chat ", service="assistant"):
         if session.age < _PATIENCE:
-            return Waiting(_PATIENCE - session.age, "the request's signals are still on their way")
+            late = "trace" if trace_id else "log line"
+            return Waiting(_PATIENCE - session.age, f"the request's {late} is still on its way")
         server = "traces" if trace_id else "loki"
         return CannotCheck(server, f"it knows nothing of {session.values['reference']}; start the exercise anew")
     given = session.answers
@@ -57,10 +58,10 @@ def check(lab: Lab, session: Session) -> Outcome:
     )
 
 
-def _trace_id(lab: Lab, reference: str) -> str | None:
-    lines = lab.loki.query(
-        f'{{service_name="assistant"}} | request_id="{reference}"', start=datetime.now(UTC).timestamp() - 86400
-    )
+def _trace_id(lab: Lab, session: Session) -> str | None:
+    query = f'{{service_name="assistant"}} | request_id="{session.values["reference"]}"'
+    # The request was sent at the start; its lines cannot be much younger. A narrow search is a quick one.
+    lines = lab.loki.query(query, start=session.started_at - 60, end=session.started_at + 600)
     return next((line.metadata["trace_id"] for line in lines if line.metadata.get("trace_id")), None)
 
 

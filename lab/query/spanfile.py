@@ -23,13 +23,20 @@ class SpanFile:
         A rotation can cut a trace in two, so the file before the one with the first hit is read as well.
         """
         wanted = clean_trace_id(trace_id)
+        paths = self.files()
+        found = self._search(paths, wanted)
+        if not found and (again := self.files()) != paths:  # rotated under our eyes
+            found = self._search(again, wanted)
+        return Trace.of(wanted, found)
+
+    def _search(self, paths: list[Path], wanted: str) -> list[Span]:
         found: list[Span] = []
-        for path in self.files():
+        for path in paths:
             had_some = bool(found)
             found.extend(span for line in _lines_with(path, wanted.encode()) for span in _spans(line))
             if had_some:
                 break
-        return Trace.of(wanted, found)
+        return found
 
     def files(self) -> list[Path]:
         """Return the files, the newest first; ServerMissing when the folder is not there."""
