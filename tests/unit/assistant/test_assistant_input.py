@@ -32,7 +32,8 @@ def check(answer, status: int | None = None, kind: str | None = None) -> dict:
 def test_bodies_that_are_no_json_object(service, route: str) -> None:
     post = service.client.post
     check(post(route, data=b"", content_type="application/json"), 400, "empty-body")
-    check(post(route), 415)
+    check(post(route), 400, "empty-body")
+    check(post(route, data=b"hello", content_type="text/plain"), 415)
     check(post(route, data=b"{", content_type="application/json"), 400, "broken-json")
     check(post(route, data=b'{"a": "\xff"}', content_type="application/json"), 400, "broken-encoding")
     check(post(route, data=b"[" * 30000, content_type="application/json"), 400)
