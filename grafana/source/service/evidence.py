@@ -18,7 +18,7 @@ def panels() -> list[Panel]:
     )
     troubles = lines_of_logs(
         "Errors and warnings of the same time",
-        'Open a line to see its fields; "Open trace" leads to the request that wrote it.',
+        'Open a line to see its fields; "Open trace" leads to the request that wrote it. No data: there was none.',
         log_lines(queries.NAMED_FAILED_LOGS),
         width=16,
     )
