@@ -30,7 +30,8 @@ expect.set_options(timeout=PATIENCE_MS)
 MAY_BE_EMPTY = {"Errors and warnings of the same time"}
 
 
-@pytest.fixture(scope="module", autouse=True)
+# Of the session, so that it comes before the lab is started.
+@pytest.fixture(scope="session", autouse=True)
 def _programs() -> None:
     """Grafana and Tempo cannot be built here: they are on PATH, or these tests are named as not run."""
     for name in ("grafana", "tempo"):
