@@ -55,6 +55,14 @@ def test_a_lab_comes_up_twice_and_leaves_nothing(fresh_lab: RunningLab) -> None:
     fresh_lab.run("down")
     assert supervisor.strays() == []
 
+    kept = settings.volume("assistant-data") / "assistant.db"
+    refused = fresh_lab.run("clean", check=False)
+    assert refused.returncode == 2
+    assert "--yes" in refused.stderr
+    assert kept.exists(), "nothing is deleted unasked"
+    fresh_lab.run("clean", "--yes")
+    assert not kept.exists()
+
 
 def test_ctrl_c_in_the_middle_of_up_leaves_no_process(fresh_lab: RunningLab) -> None:
     process = subprocess.Popen(
@@ -237,3 +245,14 @@ def test_an_unknown_service_is_told(running_lab: RunningLab) -> None:
 
     assert done.returncode == 2
     assert "There is no service `asistant`" in done.stderr
+
+
+def test_one_service_is_restarted_and_the_others_go_on(running_lab: RunningLab) -> None:
+    supervisor = Supervisor(running_lab.settings.native)
+    before = {name: info.pid for name, info in supervisor.processes().items()}
+
+    running_lab.run("restart", "model")
+
+    after = {name: info.pid for name, info in supervisor.processes().items()}
+    assert {name for name in before if before[name] != after[name]} == {"model"}
+    assert httpx.get(running_lab.url("model") + "/ready", timeout=5).status_code == 200

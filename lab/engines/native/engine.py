@@ -3,7 +3,6 @@
 import secrets
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,8 +13,9 @@ import psutil
 from lab import compose_file, ports
 from lab.compose_file import Service
 from lab.engines import ServiceStatus
+from lab.engines.native.builds import BackgroundBuilds
 from lab.engines.native.derive import Derivation
-from lab.engines.native.programs import PROGRAMS, Found, Missing, build, cached, find
+from lab.engines.native.programs import PROGRAMS, Found, Missing, cached, find
 from lab.engines.native.supervisor import Process, Supervisor
 from lab.errors import LabError
 from lab.progress import Board
@@ -92,9 +92,9 @@ class NativeEngine:
 
     def _start_all(self, wanted: Mapping[str, Found | Missing], board: Board) -> dict[str, str]:
         pending = {name for name, found in wanted.items() if isinstance(found, Found)}
-        to_build = [name for name, found in wanted.items() if isinstance(found, Missing)]
+        to_build = {name: self._program_name(name) for name, found in wanted.items() if isinstance(found, Missing)}
         failed: dict[str, str] = {}
-        builder = _Builder(self, to_build, board)
+        builder = BackgroundBuilds(to_build, self.settings.values, board)
         deadlines = {}
         for name in pending:
             board.working(name, "starting")
@@ -239,15 +239,6 @@ class NativeEngine:
 
     # --- parts ----------------------------------------------------------------------------------------------------
 
-    def build(self, name: str, board: Board) -> Found:
-        """Build the program of service `name`; its progress goes to the board."""
-        board.working(name, f"building {self._program_name(name)}, once for this machine")
-        return build(
-            self._program_name(name),
-            self.settings.values,
-            lambda line: board.working(name, f"building: {line}") if board.console.is_terminal else None,
-        )
-
     def _program(self, service: Service) -> Found | Missing:
         program = str(service.native["program"])
         if program == "python":
@@ -287,53 +278,6 @@ class NativeEngine:
         for process in strays:
             process.kill()
         psutil.wait_procs(strays, timeout=5)
-
-
-class _Builder:
-    """Builds missing programs one after the other, beside the loop that waits for the others to be ready."""
-
-    def __init__(self, engine: NativeEngine, names: list[str], board: Board) -> None:
-        self._engine = engine
-        self._names = names
-        self._board = board
-        self._results: list[tuple[str, Found | str]] = []
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="build", daemon=True)
-
-    def start(self) -> None:
-        for name in self._names:
-            self._board.working(name, "waiting for the build before it")
-        self._thread.start()
-
-    def busy(self) -> bool:
-        with self._lock:
-            return self._thread.is_alive() or bool(self._results)
-
-    def finished(self) -> list[tuple[str, Found | str]]:
-        with self._lock:
-            results, self._results = self._results, []
-        return results
-
-    def stop(self) -> None:
-        """End a build that is under way (Ctrl-C), with its compilers."""
-        self._stopped.set()
-        for child in psutil.Process().children(recursive=True):
-            if self._thread.is_alive():
-                child.kill()
-        self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        for name in self._names:
-            if self._stopped.is_set():
-                return
-            result: Found | str
-            try:
-                result = self._engine.build(name, self._board)
-            except LabError as error:
-                result = f"{error.message} {error.remedy}"
-            with self._lock:
-                self._results.append((name, result))
 
 
 def _write_secrets(folder: Path) -> None:

@@ -1,0 +1,32 @@
+"""A scenario breaks the lab, the pager is told in time, and all is well afterwards."""
+
+import json
+import re
+from pathlib import Path
+
+from tests.support.running import RunningLab
+
+PAGE_SECONDS = 60
+
+
+def test_an_outage_of_the_provider_pages_within_a_minute_and_resolves(running_lab: RunningLab, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+
+    done = running_lab.run("scenario", "run", "provider-outage", "--quick", "--report", str(report), timeout=400)
+
+    for moment in ("fault on", "pending", "firing", "paged", "fault off", "resolved"):
+        assert re.search(rf"^ +\d+\.\d s +{moment}", done.stdout, re.MULTILINE), done.stdout
+    told = json.loads(report.read_text())
+    assert told["outcome"] == "passed"
+    page = next(page for page in told["pages"] if page["alert"] == "ErrorRateCritical")
+    assert page["floor"] * 0.5 < page["paged"] <= PAGE_SECONDS
+    incident = next(one for one in running_lab.lab.pager.incidents() if one.alert == "ErrorRateCritical")
+    assert incident.status == "resolved"
+    assert running_lab.lab.model.faults() == []
+
+
+def test_an_unknown_scenario_offers_the_nearest_name(running_lab: RunningLab) -> None:
+    done = running_lab.run("scenario", "run", "provider-outtage", check=False)
+
+    assert done.returncode == 2
+    assert "provider-outage" in done.stderr
