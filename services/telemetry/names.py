@@ -16,7 +16,6 @@ HTTP_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5,
 # --- GenAI, as the semantic conventions name it ------------------------------------------------------------------
 GEN_AI_DURATION: Final = "gen_ai_client_operation_duration_seconds"
 GEN_AI_TOKENS: Final = "gen_ai_client_token_usage"
-GEN_AI_FIRST_TOKEN: Final = "gen_ai_client_time_to_first_token_seconds"  # noqa: S105 - no password
 GEN_AI_LABELS: Final = ("gen_ai_operation_name", "gen_ai_request_model", "error_type")
 GEN_AI_TOKEN_LABELS: Final = ("gen_ai_operation_name", "gen_ai_request_model", "gen_ai_token_type")
 GEN_AI_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
@@ -49,8 +48,6 @@ CIRCUIT_STATE: Final = "ai_circuit_breaker_state"  # 0 closed, 1 half open, 2 op
 CIRCUIT_LABELS: Final = ("target",)
 FEEDBACK: Final = "ai_feedback_total"
 FEEDBACK_LABELS: Final = ("stars",)
-SAFETY: Final = "ai_safety_violations_total"
-SAFETY_LABELS: Final = ("kind",)  # answer | user_turn
 TRACKED: Final = "ai_tracked_events_total"
 TRACKED_LABELS: Final = ("event", "business_id")
 DATABASE_UP: Final = "ai_database_up"

@@ -1,6 +1,5 @@
 """The assistant and its model server as real processes on free ports, and Debian's Chromium in front of them."""
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,21 +8,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page
 
+from tests.support import chromium
 from tests.support.page import LAB_PAGES, Complaints, open_page
 from tests.support.ports import free_ports
 from tests.support.servers import Server
-
-CHROMIUM = "/usr/bin/chromium"
-# A browser asks the assistant for itself; nothing of its own may go out, and no sandbox is needed for our own page.
-CHROMIUM_ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,14 +19,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = [item for item in items if Path(__file__).parent in item.path.parents]
     for item in here:
         item.add_marker(pytest.mark.browser)
-        if shutil.which(CHROMIUM) is None:
-            item.add_marker(pytest.mark.skip(reason=f"no Chromium at {CHROMIUM} (Debian: apt-get install chromium)"))
+        if chromium.PROGRAM is None:
+            item.add_marker(pytest.mark.skip(reason=chromium.NOT_RUN))
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dict[str, object]:
     """Chromium as the system has it; pytest-playwright's own download is not needed."""
-    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": CHROMIUM_ARGS}
+    return {**browser_type_launch_args, "executable_path": chromium.PROGRAM, "args": chromium.ARGUMENTS}
 
 
 def _service(name: str, port: int, folder: Path, **environment: str) -> Server:

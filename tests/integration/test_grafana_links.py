@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,12 +15,12 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from lab.query import wait_for
 from lab.settings import ROOT
+from tests.support import chromium
 from tests.support.programs import program
 from tests.support.running import RunningLab
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = "/usr/bin/chromium"
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "grafana" / "dashboards" / "service.json").read_text(encoding="utf-8"))
 # The browser and the servers share a small machine.
 PATIENCE_MS = 30_000
@@ -36,8 +35,8 @@ def _programs() -> None:
     """Grafana and Tempo cannot be built here: they are on PATH, or these tests are named as not run."""
     for name in ("grafana", "tempo"):
         program(name)
-    if shutil.which(CHROMIUM) is None:
-        pytest.skip(f"no Chromium at {CHROMIUM} (Debian: apt-get install chromium)")
+    if chromium.PROGRAM is None:
+        pytest.skip(chromium.NOT_RUN)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +62,7 @@ def trace_id(running_lab: RunningLab, grafana: str) -> str:
 @pytest.fixture
 def tab(playwright: Playwright) -> Iterator[Page]:
     """A window of 1440 x 1000 of a visitor who is not logged in."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    browser = playwright.chromium.launch(executable_path=chromium.PROGRAM, args=chromium.ARGUMENTS)
     page = browser.new_page(viewport={"width": 1440, "height": 1000})
     page.set_default_timeout(PATIENCE_MS)
     yield page
