@@ -12,6 +12,11 @@ from services.telemetry import Telemetry, genai, names
 # The first part of the path: an appointment and the list of them are one thing to users.
 ROUTES = ("/chat", "/predict", "/feedback", "/track", "/appointments")
 OUTCOMES = ("ok", "fallback", "error")
+# What can happen to requests that are about a business: only a chat has a fallback, and a prediction is about none.
+_OF_A_BUSINESS = (
+    ("/chat", OUTCOMES),
+    *((route, ("ok", "error")) for route in ("/feedback", "/track", "/appointments")),
+)
 NO_BUSINESS = "none"
 NO_KIND = "any"
 _RESPONSE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0)
@@ -27,7 +32,7 @@ class Instruments:
     def __init__(self, telemetry: Telemetry, model: str, max_business_labels: int) -> None:
         self._telemetry = telemetry
         self._guard = telemetry.guard("business_id", max_business_labels, (PROBE_BUSINESS, NO_BUSINESS))
-        self._guard_event = telemetry.guard("event", 20, _KNOWN_EVENTS)
+        self._guard_event = telemetry.guard("event", 10, _KNOWN_EVENTS)
         counter, histogram, gauge = telemetry.counter, telemetry.histogram, telemetry.gauge
         self.requests = counter(
             names.AI_REQUESTS,
@@ -129,8 +134,8 @@ class Instruments:
         """Show each business's requests at 0: a series that begins at 1 hides its first failure from every rate."""
         for business_id in ids:
             label = self._guard(business_id)
-            for route in ROUTES:
-                for outcome in OUTCOMES:
+            for route, outcomes in _OF_A_BUSINESS:
+                for outcome in outcomes:
                     self.requests.labels(route=route, outcome=outcome, business_id=label)
 
     def no_show_model(self, version: str) -> None:

@@ -8,6 +8,8 @@ import os
 import platform
 import sys
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -52,23 +54,40 @@ def provider(settings: TelemetrySettings) -> TracerProvider:
     from opentelemetry.distro import OpenTelemetryConfigurator, OpenTelemetryDistro  # noqa: PLC0415
 
     exporter = "otlp" if settings.otel_exporter_otlp_endpoint else "none"
-    for name, value in {
+    defaults = {
         "OTEL_TRACES_EXPORTER": exporter,
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_LOGS_EXPORTER": "none",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_EXPORTER_OTLP_TIMEOUT": "2",
         "OTEL_SERVICE_NAME": settings.otel_service_name,
-    }.items():
-        os.environ.setdefault(name, value)
+    }
     _stable_names()
-    OpenTelemetryDistro().configure()
-    configurator: Any = OpenTelemetryConfigurator
-    configurator().configure(resource_attributes=_resource(settings), export_span_processor=BoundedBatchSpanProcessor)
+    with _environment_defaults(defaults):
+        OpenTelemetryDistro().configure()
+        configurator: Any = OpenTelemetryConfigurator
+        configurator().configure(
+            resource_attributes=_resource(settings), export_span_processor=BoundedBatchSpanProcessor
+        )
     made = trace.get_tracer_provider()
     if not isinstance(made, TracerProvider):
         raise RuntimeError("OpenTelemetry was switched off: unset OTEL_SDK_DISABLED")
     return made
+
+
+@contextmanager
+def _environment_defaults(defaults: Mapping[str, str]) -> Iterator[None]:
+    """The environment as the SDK reads it at its set-up; afterwards as it was, for the processes that we start."""
+    before = dict(os.environ)
+    try:
+        for name, value in defaults.items():
+            os.environ.setdefault(name, value)
+        yield
+    finally:
+        # The distribution sets some of its own, too.
+        for name in set(os.environ) - set(before):
+            if name.startswith("OTEL_"):
+                del os.environ[name]
 
 
 def _stable_names() -> None:

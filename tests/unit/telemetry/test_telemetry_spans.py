@@ -1,11 +1,16 @@
 """Spans of HTTP calls, statements, model calls and tools: their names, their attributes, and what is not on them."""
 
+import os
+import subprocess
+import sys
+
 import httpx
 import pytest
 import sqlalchemy as sa
 from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy.pool import StaticPool
 
+from lab.settings import ROOT
 from services.telemetry import genai
 
 
@@ -118,3 +123,18 @@ def test_a_failure_names_its_type_and_not_its_text(seen, make):
     assert span.attributes["error.type"] == "ValueError"
     assert span.status.status_code == StatusCode.ERROR
     assert "joe" not in span.to_json()
+
+
+def test_setting_up_the_sdk_leaves_the_environment_of_child_processes_alone():
+    code = (
+        "import os; from services.telemetry import Telemetry, TelemetrySettings;"
+        "Telemetry.from_settings(TelemetrySettings(log_stdout=False));"
+        "print(sorted(name for name in os.environ if name.startswith('OTEL_')))"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.strip() == "['OTEL_SEMCONV_STABILITY_OPT_IN']", done.stderr
