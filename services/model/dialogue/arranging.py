@@ -69,8 +69,10 @@ def _candidate(state: State, noun: str) -> Move:
     fields = {"name": str(business.get("name")), "city": str(business.get("city") or city)}
     if request.day and request.clock:  # nothing else is left to ask
         fields["when"] = spoken_when(datetime.combine(request.day, request.clock), state.today)
-        return Say("confirm_offer", fields)
-    return Say("offer", fields)
+    offer = Say("confirm_offer" if "when" in fields else "offer", fields)
+    # The tool looks around where a city has none; people must not take that for what they asked for.
+    elsewhere = request.city is not None and fields["city"].lower() != request.city.lower()
+    return offer.after(Say("none_there", {"wish": city})) if elsewhere else offer
 
 
 def _when(state: State, business: Json) -> Move:

@@ -182,12 +182,18 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
         "I can only help with your own appointments.",
         "That is not something I can do; I look after your own appointments only.",
     ),
+    "none_there": (
+        "There is none in {wish} that I know.",
+        "I know none in {wish}.",
+    ),
     "trouble": (
         "I am sorry, I cannot do that at the moment. Please try again in a little while.",
         "Something is not working on my side right now. Please try again shortly.",
     ),
 }
-REMARKS: Final = frozenset(("no_answer", "answer", "misunderstood", "emergency", "advice", "refuse", "bot"))
+REMARKS: Final = frozenset(
+    ("no_answer", "answer", "misunderstood", "emergency", "advice", "refuse", "bot", "none_there")
+)
 
 
 def _recogniser(template: str) -> re.Pattern[str]:

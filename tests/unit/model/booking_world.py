@@ -32,6 +32,7 @@ class World:
     taken: dict[datetime, list[datetime]] = field(default_factory=dict)
     own_business: dict[str, Any] | None = None
     any_city: bool = True  # every business is found in every city
+    nearby: bool = False  # where a city has none, those of other cities are found, as the assistant does
     appointments: dict[str, dict[str, Any]] = field(default_factory=dict)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     made: int = 0
@@ -55,7 +56,8 @@ class World:
                 return {"businesses": []}  # that is a name and no city
             found = [{**item, "city": city} for item in found]
         elif city:
-            found = [item for item in found if item["city"] == city]
+            there = [item for item in found if item["city"] == city]
+            found = there or (found if self.nearby else [])
         return {"businesses": found[:10]}
 
     def list_slots(

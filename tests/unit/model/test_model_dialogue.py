@@ -344,3 +344,13 @@ def test_a_required_tool_is_called_with_what_is_known() -> None:
 def test_long_and_strange_messages_are_answered() -> None:
     for text in ("", " ", "?" * 5000, "what i " * 2000, "1 " * 3000, "\N{THUMBS UP SIGN}", "\ud83d", "in " * 3000):
         assert talk().say(text)
+
+
+def test_a_business_in_another_city_is_not_passed_off_as_one_of_the_wished_city() -> None:
+    person = talk(nearby=True)
+
+    reply = person.say("I need a haircut in Denver")
+
+    assert "none in Denver" in reply
+    assert "Blue Door Salon in Boston" in reply
+    assert "day" in person.say("yes, that is fine")
