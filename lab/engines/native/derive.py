@@ -83,18 +83,29 @@ class Derivation:
             shutil.rmtree(target, ignore_errors=True)
             self._copy(settings.root / mount.source, target, absent)
 
+    def admit(self, settings: LabSettings, arrived: str) -> None:
+        """Add the file about a service that was absent when the others were written, and runs from now on."""
+        for mount in self.service.mounts:
+            source = settings.root / mount.source
+            for file in source.rglob(f"{arrived}.yml") if mount.bind else ():
+                inner = file.relative_to(source)
+                if _PER_SERVICE.fullmatch(inner.as_posix()):
+                    self._copy_file(file, self.place(mount) / inner)
+
     def _copy(self, source: Path, target: Path, absent: Collection[str]) -> None:
         for file in sorted(path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
             inner = file.relative_to(source)
             per_service = _PER_SERVICE.fullmatch(inner.as_posix())
             if per_service and per_service["service"] in absent:
                 continue
-            copy = target / inner
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                copy.write_text(self.text(file.read_text(encoding="utf-8")), encoding="utf-8")
-            except UnicodeDecodeError:
-                shutil.copyfile(file, copy)
+            self._copy_file(file, target / inner)
+
+    def _copy_file(self, file: Path, copy: Path) -> None:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            copy.write_text(self.text(file.read_text(encoding="utf-8")), encoding="utf-8")
+        except UnicodeDecodeError:
+            shutil.copyfile(file, copy)
 
     def _addresses(self, text: str) -> str:
         known = {

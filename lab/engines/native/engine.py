@@ -80,8 +80,10 @@ class NativeEngine:
     def _prepare(self, wanted: Mapping[str, Found | Missing], absent: Mapping[str, str]) -> None:
         self.settings.native.mkdir(parents=True, exist_ok=True)
         _write_secrets(self.settings.volume("secrets"))
+        # What is still to be built is no target yet: minutes without it are no outage.
+        to_come = [name for name, found in wanted.items() if isinstance(found, Missing)]
         for name in wanted:
-            self._derivation(name).write(self.settings, absent)
+            self._derivation(name).write(self.settings, (*absent, *to_come))
         self.supervisor.write([self._process(name, found, absent) for name, found in wanted.items()])
         if self.supervisor.running():
             self.supervisor.reload()
@@ -108,6 +110,8 @@ class NativeEngine:
                         failed[name] = result
                         board.failed(name, result)
                         continue
+                    for other in wanted:
+                        self._derivation(other).admit(self.settings, name)
                     board.working(name, "starting")
                     self.supervisor.start(name)
                     pending.add(name)

@@ -117,6 +117,19 @@ def test_a_server_that_is_absent_is_not_scraped(tmp_path: Path) -> None:
     assert "tempo" not in scraped
 
 
+def test_a_server_that_is_built_meanwhile_becomes_a_target_when_it_runs(tmp_path: Path) -> None:
+    settings = LabSettings(ROOT, tmp_path, VALUES)
+    made = derivation("prometheus", tmp_path)
+    made.write(settings, absent=("tempo", "loki"))
+    jobs = tmp_path / "config" / "prometheus" / "etc" / "prometheus" / "scrape"
+    before = {path.name for path in jobs.iterdir()}
+
+    made.admit(settings, "loki")
+
+    assert {path.name for path in jobs.iterdir()} - before == {"loki.yml"}
+    assert f"127.0.0.1:{VALUES['LOKI_PORT']}" in (jobs / "loki.yml").read_text()
+
+
 def test_without_tempo_the_collector_writes_spans_to_a_file(tmp_path: Path) -> None:
     made = derivation("collector", tmp_path)
 
