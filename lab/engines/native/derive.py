@@ -70,7 +70,7 @@ class Derivation:
         return self._addresses(str(self.service.native["ready"]))
 
     def write(self, settings: LabSettings, absent: Collection[str]) -> None:
-        """Make the folders of all mounts and fill those of configuration, anew each time.
+        """Make the folders of all mounts and fill those of configuration; files that are no longer wanted go.
 
         Args:
             absent: services that do not run here.
@@ -80,8 +80,9 @@ class Derivation:
             if not mount.bind:
                 target.mkdir(parents=True, exist_ok=True)
                 continue
-            shutil.rmtree(target, ignore_errors=True)
-            self._copy(settings.root / mount.source, target, absent)
+            written = self._copy(settings.root / mount.source, target, absent)
+            for stale in {path for path in target.rglob("*") if path.is_file()} - written:
+                stale.unlink()
 
     def admit(self, settings: LabSettings, arrived: str) -> None:
         """Add the file about a service that was absent when the others were written, and runs from now on."""
@@ -92,20 +93,26 @@ class Derivation:
                 if _PER_SERVICE.fullmatch(inner.as_posix()):
                     self._copy_file(file, self.place(mount) / inner)
 
-    def _copy(self, source: Path, target: Path, absent: Collection[str]) -> None:
+    def _copy(self, source: Path, target: Path, absent: Collection[str]) -> set[Path]:
+        written = set()
         for file in sorted(path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
             inner = file.relative_to(source)
             per_service = _PER_SERVICE.fullmatch(inner.as_posix())
             if per_service and per_service["service"] in absent:
                 continue
             self._copy_file(file, target / inner)
+            written.add(target / inner)
+        return written
 
     def _copy_file(self, file: Path, copy: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
+        new = copy.with_name(f".{copy.name}.new")
         try:
-            copy.write_text(self.text(file.read_text(encoding="utf-8")), encoding="utf-8")
+            new.write_text(self.text(file.read_text(encoding="utf-8")), encoding="utf-8")
         except UnicodeDecodeError:
-            shutil.copyfile(file, copy)
+            shutil.copyfile(file, new)
+        # In one step: Prometheus reloads what changes, and must never see half a file or none.
+        new.replace(copy)
 
     def _addresses(self, text: str) -> str:
         known = {

@@ -117,6 +117,21 @@ def test_a_server_that_is_absent_is_not_scraped(tmp_path: Path) -> None:
     assert "tempo" not in scraped
 
 
+def test_what_is_no_longer_wanted_is_gone_and_nothing_half_made_is_left(tmp_path: Path) -> None:
+    settings = LabSettings(ROOT, tmp_path, VALUES)
+    made = derivation("prometheus", tmp_path)
+    made.write(settings, absent=())
+    folder = tmp_path / "config" / "prometheus" / "etc" / "prometheus"
+    (folder / "rules" / "old.yml").write_text("groups: []")
+
+    made.write(settings, absent=("tempo",))
+
+    files = {path.name for path in folder.rglob("*") if path.is_file()}
+    assert "lab.yml" in files
+    assert not files & {"old.yml", "tempo.yml"}
+    assert not any(name.endswith(".new") for name in files)
+
+
 def test_a_server_that_is_built_meanwhile_becomes_a_target_when_it_runs(tmp_path: Path) -> None:
     settings = LabSettings(ROOT, tmp_path, VALUES)
     made = derivation("prometheus", tmp_path)
