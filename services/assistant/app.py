@@ -1,6 +1,5 @@
 """The factory of the assistant's app: the map of its wiring."""
 
-import importlib.util
 import threading
 from contextlib import ExitStack
 
@@ -13,6 +12,7 @@ from services.assistant.database import Database, DatabaseUnavailableError, on_s
 from services.assistant.directory import Directory
 from services.assistant.instruments import Instruments
 from services.assistant.model_client import ModelClient
+from services.assistant.page import blueprint as page
 from services.assistant.places import REGION_OF_CITY
 from services.assistant.recovery import time_budget
 from services.assistant.routes import appointments, businesses, chat, feedback, health, predictions, track
@@ -73,7 +73,7 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
     for module in (chat, appointments, businesses, predictions, feedback, track, health):
         app.register_api(module.blueprint)
     app.register_api(admin_blueprint(telemetry, settings.admin_token_file, FaultRegistry(telemetry, [])))
-    _add_page(app)
+    app.register_blueprint(page)
 
     _prepare_database(assistant)
     instruments.database_up.set_function(lambda: float(database.is_up))
@@ -96,14 +96,6 @@ def _give_time(app: Flask, settings: AssistantSettings) -> None:
         budget = g.pop("time_budget", None)
         if budget is not None:
             budget.close()
-
-
-def _add_page(app: Flask) -> None:
-    """The page is a part of its own; the service works without it."""
-    if importlib.util.find_spec("services.assistant.page") is not None:
-        from services.assistant.page import blueprint  # noqa: PLC0415
-
-        app.register_blueprint(blueprint)
 
 
 def _prepare_database(assistant: Assistant) -> None:
