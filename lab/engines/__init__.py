@@ -76,8 +76,9 @@ def choose(settings: LabSettings) -> Choice:
     Raises:
         LabError: compose was asked for and cannot be had.
     """
-    from lab.engines.compose import ComposeEngine, probe  # noqa: PLC0415 - both engines know this module
+    from lab.engines.compose import ComposeEngine  # noqa: PLC0415 - both engines know this module
     from lab.engines.native.engine import NativeEngine  # noqa: PLC0415
+    from lab.engines.probe import probe  # noqa: PLC0415
 
     asked = settings.values.get("LAB_ENGINE") or None
     running = settings.engine()

@@ -1,54 +1,15 @@
 """The compose engine: thin words around `docker compose`, which does the work."""
 
 import json
-import re
 import subprocess
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from lab import compose_file
 from lab.engines import ServiceStatus
 from lab.errors import LabError
 from lab.progress import Board
 from lab.settings import LabSettings, State
-
-# Compose 2.24 is the first that reads all that docker-compose.yml uses.
-OLDEST = (2, 24)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Whether compose can be used here: `version` in words, or `fault` with its remedy."""
-
-    version: str = ""
-    fault: str = ""
-    remedy: str = ""
-
-
-def probe() -> Probe:
-    """Ask for Docker Compose and for a container engine behind it."""
-    try:
-        answer = _run(["docker", "compose", "version", "--short"])
-    except FileNotFoundError:
-        return Probe(fault="there is no `docker` program", remedy="Install Docker Engine with its compose plugin.")
-    if answer.returncode:
-        return Probe(
-            fault="Docker has no compose plugin (the old `docker-compose` 1 is not enough)",
-            remedy="Install docker-compose-plugin, version 2.24 or later.",
-        )
-    version = answer.stdout.strip().removeprefix("v")
-    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-    if numbers < OLDEST:
-        return Probe(
-            fault=f"Docker Compose {version} is too old (2.24 or later is needed)",
-            remedy="Update docker-compose-plugin.",
-        )
-    engine = _run(["docker", "info", "--format", "{{.ServerVersion}}"])
-    if engine.returncode or not engine.stdout.strip():
-        reason = (engine.stderr.strip().splitlines() or ["no answer"])[-1]
-        return Probe(fault=f"no container engine answers ({reason})", remedy="Start Docker, or use LAB_ENGINE=native.")
-    return Probe(version=f"Docker {engine.stdout.strip()} with Compose {version}")
 
 
 def read_secret(settings: LabSettings, name: str) -> str:
@@ -114,7 +75,3 @@ class ComposeEngine:
 def _compose(settings: LabSettings, *arguments: str, show: bool = False) -> subprocess.CompletedProcess[str]:
     command = ["docker", "compose", "--project-directory", str(settings.root), *arguments]
     return subprocess.run(command, capture_output=not show, text=True, check=False)
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
