@@ -1,5 +1,6 @@
 """docker-compose.yml as data: the one description of the lab, read by native mode and by the tests."""
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,10 @@ import yaml
 
 from lab.errors import LabError
 
-_VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>[A-Z_][A-Z0-9_]*)(?::?(?P<kind>[-?])(?P<rest>[^}]*))?\})")
+# Of Compose's forms those that the lab's file needs; any other dollar is refused, so that no engine reads it alone.
+_VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>[A-Z_][A-Z0-9_]*)(?:(?P<kind>:?[-?])(?P<rest>[^${}]*))?\})?")
+# Settings that the lab command alone reads.
+LAB_ONLY = frozenset({"LAB_ENGINE"})
 
 
 @dataclass(frozen=True)
@@ -61,22 +65,54 @@ def load(path: Path, values: Mapping[str, str]) -> dict[str, Service]:
     return {name: _service(name, raw) for name, raw in filled["services"].items()}
 
 
-def interpolate(text: str, values: Mapping[str, str]) -> str:
-    """Compose's `${NAME}`, `${NAME:-default}`, `${NAME:?message}` and `$$`.
+def check_names(path: Path, values: Mapping[str, str]) -> None:
+    """Compare the settings with those that the compose file asks for. Settings that nobody asks for may be there.
 
     Raises:
-        LabError: a variable without value and without default.
+        LabError: a setting is missing (Compose would take it for empty), or stands there under a name nearly its own.
+    """
+    asked = list(_VARIABLE.finditer(path.read_text(encoding="utf-8")))
+    known = {found["name"] for found in asked if found["name"]} | LAB_ONLY
+    needed = {found["name"] for found in asked if found["name"] and not found["kind"]}
+    strangers = values.keys() - known
+    faults = []
+    for name in sorted(known - values.keys()):
+        alike = difflib.get_close_matches(name, strangers, n=1, cutoff=0.8)
+        if alike:
+            faults.append(f"there is no {name}, but {alike[0]}, which nobody reads: a slip of the pen?")
+        elif name in needed:
+            faults.append(f"there is no {name}")
+    if faults:
+        raise LabError(
+            "Settings are missing in .env:\n  " + "\n  ".join(faults),
+            "Put the lines back; `git show HEAD:.env` shows them all with their defaults.",
+            2,
+        )
+
+
+def interpolate(text: str, values: Mapping[str, str]) -> str:
+    """Compose's `${NAME}`, `${NAME-default}`, `${NAME:-default}`, `${NAME?message}`, `${NAME:?message}` and `$$`.
+
+    Raises:
+        LabError: a variable without value and without default, or a dollar that is none of these.
     """
 
     def value(found: re.Match[str]) -> str:
         if found["escaped"]:
             return "$"
-        given = values.get(found["name"], "")
-        if given or (found["kind"] is None and found["name"] in values):
-            return given
-        if found["kind"] == "-":
+        name, kind = found["name"], found["kind"] or ""
+        if name is None:
+            raise LabError(
+                f"docker-compose.yml: the lab cannot read the `$` in `{text[:60]}`.",
+                "Write ${NAME} or ${NAME:-default} for a setting, $$ for a dollar.",
+                2,
+            )
+        # With a colon an empty value counts as none.
+        if values.get(name) or (name in values and not kind.startswith(":")):
+            return values[name]
+        if kind.endswith("-"):
             return found["rest"]
-        raise LabError(f"{found['name']} has no value.", f"Add a line {found['name']}=... to .env.", 2)
+        raise LabError(f"{name} has no value.", f"Add a line {name}=... to .env.", 2)
 
     return _VARIABLE.sub(value, text)
 

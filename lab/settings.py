@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import envfile
+from lab import compose_file, envfile
 from lab.errors import LabError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,11 +45,13 @@ class LabSettings:
         """Read `.env` and the shell.
 
         Raises:
-            LabError: `.env` is broken; each bad line is named.
+            LabError: `.env` is broken or lacks settings; each bad line and each missing setting is named.
         """
         environment = os.environ if environment is None else environment
         home = Path(environment.get("LAB_HOME") or root / ".lab").absolute()
-        return cls(root, home, envfile.read(root / ".env", environment))
+        values = envfile.read(root / ".env", environment)
+        compose_file.check_names(root / "docker-compose.yml", values)
+        return cls(root, home, values)
 
     @classmethod
     def running(cls, environment: Mapping[str, str] | None = None, root: Path = ROOT) -> "LabSettings":

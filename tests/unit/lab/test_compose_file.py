@@ -18,7 +18,10 @@ from lab.settings import ROOT
         ("${EMPTY}", ""),
         ("$$__file{/a}", "$__file{/a}"),
         ("$${A}", "${A}"),
-        ("no variable $ here", "no variable $ here"),
+        ("${EMPTY-default}", ""),
+        ("${MISSING-default}", "default"),
+        ("${A?needed}", "1"),
+        ("no dollar here", "no dollar here"),
     ],
 )
 def test_variables_are_filled_as_compose_does(text: str, result: str) -> None:
@@ -28,6 +31,42 @@ def test_variables_are_filled_as_compose_does(text: str, result: str) -> None:
 def test_a_variable_without_value_is_named() -> None:
     with pytest.raises(LabError, match="MISSING has no value"):
         interpolate("${MISSING}", {})
+
+
+@pytest.mark.parametrize("text", ["$A", "a $ b", "${A", "${a}", "${A:+other}", "${A:-${B}}", "$", "${}"])
+def test_a_dollar_that_only_compose_understands_is_refused(text: str) -> None:
+    with pytest.raises(LabError, match="cannot read the"):
+        interpolate(text, {"A": "1"})
+
+
+@pytest.mark.parametrize("text", ["${EMPTY:?}", "${MISSING?}", "${MISSING:?say}"])
+def test_a_value_that_must_be_there_is_named(text: str) -> None:
+    with pytest.raises(LabError, match="has no value"):
+        interpolate(text, {"EMPTY": ""})
+
+
+def names(tmp_path: Path, **values: str) -> str:
+    path = tmp_path / "docker-compose.yml"
+    path.write_text('a: "${GRAFANA_PORT} $${NOT_ONE} ${DATABASE_URL:-none}"')
+    with pytest.raises(LabError) as caught:
+        compose_file.check_names(path, values)
+    assert "git show HEAD:.env" in caught.value.remedy
+    return caught.value.message
+
+
+def test_a_setting_that_is_missing_is_named_with_the_name_that_was_meant(tmp_path: Path) -> None:
+    assert names(tmp_path, LAB_ENGINE="").endswith("there is no GRAFANA_PORT")
+    assert "there is no GRAFANA_PORT, but GRAFANA_PROT" in names(tmp_path, GRAFANA_PROT="1")
+    said = names(tmp_path, GRAFANA_PORT="1", DATABASE_ULR="x", LAB_ENGIN="native")
+    assert "there is no DATABASE_URL, but DATABASE_ULR" in said
+    assert "there is no LAB_ENGINE, but LAB_ENGIN" in said
+
+
+def test_settings_of_ones_own_and_those_with_a_default_need_not_be_known(tmp_path: Path) -> None:
+    path = tmp_path / "docker-compose.yml"
+    path.write_text('a: "${GRAFANA_PORT} ${DATABASE_URL:-none}"')
+
+    compose_file.check_names(path, {"GRAFANA_PORT": "1", "MY_OWN": "x"})
 
 
 def test_the_services_of_the_lab_are_read() -> None:

@@ -9,7 +9,7 @@ from lab.settings import ROOT
 
 def read(tmp_path: Path, text: str, **shell: str) -> dict[str, str]:
     path = tmp_path / ".env"
-    path.write_text(text)
+    path.write_bytes(text.encode())
     return envfile.read(path, shell)
 
 
@@ -35,12 +35,23 @@ def test_a_variable_of_the_shell_wins(tmp_path: Path) -> None:
     ("line", "said"),
     [
         ("GRAFANA_PORT 3000", "line 2: `GRAFANA_PORT 3000` is not KEY=value"),
-        ("lower=1", "line 2: `lower=1` is not KEY=value"),
+        ("lower=1", "line 2: `lower=...` is not KEY=value"),
         ('LOG_LEVEL="INFO"', "line 2: LOG_LEVEL has quotes"),
         ("MODEL_NAME=a b", "line 2: MODEL_NAME has quotes, blanks"),
         ("MODEL_NAME=$OTHER", "line 2: MODEL_NAME has quotes, blanks, `$`"),
         ("GRAFANA_PORT=70000", "line 2: GRAFANA_PORT needs a port from 1 to 65535, not `70000`"),
         ("GRAFANA_PORT=", "line 2: GRAFANA_PORT needs a port"),
+        ("export LOG_LEVEL=INFO", "line 2: `export LOG_LEVEL=...` is not KEY=value"),
+        ("LOG_LEVEL: INFO", "line 2: `LOG_LEVEL:...` is not KEY=value"),
+        ("LOG_LEVEL = INFO", "no blanks around `=`"),
+        ("MODEL_NAME=a\u200bb", "line 2: MODEL_NAME has a character that cannot be seen"),
+        ("GRAFANA_PORT=03000", "line 2: GRAFANA_PORT needs a port"),
+        ("GRAFANA_PORT=\u0663\u0660\u0660\u0660", "line 2: GRAFANA_PORT needs a port"),
+        ("LOKI_MEMORY=0m", "line 2: LOKI_MEMORY needs an amount"),
+        ("LOKI_MEMORY=1k", "line 2: LOKI_MEMORY needs an amount such as 512m, 6m at least"),
+        ("LOKI_RETENTION=30m1h", "line 2: LOKI_RETENTION needs a duration"),
+        ("TEMPO_RETENTION=2d", "line 2: TEMPO_RETENTION needs a duration in hours"),
+        ("MODEL_TOKENS_PER_SECOND=1_0", "line 2: MODEL_TOKENS_PER_SECOND needs"),
         ("LOKI_VERSION=latest", "line 2: LOKI_VERSION needs a version"),
         ("LOKI_MEMORY=1 GB", "line 2: LOKI_MEMORY has quotes, blanks"),
         ("LOKI_MEMORY=1gigabyte", "line 2: LOKI_MEMORY needs an amount such as 512m"),
@@ -80,4 +91,35 @@ def test_a_missing_file_and_other_encodings_are_told(tmp_path: Path) -> None:
         envfile.read(tmp_path / ".env", {})
     (tmp_path / ".env").write_bytes(b"MODEL_NAME=\xff\xfe\n")
     with pytest.raises(LabError, match="not UTF-8"):
+        envfile.read(tmp_path / ".env", {})
+
+
+def test_a_file_from_windows_is_read_like_any_other(tmp_path: Path) -> None:
+    assert read(tmp_path, "\ufeff# ports\r\nA_PORT=1 \t\r\n\r\n\tMODEL_NAME=a\r\n") == {
+        "A_PORT": "1",
+        "MODEL_NAME": "a",
+    }
+
+
+@pytest.mark.parametrize("end", ["\r", "\v", "\f", "\x1c", "\x85", "\u2028"])
+def test_what_only_python_takes_for_a_line_end_is_refused(tmp_path: Path, end: str) -> None:
+    assert "line 1: MODEL_NAME has" in fault(tmp_path, f"MODEL_NAME=a{end}LOG_LEVEL=DEBUG\n")
+
+
+def test_a_value_of_the_shell_may_hold_what_the_file_may_not(tmp_path: Path) -> None:
+    assert read(tmp_path, "MODEL_NAME=a\n", MODEL_NAME='$b "c" #') == {"MODEL_NAME": '$b "c" #'}
+    assert read(tmp_path, "MODEL_NAME=a\n", MODEL_NAME="") == {"MODEL_NAME": ""}
+    assert "line 1 (overridden in the shell): MODEL_NAME holds a line break" in fault(
+        tmp_path, "MODEL_NAME=a\n", MODEL_NAME="a\nb"
+    )
+
+
+def test_a_line_that_is_refused_does_not_show_what_may_be_a_key(tmp_path: Path) -> None:
+    for line in ("MODEL_API_KEY = sk-123", "export MODEL_API_KEY=sk-123", 'MODEL_API_KEY="sk-123"', "api: sk-123"):
+        assert "sk-123" not in fault(tmp_path, line)
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+    with pytest.raises(LabError, match="cannot be read"):
         envfile.read(tmp_path / ".env", {})
