@@ -44,10 +44,10 @@ class Derivation:
         return self.folder / "data" / mount.source
 
     def environment(self) -> dict[str, str]:
-        """Environment of the process: compose's, with native's own values over it."""
+        """Environment of the process: compose's, with native's own values over it; an empty one takes it away."""
         own = {key: str(value) for key, value in self.service.native.get("environment", {}).items()}
         both = {**self.service.environment, **own}
-        return {key: self.text(value) for key, value in both.items() if value != ""}
+        return {key: self.text(value) for key, value in both.items() if own.get(key) != ""}
 
     def arguments(self, program: Path, absent: Collection[str]) -> list[str]:
         """Command line after the program.
