@@ -55,14 +55,21 @@ def load(path: Path, values: Mapping[str, str]) -> dict[str, Service]:
     """Services of the compose file by name, in file order.
 
     Raises:
-        LabError: not YAML, or a variable has no value.
+        LabError: not YAML, written in a form that native mode does not know, or a variable has no value.
     """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise LabError(f"{path} is not YAML: {error}", f"Mend it, or `git checkout -- {path.name}`.", 2) from error
     filled = _fill(document, values)
-    return {name: _service(name, raw) for name, raw in filled["services"].items()}
+    try:
+        return {name: _service(name, raw) for name, raw in filled["services"].items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise LabError(
+            f"{path} has a form that the lab does not read ({type(error).__name__}: {error}).",
+            f"Keep to the forms that stand in it: lists as lists, ports as address:port:port. `git diff {path.name}`.",
+            2,
+        ) from error
 
 
 def check_names(path: Path, values: Mapping[str, str]) -> None:

@@ -87,3 +87,24 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(LabError, match="is not YAML"):
         compose_file.load(path, {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a: b",
+        "services: []",
+        "services: {a: }",
+        "services: {a: {ports: ['3100:3100']}}",
+        "services: {a: {environment: [A=1]}}",
+        "services: {a: {stop_grace_period: 1m30s}}",
+        "services: {a: {volumes: [/only]}}",
+    ],
+)
+def test_a_form_that_the_lab_does_not_read_is_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "docker-compose.yml"
+    path.write_text(text)
+
+    with pytest.raises(LabError, match="has a form that the lab does not read"):
+        compose_file.load(path, {})
