@@ -18,6 +18,7 @@ from lab.engines import Choice, ServiceStatus, choose
 from lab.engines.native.engine import clean as clean_native
 from lab.errors import LabError
 from lab.exercises.cli import app as exercise_app
+from lab.programs_cli import app as programs_app
 from lab.progress import Board
 from lab.query import Endpoints, Lab, QueryError, clean_trace_id, wait_for
 from lab.scenarios.cli import app as scenario_app
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(exercise_app, name="exercise")
+app.add_typer(programs_app, name="programs")
 
 Names = Annotated[list[str] | None, typer.Argument(help="Services; none means all.")]
 

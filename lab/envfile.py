@@ -54,6 +54,15 @@ _PORT = _whole(1, 65535, "a port from 1 to 65535")
 _RULES: tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...] = (
     (re.compile(r".*_PORT"), _PORT),
     (re.compile(r".*_VERSION"), _shape(_VERSION, "a version such as 3.14.0 (never `latest`)")),
+    (
+        re.compile(r"GRAFANA_BUILD"),
+        _shape(re.compile(r"\d*"), "the number in the names of that version's files, or nothing"),
+    ),
+    (
+        re.compile(r"PROGRAM_MIRROR"),
+        _shape(re.compile(r"(https?://[^/?]+(/[^?]*)?)?"), "a URL such as https://mirror.example/lab"),
+    ),
+    (re.compile(r"PROGRAM_DOWNLOADS"), _shape(re.compile("true|false"), "true or false")),
     (re.compile(r".*_MEMORY"), _memory),
     (re.compile(r"TEMPO_RETENTION"), _shape(_HOURS, "a duration in hours and minutes such as 72h")),
     (re.compile(r"TRACE_DECISION_WAIT"), _shape(_HOURS, "a duration such as 5s")),

@@ -69,6 +69,10 @@ class Board:
         """Row `name` cannot be had on this machine; `text` says what that means."""
         self._end(name, text, "missing")
 
+    def note(self, name: str, text: str) -> None:
+        """Say something about row `name` that stays on the screen, whatever becomes of the row."""
+        self.console.print(f"! {name:<13} {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
     def seconds(self, name: str) -> float:
         """Seconds that row `name` took, or has taken until now."""
         return self._rows[name].seconds

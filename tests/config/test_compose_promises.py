@@ -16,7 +16,7 @@ DOCUMENT: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
 ENV = dict(re.findall(r"^([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / ".env").read_text(encoding="utf-8"), re.MULTILINE))
 # What `.env` holds for the lab command only.
-NOT_FOR_COMPOSE = {"LAB_ENGINE"}
+NOT_FOR_COMPOSE = {"LAB_ENGINE", "GRAFANA_BUILD", "PROGRAM_ARCHIVES", "PROGRAM_DOWNLOADS", "PROGRAM_MIRROR"}
 # Configuration of the servers; the rules and their tests are text about metrics and hold no addresses.
 CONFIGURATION = [
     path

@@ -84,7 +84,11 @@ def test_ctrl_c_in_the_middle_of_up_leaves_no_process(fresh_lab: RunningLab) -> 
 def test_ctrl_c_during_a_build_ends_the_compiler_too(fresh_lab: RunningLab, tmp_path: Path) -> None:
     began = tmp_path / "began"
     path = fake(tmp_path, "go", f"touch {began}; sleep 600 & wait")
-    fresh_lab.environment |= {"PATH": f"{path.split(':')[0]}:/usr/bin:/bin", "LAB_CACHE": str(tmp_path / "cache")}
+    fresh_lab.environment |= {
+        "PATH": f"{path.split(':')[0]}:/usr/bin:/bin",
+        "LAB_CACHE": str(tmp_path / "cache"),
+        "PROGRAM_DOWNLOADS": "false",
+    }
     process = subprocess.Popen(
         fresh_lab.command("up"), env=fresh_lab.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -4,7 +4,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import httpx
@@ -13,9 +13,9 @@ import psutil
 from lab import compose_file, ports
 from lab.compose_file import Service
 from lab.engines import ServiceStatus
-from lab.engines.native.builds import BackgroundBuilds
+from lab.engines.native.arrivals import Arrivals
 from lab.engines.native.derive import Derivation
-from lab.engines.native.programs import PROGRAMS, Found, Missing, cached, find
+from lab.engines.native.programs import PROGRAMS, Found, Missing, find
 from lab.engines.native.supervisor import Process, Supervisor
 from lab.errors import LabError
 from lab.progress import Board
@@ -52,16 +52,19 @@ class NativeEngine:
         """Start what does not run; returns services that cannot run here, with the reason."""
         programs = {name: self._program(service) for name, service in self.services.items()}
         absent = {
-            name: found.reason for name, found in programs.items() if isinstance(found, Missing) and not found.buildable
+            name: found.reason
+            for name, found in programs.items()
+            if isinstance(found, Missing) and not found.obtainable
         }
         for name, reason in absent.items():
-            board.missing(name, f"{reason}; without it: {PROGRAMS[self._program_name(name)].loss}")
+            self._say_missing(name, reason, board)
         wanted = {name: found for name, found in programs.items() if name not in absent}
         self._check_ports(wanted)
         started_daemon = not self.supervisor.running()
         try:
             self._prepare(wanted, absent)
-            failed = self._start_all(wanted, board)
+            failed, unobtained = self._start_all(wanted, absent, board)
+            absent |= unobtained
         except BaseException:
             # Ctrl-C or a failure in the middle of the first start: leave nothing running that nobody asked for.
             if started_daemon:
@@ -80,56 +83,84 @@ class NativeEngine:
     def _prepare(self, wanted: Mapping[str, Found | Missing], absent: Mapping[str, str]) -> None:
         self.settings.native.mkdir(parents=True, exist_ok=True)
         _write_secrets(self.settings.volume("secrets"))
-        # What is still to be built is no target yet: minutes without it are no outage.
+        # What is still to come is no target yet: minutes without it are no outage.
         to_come = [name for name, found in wanted.items() if isinstance(found, Missing)]
         for name in wanted:
             self._derivation(name).write(self.settings, (*absent, *to_come))
-        self.supervisor.write([self._process(name, found, absent) for name, found in wanted.items()])
-        if self.supervisor.running():
-            self.supervisor.reload()
-        else:
+        self._describe(wanted, absent)
+        if not self.supervisor.running():
             self._end_strays()
             self.supervisor.start_daemon()
-            self.supervisor.reload()
+        self.supervisor.reload()
 
-    def _start_all(self, wanted: Mapping[str, Found | Missing], board: Board) -> dict[str, str]:
-        pending = {name for name, found in wanted.items() if isinstance(found, Found)}
-        to_build = {name: self._program_name(name) for name, found in wanted.items() if isinstance(found, Missing)}
+    def _describe(self, wanted: Mapping[str, Found | Missing], absent: Iterable[str]) -> None:
+        """Tell supervisord what runs; whatever is still to come counts as absent until it is there."""
+        here = {name: found for name, found in wanted.items() if isinstance(found, Found)}
+        lacking = {*absent, *wanted} - set(here)
+        self.supervisor.write([self._process(name, found, lacking) for name, found in here.items()])
+
+    def _start_all(
+        self, wanted: dict[str, Found | Missing], absent: Mapping[str, str], board: Board
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Returns what failed, and what this machine has no way to after all, each with the reason."""
+        deadlines: dict[str, float] = {}
         failed: dict[str, str] = {}
-        builder = BackgroundBuilds(to_build, self.settings.values, board)
-        deadlines = {}
-        for name in pending:
+        unobtained: dict[str, str] = {}
+
+        def start(name: str) -> None:
             board.working(name, "starting")
             self.supervisor.start(name)
             deadlines[name] = time.monotonic() + READY_SECONDS
-        builder.start()
+
+        to_come = {name: self._program_name(name) for name, found in wanted.items() if isinstance(found, Missing)}
+        for name in wanted:
+            if name not in to_come:
+                start(name)
+        arrivals = Arrivals(to_come, self.settings.values, board)
+        arrivals.start()
         try:
-            while pending or builder.busy():
-                for name, result in builder.finished():
-                    if isinstance(result, str):
+            while deadlines or arrivals.busy():
+                for name, result in arrivals.finished():
+                    if isinstance(result, Found):
+                        wanted[name] = result
+                        for other in self._admit(name, wanted, absent):
+                            start(other)
+                    elif isinstance(result, Missing):
+                        unobtained[name] = result.reason
+                        self._say_missing(name, result.reason, board)
+                    else:
                         failed[name] = result
                         board.failed(name, result)
-                        continue
-                    for other in wanted:
-                        self._derivation(other).admit(self.settings, name)
-                    board.working(name, "starting")
-                    self.supervisor.start(name)
-                    pending.add(name)
-                    deadlines[name] = time.monotonic() + READY_SECONDS
-                for name in sorted(pending):
-                    fault = self._poll(name, deadlines[name])
-                    if fault is None:
-                        continue
-                    pending.discard(name)
-                    if fault:
-                        failed[name] = fault
-                        board.failed(name, fault)
-                    else:
-                        board.done(name, f"ready at {self._front(name)}" if self._front(name) else "ready")
+                failed |= self._settle(deadlines, board)
                 time.sleep(0.1)
         finally:
-            builder.stop()
+            arrivals.stop()
+        return failed, unobtained
+
+    def _settle(self, deadlines: dict[str, float], board: Board) -> dict[str, str]:
+        """Strike out those that are ready and those that failed; returns the latter with the reason."""
+        failed = {}
+        for name in sorted(deadlines):
+            fault = self._poll(name, deadlines[name])
+            if fault is None:
+                continue
+            del deadlines[name]
+            if fault:
+                failed[name] = fault
+                board.failed(name, fault)
+            else:
+                board.done(name, f"ready at {self._front(name)}" if self._front(name) else "ready")
         return failed
+
+    def _admit(self, arrived: str, wanted: Mapping[str, Found | Missing], absent: Iterable[str]) -> list[str]:
+        """Let a program that came late take its place; returns it and the services that start anew because of it."""
+        for other in wanted:
+            self._derivation(other).admit(self.settings, arrived)
+        self._describe(wanted, absent)
+        return self.supervisor.reload()
+
+    def _say_missing(self, name: str, reason: str, board: Board) -> None:
+        board.missing(name, f"{reason}; without it: {PROGRAMS[self._program_name(name)].loss}")
 
     def _poll(self, name: str, deadline: float) -> str | None:
         """None: not yet; empty: ready; else what went wrong."""
@@ -201,12 +232,14 @@ class NativeEngine:
     def status(self) -> list[ServiceStatus]:
         """One row a service."""
         processes = self.supervisor.processes()
+        known = read_state(self.settings.home)
         rows = []
         for name, service in self.services.items():
             info = processes.get(name)
             found = self._program(service)
             if info is None and isinstance(found, Missing):
-                rows.append(ServiceStatus(name, "missing", self._version(service), found.reason, None))
+                reason = known.missing.get(name, found.reason) if known else found.reason
+                rows.append(ServiceStatus(name, "missing", self._version(service), reason, None))
                 continue
             # A server that runs was found when it was started, whatever PATH says now.
             source = found.source if isinstance(found, Found) else "PATH"
@@ -249,15 +282,13 @@ class NativeEngine:
             return Found(Path(sys.executable), self.settings.values["LAB_VERSION"], "checkout")
         return find(program, self.settings.values)
 
-    def _process(self, name: str, found: Found | Missing, absent: Mapping[str, str]) -> Process:
+    def _process(self, name: str, found: Found, absent: Collection[str]) -> Process:
         service = self.services[name]
         derivation = self._derivation(name)
         environment = derivation.environment()
         if service.native["program"] == "python":
             environment["PYTHONPATH"] = str(self.settings.root)
-        # A program that is still to be built will stand in the cache.
-        path = found.path if isinstance(found, Found) else cached(self._program_name(name), self.settings.values)
-        command = [str(path), *derivation.arguments(path, absent)]
+        command = [str(found.path), *derivation.arguments(found.path, absent)]
         return Process(name, command, environment, self.settings.root, service.stop_seconds)
 
     def _derivation(self, name: str) -> Derivation:

@@ -129,14 +129,15 @@ class Supervisor:
                 )
             time.sleep(0.05)
 
-    def reload(self) -> None:
-        """Take over the configuration file: new, changed and removed programs."""
+    def reload(self) -> list[str]:
+        """Take over the configuration file: new, changed and removed programs; returns those that stand still now."""
         added, changed, removed = self._call("reloadConfig")[0]
         for name in (*changed, *removed):
             self.stop([name])
             self._call("removeProcessGroup", name)
         for name in (*added, *changed):
             self._call("addProcessGroup", name)
+        return [*added, *changed]
 
     def processes(self) -> dict[str, Info]:
         """All processes by name; empty where no supervisord runs."""

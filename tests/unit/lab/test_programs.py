@@ -6,13 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from lab.engines.native import programs
-from lab.engines.native.programs import PROGRAMS, Found, Missing, build, cached, find
+from lab.engines.native import builds, programs
+from lab.engines.native.builds import module_version
+from lab.engines.native.network import NotHadError, Watcher
+from lab.engines.native.programs import Found, Missing, cached, find
 from lab.envfile import read
 from lab.errors import LabError
 from lab.settings import ROOT
 
-VALUES = read(ROOT / ".env", {})
+# No test of this file asks the network.
+VALUES = read(ROOT / ".env", {}) | {"PROGRAM_DOWNLOADS": "false"}
+SILENT = Watcher(lambda text: None, lambda text: None)
+
+
+def build(name: str, watcher: Watcher = SILENT) -> Found:
+    return programs.build(name, VALUES, watcher)
 
 
 @pytest.fixture
@@ -58,7 +66,8 @@ def test_a_program_of_another_version_is_not_taken_and_told(path: Path) -> None:
 
     assert isinstance(found, Missing)
     assert "is version 2.9.0" in found.reason
-    assert not found.buildable
+    assert "cannot be built from a Go module" in found.reason
+    assert not found.obtainable
 
 
 def test_the_contrib_collector_is_as_good_as_ours(path: Path) -> None:
@@ -70,14 +79,14 @@ def test_the_contrib_collector_is_as_good_as_ours(path: Path) -> None:
 def test_the_cache_comes_second(path: Path) -> None:
     wanted = script(cached("prometheus", VALUES), "")
 
-    assert find("prometheus", VALUES) == Found(wanted, VALUES["PROMETHEUS_VERSION"], "cache")
+    assert find("prometheus", VALUES) == Found(wanted, VALUES["PROMETHEUS_VERSION"], "cache (built)")
 
 
 def test_without_a_toolchain_the_reason_says_how_to_get_one(path: Path) -> None:
     found = find("prometheus", VALUES)
 
     assert isinstance(found, Missing)
-    assert not found.buildable
+    assert not found.obtainable
     assert "no Go toolchain" in found.reason
     assert "go.dev/dl" in found.reason
 
@@ -86,7 +95,7 @@ def test_a_module_is_built_into_the_cache(path: Path) -> None:
     script(path / "go", GO)
     assert isinstance(find("loki", VALUES), Missing)
 
-    built = build("loki", VALUES, lambda line: None)
+    built = build("loki")
 
     assert built.path == cached("loki", VALUES)
     assert os.access(built.path, os.R_OK)
@@ -99,10 +108,10 @@ def test_a_module_is_built_into_the_cache(path: Path) -> None:
 
 def test_a_second_build_takes_what_the_first_made(path: Path) -> None:
     script(path / "go", GO)
-    build("loki", VALUES, lambda line: None)
+    build("loki")
     (path / "calls").unlink()
 
-    build("loki", VALUES, lambda line: None)
+    build("loki")
 
     assert not (path / "calls").exists()
 
@@ -111,7 +120,7 @@ def test_a_failed_build_names_its_log_and_leaves_nothing(path: Path) -> None:
     script(path / "go", 'echo "go: loki requires go >= 1.99" >&2; exit 1')
 
     with pytest.raises(LabError) as caught:
-        build("loki", VALUES, lambda line: None)
+        build("loki")
 
     assert "requires go >= 1.99" in caught.value.message
     assert "build-" in caught.value.remedy
@@ -124,13 +133,43 @@ def test_a_failed_build_names_its_log_and_leaves_nothing(path: Path) -> None:
     [("prometheus", "3.14.0", "v0.314.0"), ("prometheus", "3.5.1", "v0.305.1"), ("loki", "3.7.8", "v3.7.8")],
 )
 def test_a_release_and_its_module(name: str, release: str, module: str) -> None:
-    assert PROGRAMS[name].module_version(release) == module
+    assert module_version(name, release) == module
 
 
 def test_other_parts_give_another_collector(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = cached("otelcol", VALUES)
     parts = tmp_path / "builder.yaml"
-    parts.write_text(programs.COLLECTOR_PARTS.read_text() + "# one more\n")
-    monkeypatch.setattr(programs, "COLLECTOR_PARTS", parts)
+    parts.write_text(builds.COLLECTOR_PARTS.read_text() + "# one more\n")
+    monkeypatch.setattr(builds, "COLLECTOR_PARTS", parts)
 
     assert cached("otelcol", VALUES) != before
+
+
+def test_what_cannot_be_built_says_so() -> None:
+    with pytest.raises(NotHadError, match="cannot be built"):
+        build("tempo")
+
+
+def test_a_program_on_path_that_does_not_run_is_passed_over(path: Path) -> None:
+    broken = script(path / "tempo", "")
+    broken.write_bytes(b"\x7fELF of another machine")
+
+    found = find("tempo", VALUES)
+
+    assert isinstance(found, Missing)
+    assert "is version unknown" in found.reason
+
+
+def test_a_program_is_built_where_its_archive_cannot_be_had_and_the_reason_is_told(path: Path) -> None:
+    script(path / "go", GO)
+    notes: list[str] = []
+
+    found = programs.obtain("loki", VALUES, Watcher(notes.append, notes.append))
+
+    assert found.source == "cache (built)"
+    assert notes[0].startswith("no archive: PROGRAM_DOWNLOADS forbids to download it. Building it instead")
+
+
+def test_what_neither_way_leads_to_says_both_reasons(path: Path) -> None:
+    with pytest.raises(NotHadError, match=r"cannot be had \(PROGRAM_DOWNLOADS.*\), and there is no Go"):
+        programs.obtain("loki", VALUES, SILENT)

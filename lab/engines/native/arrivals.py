@@ -1,0 +1,114 @@
+"""Programs that are still to come, while the rest of the lab starts: archives side by side, builds one by one."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import psutil
+
+from lab.engines.native import builds, programs
+from lab.engines.native.network import NotHadError, Watcher
+from lab.engines.native.programs import Found, Missing
+from lab.errors import LabError
+from lab.progress import Board
+
+Result = Found | Missing | str
+# Lines of progress where nothing can be overwritten: one in so many seconds.
+_LINE_SECONDS = 15
+
+
+class Arrivals:
+    """Gets missing programs beside the loop that waits for the servers.
+
+    Args:
+        wanted: name of the program by name of the service that runs it.
+        values: the settings with the versions.
+    """
+
+    def __init__(self, wanted: Mapping[str, str], values: Mapping[str, str], board: Board) -> None:
+        self._wanted = wanted
+        self._values = values
+        self._board = board
+        self._results: list[tuple[str, Result]] = []
+        self._open = set(wanted)
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._threads: list[threading.Thread] = []
+        # One build at a time has all processors to itself; downloads wait for the network, not for each other.
+        self._building = threading.Lock()
+
+    def start(self) -> None:
+        """Begin with all of them."""
+        for name in self._wanted:
+            self._board.working(name, "looking for its program")
+        for name in self._wanted:
+            thread = threading.Thread(target=self._run, args=(name,), name=f"get-{name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def busy(self) -> bool:
+        """Whether a program is on its way, or one has come and nobody has asked for it yet."""
+        with self._lock:
+            return bool(self._open or self._results)
+
+    def finished(self) -> list[tuple[str, Result]]:
+        """Services whose program has come since the last question, or why it has not.
+
+        A text says what went wrong, `Missing` that this machine has no way to the program.
+        """
+        with self._lock:
+            results, self._results = self._results, []
+        return results
+
+    def stop(self) -> None:
+        """End what is under way (Ctrl-C), compilers included."""
+        self._stopped.set()
+        with self._lock:
+            under_way = bool(self._open)
+        if under_way:
+            for child in psutil.Process().children(recursive=True):
+                child.kill()
+        deadline = time.monotonic() + 10
+        for thread in self._threads:
+            thread.join(timeout=max(deadline - time.monotonic(), 0))
+
+    def _run(self, name: str) -> None:
+        result: Result
+        try:
+            result = self._get(name)
+        except NotHadError as error:
+            result = Missing(error.message, obtainable=False)
+        except LabError as error:
+            result = f"{error.message} {error.remedy}".strip()
+        except OSError as error:
+            result = f"its program cannot be had: {error}"
+        with self._lock:
+            self._results.append((name, result))
+            self._open.discard(name)
+
+    def _get(self, name: str) -> Found:
+        program = self._wanted[name]
+        watcher = Watcher(self._say(name), lambda text: self._board.note(name, text), self._stopped.is_set)
+        try:
+            return programs.fetch(program, self._values, watcher)
+        except NotHadError as no_archive:
+            if fault := builds.impossible(program):
+                raise programs.not_at_all(program, self._values, no_archive, fault) from no_archive
+            watcher.note(programs.fallen_back(no_archive))
+        self._board.working(name, "waiting for the build before it")
+        with self._building:
+            if self._stopped.is_set():
+                raise LabError("Interrupted.")
+            self._board.working(name, f"building {program}, once for this machine")
+            return programs.build(program, self._values, watcher)
+
+    def _say(self, name: str) -> Callable[[str], None]:
+        told = time.monotonic()
+
+        def say(text: str) -> None:
+            nonlocal told
+            if self._board.console.is_terminal or time.monotonic() - told > _LINE_SECONDS:
+                told = time.monotonic()
+                self._board.working(name, text[:100])
+
+        return say

@@ -1,0 +1,367 @@
+"""Downloads that are cut, stall, are redirected, meet a full disk, or are wanted twice at once."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lab.engines.native.network import NotHadError, Patience, UnreachableError, client, knock, same_safety
+from lab.settings import ROOT
+from tests.support.archive_server import Reply, script, serving, tar
+from tests.support.program_shop import PATIENCE, Shop
+
+
+def parts(cache: Path) -> list[Path]:
+    return [path for path in cache.rglob(".*tempo_*") if path.suffix != ".json"]
+
+
+def test_a_cut_download_goes_on_where_it_was_cut(shop: Shop) -> None:
+    reply = shop.offer("tempo")
+    reply.cut = 2
+
+    shop.fetch("tempo")
+
+    asked = shop.server.asked(".tar.gz")
+    assert [request.headers.get("if-range") for request in asked] == [None, '"one"', '"one"']
+    assert asked[1].headers["range"] == f"bytes={asked[0].sent}-"
+    assert sum(request.sent for request in asked) == len(reply.content), "nothing was sent twice"
+
+
+def test_a_download_that_was_left_goes_on_at_the_next_start(shop: Shop, cache: Path) -> None:
+    reply = shop.offer("tempo")
+    reply.cut = 1
+    with pytest.raises(NotHadError, match="closed connection"):
+        shop.fetch("tempo", Patience(connect=1, stall=1, tries=1))
+    assert parts(cache)
+
+    shop.fetch("tempo")
+
+    assert sum(request.sent for request in shop.server.asked(".tar.gz")) == len(reply.content)
+    assert parts(cache) == []
+
+
+def test_a_whole_file_that_was_left_is_not_sent_again(shop: Shop, cache: Path) -> None:
+    reply = shop.offer("tempo")
+    part = cache / "programs" / "tempo" / f".{shop.folder('tempo').name}-{shop.address('tempo').file}"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(reply.content)
+    url = f"{shop.server.mirror}/{shop.address('tempo').archive.removeprefix('https://')}"
+    part.with_name(f"{part.name}.json").write_text(json.dumps({"url": url, "validator": '"one"'}))
+
+    shop.fetch("tempo")
+
+    assert [request.sent for request in shop.server.asked(".tar.gz")] == [0]
+
+
+def test_a_server_that_sends_no_parts_begins_anew(shop: Shop) -> None:
+    reply = shop.offer("tempo")
+    reply.cut, reply.ranges = 1, False
+
+    shop.fetch("tempo")
+
+    assert shop.server.asked(".tar.gz")[-1].sent == len(reply.content)
+
+
+def test_a_file_that_was_changed_meanwhile_begins_anew(shop: Shop) -> None:
+    reply = shop.offer("tempo", tar({"tempo": script("tempo", "9.9.9")}))
+    reply.cut = 1
+    with pytest.raises(NotHadError):
+        shop.fetch("tempo", Patience(connect=1, stall=1, tries=1))
+    shop.offer("tempo").tag = '"two"'
+
+    shop.fetch("tempo")
+
+    assert shop.notes == []
+
+
+def test_a_part_that_rotted_is_told_from_a_wrong_file(shop: Shop, cache: Path) -> None:
+    reply = shop.offer("tempo")
+    reply.cut, reply.tag = 1, ""
+    with pytest.raises(NotHadError):
+        shop.fetch("tempo", Patience(connect=1, stall=1, tries=1))
+    with parts(cache)[0].open("r+b") as file:
+        file.write(b"rot")
+
+    shop.fetch("tempo")
+
+    assert shop.notes == []
+
+
+def test_a_download_that_is_cut_every_time_ends(shop: Shop) -> None:
+    reply = shop.offer("tempo")
+    reply.cut, reply.ranges = 100, False
+
+    with pytest.raises(NotHadError, match="3 times running"):
+        shop.fetch("tempo")
+
+    assert len(shop.server.asked(".tar.gz")) <= 4
+
+
+def test_a_download_that_stalls_is_taken_up_again(shop: Shop) -> None:
+    shop.offer("tempo").hangs = 1
+
+    shop.fetch("tempo")
+
+    assert "no byte came in time; trying again" in shop.said
+
+
+def test_a_server_that_stalls_for_ever_is_given_up(shop: Shop) -> None:
+    reply = shop.offer("tempo")
+    reply.hangs, reply.ranges = 100, False
+    began = time.monotonic()
+
+    with pytest.raises(NotHadError, match="no byte came in time"):
+        shop.fetch("tempo")
+
+    assert time.monotonic() - began < 5
+
+
+def test_a_busy_server_is_asked_again(shop: Shop) -> None:
+    shop.offer("tempo").failures = 2
+
+    shop.fetch("tempo")
+
+    assert len(shop.server.asked(".tar.gz")) == 3
+
+
+@pytest.mark.parametrize(("status", "times"), [(404, 1), (403, 1), (410, 1), (500, 3)])
+def test_a_refusal_is_told_with_its_address(shop: Shop, status: int, times: int) -> None:
+    shop.offer("tempo").status = status
+
+    with pytest.raises(NotHadError, match=rf"tempo_.*{status}"):
+        shop.fetch("tempo")
+
+    assert len(shop.server.asked(".tar.gz")) == times
+
+
+def test_a_missing_checksum_file_is_told(shop: Shop) -> None:
+    shop.offer("tempo")
+    shop.server.replies[shop.server.path(shop.address("tempo").checksums)] = Reply(status=404)
+
+    with pytest.raises(NotHadError, match="SHA256SUMS answers 404"):
+        shop.fetch("tempo")
+
+
+def test_a_redirect_to_another_host_is_followed(shop: Shop) -> None:
+    with serving() as other:
+        reply = shop.offer("tempo")
+        other.replies["/elsewhere"] = Reply(reply.content, cut=1)
+        reply.location = f"{other.address.replace('127.0.0.1', 'localhost')}/elsewhere"
+
+        shop.fetch("tempo")
+
+        assert [request.headers.get("if-range") for request in other.requests] == [None, '"one"']
+
+
+def test_a_redirect_that_ends_nowhere(shop: Shop) -> None:
+    shop.offer("tempo").location = "http://127.0.0.1:1/gone"
+
+    with pytest.raises(NotHadError, match="cannot be reached"):
+        shop.fetch("tempo")
+
+
+def test_a_redirect_in_a_circle(shop: Shop) -> None:
+    reply = shop.offer("tempo")
+    reply.location = shop.server.path(shop.address("tempo").archive)
+
+    with pytest.raises(NotHadError, match="redirect"):
+        shop.fetch("tempo", Patience(connect=1, stall=1, tries=1))
+
+
+def test_a_redirect_away_from_https_is_refused() -> None:
+    hop = httpx.Response(302, request=httpx.Request("GET", "https://vendor.example/a"))
+    last = httpx.Response(200, request=httpx.Request("GET", "http://other.example/a"), history=[hop])
+
+    with pytest.raises(NotHadError, match="without https"):
+        same_safety("https://vendor.example/a", last)
+    same_safety("http://mirror.example/a", last)
+
+
+def test_progress_is_told(shop: Shop) -> None:
+    shop.offer("tempo")
+
+    shop.fetch("tempo")
+
+    assert any("MB (" in text and "%)" in text for text in shop.said)
+    assert shop.said[-1] == "unpacking"
+
+
+@contextlib.contextmanager
+def swallowing() -> Iterator[int]:
+    """A port that neither takes nor refuses a connection: its queue is full."""
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def test_a_network_that_swallows_everything_is_found_out_in_time() -> None:
+    with swallowing() as port:
+        began = time.monotonic()
+        with pytest.raises(UnreachableError):
+            knock(f"http://127.0.0.1:{port}/x", 0.3)
+        assert time.monotonic() - began < 1
+
+
+def test_a_host_that_swallows_everything_is_tried_once_for_all_its_files(shop: Shop) -> None:
+    with swallowing() as port:
+        shop.values["PROGRAM_MIRROR"] = f"http://127.0.0.1:{port}"
+        began = time.monotonic()
+        with pytest.raises(NotHadError):
+            shop.fetch("grafana", Patience(connect=0.5))
+        assert time.monotonic() - began < 0.9
+
+
+def test_a_proxy_is_knocked_at_in_the_place_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.address)
+        knock("https://vendor.invalid/file", 1)
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1"):
+        knock("https://vendor.invalid/file", 1)
+
+
+def test_a_proxy_of_a_kind_that_is_not_spoken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:70")
+
+    with pytest.raises(NotHadError, match="proxy"):
+        client(PATIENCE)
+
+
+# --- other processes: a full disk, and two at once ----------------------------------------------------------------
+
+FETCH = """
+import json, sys
+from lab.engines.native import programs
+from lab.engines.native.network import Watcher
+from lab.errors import LabError
+said = []
+try:
+    found = programs.fetch("tempo", json.loads(sys.argv[1]), Watcher(said.append, said.append))
+    print(json.dumps({"source": found.source, "said": said}))
+except LabError as error:
+    print(json.dumps({"kind": type(error).__name__, "message": error.message, "remedy": error.remedy}))
+"""
+
+
+def fetching(shop: Shop, **options: object) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", FETCH, json.dumps(shop.values)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def told(process: "subprocess.Popen[str]") -> dict[str, object]:
+    out, _ = process.communicate(timeout=60)
+    return dict(json.loads(out.splitlines()[-1]))
+
+
+def test_two_at_once_download_once(shop: Shop) -> None:
+    # The first is held up in the middle, so that the second surely comes while it is at work.
+    reply = shop.offer("tempo")
+    reply.hangs = 1
+    first = fetching(shop)
+    deadline = time.monotonic() + 30
+    while not shop.server.asked(".tar.gz"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    second = fetching(shop)
+    try:
+        waited = _until_waiting(shop, second)
+        shop.server.released.set()
+        answers = [told(first), told(second)]
+    finally:
+        first.kill()
+        second.kill()
+
+    assert waited
+    assert [answer["source"] for answer in answers] == ["cache (archive)"] * 2
+    assert "another lab is getting it: waiting" in answers[1]["said"]  # type: ignore[operator]
+    whole = sum(request.sent for request in shop.server.asked(".tar.gz"))
+    assert whole == len(reply.content), "one download, in two parts"
+
+
+def _until_waiting(shop: Shop, process: "subprocess.Popen[str]") -> bool:
+    """Until the process has the lock's file open, which it has just before it waits for it."""
+    lock = shop.folder("tempo").parent / ".lock"
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            for entry in Path(f"/proc/{process.pid}/fd").iterdir():
+                if entry.resolve() == lock.resolve():
+                    return True
+        time.sleep(0.02)
+    return False
+
+
+def limited(size: int) -> Callable[[], None]:
+    def limit() -> None:
+        import resource  # noqa: PLC0415 - in the child only
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+@pytest.mark.parametrize("room", [20_000, 70_000], ids=["while downloading", "while unpacking"])
+def test_a_full_disk_is_told_and_nothing_half_made_stays(shop: Shop, cache: Path, room: int) -> None:
+    """By a limit on the size of files, which fails in the same way and needs no rights."""
+    reply = shop.offer("tempo")
+    assert 20_000 < len(reply.content) < 70_000 < len(script("tempo", "3.0.3"))
+    process = fetching(shop, preexec_fn=limited(room), env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+
+    answer = told(process)
+
+    assert answer["kind"] == "NoRoomError", answer
+    assert "The disk is full" in str(answer["message"])
+    assert "LAB_CACHE" in str(answer["remedy"])
+    assert [path.name for path in cache.rglob("*") if path.is_file()] == [".lock"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    mounted: list[Path] = []
+
+    def mount(size: int) -> Path:
+        place = tmp_path / "disk"
+        place.mkdir()
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)], capture_output=True, check=False
+        )
+        if done.returncode:
+            pytest.skip("a small disk can only be mounted by root; the limit on the size of files stands in for it")
+        mounted.append(place)
+        return place
+
+    yield mount
+    for place in mounted:
+        subprocess.run(["umount", str(place)], check=False)
+
+
+@pytest.mark.parametrize("size", [20_480, 102_400], ids=["while downloading", "while unpacking"])
+def test_a_truly_full_disk(
+    shop: Shop, small_disk: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    disk = small_disk(size)
+    monkeypatch.setenv("LAB_CACHE", str(disk))
+    shop.offer("tempo")
+
+    answer = told(fetching(shop))
+
+    assert answer["kind"] == "NoRoomError", answer
+    assert f"{disk}/programs/tempo needs 0." in str(answer["message"])
+    assert [path.name for path in disk.rglob("*") if path.is_file()] == [".lock"]
