@@ -132,10 +132,13 @@ class Derivation:
         return re.sub(r"((?:listen[_-]|web-)port[=:] ?)(\d+)", lambda found: found[1] + port(found[2]), text)
 
     def _paths(self, text: str) -> str:
-        for mount in sorted(self.service.mounts, key=lambda mount: len(mount.target), reverse=True):
-            pattern = rf"(?<![\w.-])(?<!\w/){re.escape(mount.target)}(?![\w.-])"
-            text = re.sub(pattern, str(self.place(mount)).replace("\\", r"\\"), text)
-        return text
+        places = {mount.target: str(self.place(mount)) for mount in self.service.mounts}
+        if not places:
+            return text
+        # In one pass: the run folder's own path may begin like a mount.
+        targets = "|".join(re.escape(target) for target in sorted(places, key=len, reverse=True))
+        pattern = rf"(?<![\w.-])(?<!\w/)(?:{targets})(?![\w.-])"
+        return re.sub(pattern, lambda found: places[found[0]], text)
 
 
 def home_of(program: Path) -> Path:
