@@ -4,6 +4,7 @@ import configparser
 import contextlib
 import hashlib
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -80,10 +81,8 @@ class Supervisor:
         for process in processes:
             config[f"program:{process.name}"] = {
                 # By `env`, because supervisord's own `environment` cannot hold a quote within a value.
-                "command": _escape(
-                    shlex.join(
-                        ["/usr/bin/env", *(f"{k}={v}" for k, v in process.environment.items()), *process.command]
-                    )
+                "command": _command(
+                    ["/usr/bin/env", *(f"{k}={v}" for k, v in process.environment.items()), *process.command]
                 ),
                 "directory": _escape(str(process.folder)),
                 "autostart": "false",
@@ -211,6 +210,11 @@ class Supervisor:
             return getattr(proxy.supervisor, method)(*arguments)
         finally:
             transport.close()
+
+
+def _command(words: Sequence[str]) -> str:
+    # A blank and one of these begin a remark wherever they stand. Blanks only stand between single quotes here.
+    return re.sub(r"( )([;#])", r"\1'\\\2'", _escape(shlex.join(words)))
 
 
 def _escape(text: str) -> str:

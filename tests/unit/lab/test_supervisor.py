@@ -17,7 +17,7 @@ _PRINTS = "import os,time; print(os.environ['GREETING'], flush=True); time.sleep
 
 
 def process(name: str, folder: Path, code: str = _PRINTS) -> Process:
-    greeting = f'100% "{name}" \\ , ok'
+    greeting = f"100% \"{name}\" \\ , it's # ok ; 'or #not"
     return Process(name, [sys.executable, "-c", code], {"GREETING": greeting}, folder, stop_seconds=2)
 
 
@@ -41,7 +41,7 @@ def test_nothing_starts_by_itself(supervisor: Supervisor) -> None:
 def test_a_process_gets_its_environment_as_it_was_given(supervisor: Supervisor) -> None:
     supervisor.start("one")
 
-    assert wait_for(lambda: supervisor.tail("one"), 10) == ['100% "one" \\ , ok']
+    assert wait_for(lambda: supervisor.tail("one"), 10) == ["100% \"one\" \\ , it's # ok ; 'or #not"]
 
 
 def test_one_process_is_stopped_and_the_other_goes_on(supervisor: Supervisor) -> None:
