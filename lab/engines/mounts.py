@@ -1,0 +1,63 @@
+"""What containers read of the checkout: other users than its owner, so everybody must be allowed to read it."""
+
+import os
+import stat
+from pathlib import Path
+
+from lab import compose_file
+from lab.errors import LabError
+from lab.settings import LabSettings
+
+_ENTER = stat.S_IROTH | stat.S_IXOTH
+
+
+def unreadable_mounts(settings: LabSettings) -> list[Path]:
+    """Folders of the checkout, mounted or copied into images, in which something is closed to other users.
+
+    A clone made under `umask 077` is closed whole. The folders above do not matter: the engine opens them.
+    """
+    services = compose_file.load(settings.root / "docker-compose.yml", settings.values).values()
+    mounted = {Path(mount.source) for service in services for mount in service.mounts if mount.bind}
+    folders = sorted({*mounted, *_copied(settings.root)})
+    return [folder for folder in folders if not _open_to_all(settings.root / folder)]
+
+
+def check_mounts(settings: LabSettings) -> None:
+    """Refuse to start containers that could not read their configuration.
+
+    Raises:
+        LabError: names the folders and the command that opens them.
+    """
+    closed = " ".join(str(folder) for folder in unreadable_mounts(settings))
+    if closed:
+        raise LabError(
+            f"Containers run as other users, and these folders are closed to them (cloned under umask 077?): {closed}.",
+            f"In {settings.root}: chmod -R o+rX {closed}",
+        )
+
+
+def _copied(root: Path) -> list[Path]:
+    """What `.dockerignore` lets into the images: files keep their rights there."""
+    lines = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    return [Path(line.removeprefix("!")) for line in lines if line.startswith("!")]
+
+
+def _open_to_all(top: Path) -> bool:
+    if not _allows(top, _ENTER):
+        return False
+    for place, folders, files in os.walk(top):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        # Of a folder that is closed to its owner too, nothing is listed: it is asked from above.
+        closed = [name for name in folders if not _allows(Path(place, name), _ENTER)]
+        closed += [name for name in files if not _allows(Path(place, name), stat.S_IROTH)]
+        if closed:
+            return False
+    return True
+
+
+def _allows(place: Path, rights: int) -> bool:
+    try:
+        return place.stat().st_mode & rights == rights
+    except FileNotFoundError:
+        # A link that leads nowhere is nobody's configuration.
+        return True
