@@ -14,7 +14,7 @@ class ServiceStatus:
     """One row of `lab status`.
 
     Attributes:
-        state: `running`, `starting`, `stopped`, `failed` or `missing`.
+        state: `running`, `starting`, `done` (it had one thing to do), `stopped`, `failed` or `missing`.
         source: where its program comes from (image, PATH, cache, checkout), or why there is none.
         memory: resident bytes, None where unknown.
         uptime: seconds since its start, None where it does not run.
@@ -44,6 +44,10 @@ class Engine(Protocol):
 
     def down(self, board: Board) -> None:
         """Stop everything, keep the data."""
+        ...
+
+    def clean(self, board: Board) -> None:
+        """Delete the data of a lab that does not run."""
         ...
 
     def restart(self, names: Iterable[str], board: Board) -> None:
@@ -80,6 +84,27 @@ def choose(settings: LabSettings) -> Choice:
     from lab.engines.native.engine import NativeEngine  # noqa: PLC0415
     from lab.engines.probe import probe  # noqa: PLC0415
 
+    wanted, why = wish(settings)
+    if wanted == "native":
+        return Choice(NativeEngine(settings), why)
+    answer = probe()
+    if wanted == "compose":
+        if answer.fault:
+            raise LabError(f"The lab is to run in containers ({why}), but {answer.fault}.", answer.remedy)
+        return Choice(ComposeEngine(settings), why)
+    if answer.fault:
+        return Choice(NativeEngine(settings), f"{answer.fault}; for containers: {answer.remedy}")
+    if answer.doubt:
+        return Choice(NativeEngine(settings), f"{answer.doubt}; to try it: LAB_ENGINE=compose make up")
+    return Choice(ComposeEngine(settings), f"{answer.version} answers")
+
+
+def wish(settings: LabSettings) -> tuple[str | None, str]:
+    """The engine that is settled before the machine is looked at, and why; None where the machine decides.
+
+    Raises:
+        LabError: LAB_ENGINE asks for another engine than the one on which the lab runs.
+    """
     asked = settings.values.get("LAB_ENGINE") or None
     running = settings.engine()
     if running and asked and running != asked:
@@ -87,14 +112,4 @@ def choose(settings: LabSettings) -> Choice:
             f"The lab runs on the {running} engine, and LAB_ENGINE asks for {asked}.",
             "Stop it first with `make down`, then `make up`.",
         )
-    wanted = asked or running
-    if wanted == "native":
-        return Choice(NativeEngine(settings), "LAB_ENGINE says so" if asked else "the lab runs on it already")
-    answer = probe()
-    if wanted == "compose":
-        if answer.fault:
-            raise LabError(answer.fault, answer.remedy)
-        return Choice(ComposeEngine(settings), "LAB_ENGINE says so" if asked else "the lab runs on it already")
-    if answer.fault:
-        return Choice(NativeEngine(settings), f"no container engine to use: {answer.fault}")
-    return Choice(ComposeEngine(settings), f"{answer.version} answers")
+    return asked or running, "LAB_ENGINE says so" if asked else "the lab runs on it already"

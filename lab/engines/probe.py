@@ -1,47 +1,194 @@
-"""Whether Docker Compose can be used on this machine, and if not, why and what to do."""
+"""Whether Docker Compose can be used on this machine; if not, one sentence says why, and one command mends it."""
 
+import json
+import os
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from lab.engines import mending
 
 # Compose 2.24 is the first that reads all that docker-compose.yml uses.
 OLDEST = (2, 24)
+# The API of Docker Engine 20.10, the oldest on which the lab was seen to run.
+OLDEST_API = (1, 41)
+# An engine that has not answered by then hangs; a healthy one takes milliseconds.
+SECONDS = 10
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Whether compose can be used here: `version` in words, or `fault` with its remedy."""
+    """Whether compose can be used here.
+
+    Attributes:
+        version: engine and Compose in words; empty where they cannot be used.
+        fault: why not, as a part of a sentence; empty where they can.
+        remedy: the command that mends the fault.
+        cautions: what does not hold here though the lab runs, each with its command.
+        doubt: why the lab does not take this engine unless it is told to; empty where it does.
+        installed: whether there is a `docker` program at all.
+    """
 
     version: str = ""
     fault: str = ""
     remedy: str = ""
+    cautions: tuple[tuple[str, str], ...] = ()
+    doubt: str = ""
+    installed: bool = True
+
+
+class _FaultError(Exception):
+    def __init__(self, fault: str, remedy: str) -> None:
+        super().__init__(fault)
+        self.probe = Probe(fault=fault, remedy=remedy)
 
 
 def probe() -> Probe:
-    """Ask for Docker Compose and for a container engine behind it."""
+    """Ask for Docker, for its Compose, and for the engine behind them; the first fault is told."""
+    if shutil.which("docker") is None:
+        return Probe(
+            fault="there is no `docker` program" + (" (Podman cannot run the lab)" if shutil.which("podman") else ""),
+            remedy=mending.install_docker(),
+            installed=False,
+        )
     try:
-        answer = run(["docker", "compose", "version", "--short"])
-    except FileNotFoundError:
-        return Probe(fault="there is no `docker` program", remedy="Install Docker Engine with its compose plugin.")
-    if answer.returncode:
+        _not_emulated()
+        address = _address()
+        compose = _compose_version()
+        engine = _engine(address)
         return Probe(
-            fault="Docker has no compose plugin (the old `docker-compose` 1 is not enough)",
-            remedy="Install docker-compose-plugin, version 2.24 or later.",
+            version=f"Docker {engine['Version']} with Compose {compose}", cautions=_cautions(), doubt=_doubt(engine)
         )
-    version = answer.stdout.strip().removeprefix("v")
-    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-    if numbers < OLDEST:
-        return Probe(
-            fault=f"Docker Compose {version} is too old (2.24 or later is needed)",
-            remedy="Update docker-compose-plugin.",
-        )
-    engine = run(["docker", "info", "--format", "{{.ServerVersion}}"])
-    if engine.returncode or not engine.stdout.strip():
-        reason = (engine.stderr.strip().splitlines() or ["no answer"])[-1]
-        return Probe(fault=f"no container engine answers ({reason})", remedy="Start Docker, or use LAB_ENGINE=native.")
-    return Probe(version=f"Docker {engine.stdout.strip()} with Compose {version}")
+    except _FaultError as error:
+        return error.probe
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end (20 s at most); its words as text."""
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    """Run a command to its end (`SECONDS` at most: then exit code 124); its words as text."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 124, "", f"no answer within {SECONDS} s")
+
+
+def podman(engine: dict[str, Any]) -> str:
+    """Version of the Podman that answers as a Docker engine, from `docker version`; empty where it is Docker."""
+    parts = {part["Name"]: part["Version"] for part in engine.get("Components") or ()}
+    return str(parts.get("Podman Engine", ""))
+
+
+def _not_emulated() -> None:
+    said = run(["docker", "--version"]).stdout
+    if said.startswith("podman"):
+        raise _FaultError(
+            f"`docker` is Podman's emulation here ({said.strip()}), which cannot run the lab",
+            mending.NATIVE,
+        )
+
+
+def _address() -> str:
+    """Where Docker's program looks for its engine: DOCKER_HOST, or the address of its context."""
+    answer = run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
+    if answer.returncode:
+        raise _FaultError(f"Docker does not know where its engine is ({_reason(answer)})", mending.own_engine())
+    address = answer.stdout.strip()
+    parts = urlsplit(address)
+    if parts.scheme == "ssh" or (parts.scheme == "tcp" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}):
+        raise _FaultError(
+            f"Docker's engine is on another machine ({address}): the lab's folders and ports would not be there",
+            mending.own_engine(),
+        )
+    return address
+
+
+def _compose_version() -> str:
+    answer = run(["docker", "compose", "version", "--short"])
+    if answer.returncode:
+        raise _FaultError(*_without_plugin())
+    version = answer.stdout.strip().removeprefix("v")
+    numbers = _numbers(version)
+    # A build from source may have no number; it is newer than the years in which 2.24 was new.
+    if numbers and numbers < OLDEST:
+        raise _FaultError(f"Docker Compose {version} is too old (2.24 or later is needed)", mending.install_compose())
+    return version
+
+
+def _without_plugin() -> tuple[str, str]:
+    alone = shutil.which("docker-compose")
+    if alone is None:
+        return "Docker has no Compose plugin", mending.install_compose()
+    version = run([alone, "version", "--short"]).stdout.strip().removeprefix("v")
+    if _numbers(version) < OLDEST:
+        return (
+            f"there is only the old `docker-compose` {version}, which cannot read docker-compose.yml",
+            mending.install_compose(),
+        )
+    return f"`docker-compose` {version} is here, but not as Docker's plugin", mending.link_compose(alone)
+
+
+def _engine(address: str) -> dict[str, Any]:
+    answer = run(["docker", "version", "--format", "{{json .}}"])
+    engine: dict[str, Any] | None = None
+    if answer.stdout.startswith("{"):
+        engine = json.loads(answer.stdout).get("Server")
+    if not engine:
+        raise _FaultError(*_silent(address, answer))
+    if version := podman(engine):
+        # Seen with 4.3.1 and Compose 5.0.2: init ends, and what waits for its end is never started.
+        if _numbers(version) < (5, 0):
+            raise _FaultError(
+                f"Podman {version} answers in Docker's place, and with it Compose waits for the end of `init` for ever",
+                mending.NATIVE,
+            )
+    elif _numbers(engine["ApiVersion"]) < OLDEST_API:
+        raise _FaultError(
+            f"Docker Engine {engine['Version']} is too old (20.10 or later is needed)", mending.install_docker()
+        )
+    return engine
+
+
+def _silent(address: str, answer: subprocess.CompletedProcess[str]) -> tuple[str, str]:
+    reason = _reason(answer)
+    if "permission denied" in reason.lower():
+        return (
+            f"this user may not use Docker's engine ({address.removeprefix('unix://')}: permission denied)",
+            mending.permission(address),
+        )
+    if answer.returncode == 124:
+        return f"Docker's engine at {address} hangs ({reason})", mending.start_engine(address, again=True)
+    if "cannot connect" in reason.lower() or "error during connect" in reason.lower():
+        named = "DOCKER_HOST points to" if os.environ.get("DOCKER_HOST") else "no container engine answers at"
+        ending = ", and no engine answers there" if os.environ.get("DOCKER_HOST") else ""
+        return f"{named} {address}{ending}", mending.start_engine(address)
+    return f"what answers at {address} is no container engine that Docker can use ({reason})", mending.own_engine()
+
+
+def _cautions() -> tuple[tuple[str, str], ...]:
+    answer = run(["docker", "info", "--format", "{{json .}}"])
+    if not answer.stdout.startswith("{"):
+        return ()
+    info = json.loads(answer.stdout)
+    rootless = any(option.startswith("name=rootless") for option in info.get("SecurityOptions") or ())
+    unheld = [word for key, word in (("MemoryLimit", "memory"), ("PidsLimit", "processes")) if not info.get(key, True)]
+    if not unheld:
+        return ()
+    what = f"limits of {' and '.join(unheld)} do not hold here: a service that runs wild may take the whole machine"
+    who = "rootless Docker may not set them" if rootless else "the kernel has them switched off"
+    return ((f"{what} ({who})", mending.limits(rootless, str(info.get("CgroupVersion", "1")))),)
+
+
+def _doubt(engine: dict[str, Any]) -> str:
+    version = podman(engine)
+    return f"Podman {version} answers in Docker's place, and the lab was never tried with it" if version else ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def _reason(answer: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in answer.stderr.strip().splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no answer"
