@@ -14,7 +14,7 @@ from lab.errors import LabError
 # Of Compose's forms those that the lab's file needs; any other dollar is refused, so that no engine reads it alone.
 _VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>[A-Z_][A-Z0-9_]*)(?:(?P<kind>:?[-?])(?P<rest>[^${}]*))?\})?")
 # Settings that the lab command alone reads.
-LAB_ONLY = frozenset({"LAB_ENGINE"})
+LAB_ONLY = frozenset({"LAB_ENGINE", "GRAFANA_BUILD", "PROGRAM_ARCHIVES", "PROGRAM_DOWNLOADS", "PROGRAM_MIRROR"})
 
 
 @dataclass(frozen=True)

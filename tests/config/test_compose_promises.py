@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.compose_file import LAB_ONLY
 from services.init.files import NAMES as SECRETS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,8 +16,6 @@ TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 DOCUMENT: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
 ENV = dict(re.findall(r"^([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / ".env").read_text(encoding="utf-8"), re.MULTILINE))
-# What `.env` holds for the lab command only.
-NOT_FOR_COMPOSE = {"LAB_ENGINE", "GRAFANA_BUILD", "PROGRAM_ARCHIVES", "PROGRAM_DOWNLOADS", "PROGRAM_MIRROR"}
 # Configuration of the servers; the rules and their tests are text about metrics and hold no addresses.
 CONFIGURATION = [
     path
@@ -43,7 +42,7 @@ def megabytes(text: str) -> int:
 
 def test_every_variable_stands_in_env_and_every_setting_is_used() -> None:
     used = set(re.findall(r"(?<!\$)\$\{([A-Z][A-Z0-9_]*)", TEXT))
-    assert used == set(ENV) - NOT_FOR_COMPOSE
+    assert used == set(ENV) - LAB_ONLY
 
 
 @every_service

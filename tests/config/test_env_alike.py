@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,9 @@ from lab.compose_file import Service
 from lab.engines.native.derive import Derivation
 from lab.errors import LabError
 from lab.settings import ROOT
-from services.telemetry.settings import parse_size
+from services.assistant.settings import AssistantSettings
+from services.model.settings import ModelSettings
+from services.telemetry.settings import TelemetrySettings, parse_size
 from tests.support.compose_config import compose_command, compose_config
 
 LINES = (ROOT / ".env").read_text(encoding="utf-8").splitlines()
@@ -221,3 +224,48 @@ def hold_native_environment(service: Service, services: dict[str, Service], thei
     told = {key: value for key, value in derivation.environment().items() if key not in differing}
     environment = theirs.get("environment", {})
     assert told == {key: derivation.text(value) for key, value in environment.items() if key not in differing}
+
+
+@pytest.mark.parametrize(
+    ("key", "least", "most"),
+    [
+        ("LOG_MAX_BYTES", "10000", "1000000000"),
+        ("LOG_BACKUPS", "1", "10000"),
+        ("TRACE_SAMPLE_RATIO", "0", "1"),
+        ("CONVERSATION_HOURS", "0.01", "10000"),
+        ("MODEL_FIRST_TOKEN_SECONDS", "0", "60"),
+        ("MODEL_TOKENS_PER_SECOND", "0", "1000000"),
+        ("MODEL_SEED", "0", "10000"),
+        ("CHAT_BUDGET_SECONDS", "0.1", "120"),
+        ("MAX_BUSINESS_LABELS", "1", "10000"),
+        ("LOG_LEVEL", "DEBUG", "ERROR"),
+    ],
+)
+def test_what_the_file_may_say_the_services_accept(
+    key: str, least: str, most: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value in (least, most):
+        assert envfile.check(key, value) is None
+        monkeypatch.setenv(key, value)
+        for kind in (AssistantSettings, ModelSettings, TelemetrySettings):
+            kind()
+    assert envfile.check(key, f"-{least}")
+    assert envfile.check(key, f"{most}0")
+
+
+def test_with_its_files_named_compose_reads_no_others(tmp_path: Path) -> None:
+    """What the lab passes to Compose wins over the variables by which a shell may name other files."""
+    (tmp_path / ".env").write_text("A=right\n")
+    (tmp_path / "other.env").write_text("A=wrong\n")
+    (tmp_path / "docker-compose.yml").write_text("services: {probe: {image: probe, environment: {A: '${A-unset}'}}}")
+    (tmp_path / "other.yml").write_text("services: {wrong: {image: wrong}}")
+    files = ("--file", str(tmp_path / "docker-compose.yml"), "--env-file", str(tmp_path / ".env"))
+    for name, value in {
+        "COMPOSE_FILE": str(tmp_path / "other.yml"),
+        "COMPOSE_ENV_FILES": str(tmp_path / "other.env"),
+        "COMPOSE_DISABLE_ENV_FILE": "true",
+        "COMPOSE_PROFILES": "wrong",
+    }.items():
+        services = compose_config(tmp_path, {name: value}, *files)["services"]
+        assert services == {"probe": services["probe"]}, name
+        assert services["probe"]["environment"] == {"A": "right"}, name

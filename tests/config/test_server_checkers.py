@@ -6,7 +6,6 @@ Grafana has no checker of its own: its provisioning is read here, and by a true 
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 from lab.settings import ROOT
+from tests.support.compose_config import compose_command
 from tests.support.derived import DerivedServers
 from tests.support.programs import program
 
@@ -70,17 +70,6 @@ def test_a_checker_refuses_an_unknown_setting(servers: DerivedServers, case: str
     with (folder / CASES[case][3]).open("a", encoding="utf-8") as text:
         text.write("\nno_such_setting: true\n")
     assert check(servers, case, folder).returncode != 0, "this checker accepts anything"
-
-
-def compose_command() -> list[str]:
-    """Docker Compose 2 or later as a plugin or as a program; the test is skipped where there is neither."""
-    for command in (["docker", "compose"], ["docker-compose"]):
-        if (
-            shutil.which(command[0])
-            and not subprocess.run([*command, "version"], capture_output=True, check=False).returncode
-        ):
-            return command
-    pytest.skip("no Docker Compose on PATH")
 
 
 def test_docker_compose_accepts_the_compose_file() -> None:

@@ -31,7 +31,7 @@ def _found() -> list[str]:
     return []
 
 
-def compose_config(folder: Path, shell: Mapping[str, str] | None = None) -> dict[str, Any]:
+def compose_config(folder: Path, shell: Mapping[str, str] | None = None, *options: str) -> dict[str, Any]:
     """The compose file of `folder` as Compose reads it, with the variables `shell` and no others of this shell.
 
     Raises:
@@ -39,7 +39,7 @@ def compose_config(folder: Path, shell: Mapping[str, str] | None = None) -> dict
     """
     needed = {key: os.environ[key] for key in ("PATH", "HOME", "DOCKER_CONFIG") if key in os.environ}
     done = subprocess.run(
-        [*compose_command(), "--project-directory", str(folder), "config", "--format", "json"],
+        [*compose_command(), "--project-directory", str(folder), *options, "config", "--format", "json"],
         env={**needed, **(shell or {})},
         capture_output=True,
         timeout=60,
