@@ -39,12 +39,12 @@ def clean(
     """Delete versions that this checkout does not use, and what interrupted downloads and builds left."""
     console = Console()
     entries = [entry for entry in cache.contents(used(LabSettings.load().values)) if all_ or not entry.wanted]
-    for entry in entries:
-        if entry.busy:
-            console.print(f"{entry.name}/{entry.version} stays: {entry.busy}.", highlight=False, soft_wrap=True)
+    busy = [entry for entry in entries if entry.busy]
+    for entry in busy:
+        console.print(f"{entry.name}/{entry.version} stays: {entry.busy}.", highlight=False, soft_wrap=True)
     entries = [entry for entry in entries if not entry.busy]
     if not entries:
-        console.print("There is nothing to delete.")
+        console.print("There is nothing else to delete." if busy else "There is nothing to delete.")
         return
     if not yes:
         console.print(_table(entries))

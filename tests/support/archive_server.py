@@ -1,5 +1,6 @@
 """A vendor's server on this machine: archives with small scripts as programs, and every way in which it may fail."""
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -23,7 +24,8 @@ def script(name: str, version: str) -> bytes:
 def tar(files: Mapping[str, bytes]) -> bytes:
     """A .tar.gz; names that end in a slash are folders."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    # Without the time of day: the same files give the same archive.
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
         for name, content in files.items():
             entry = tarfile.TarInfo(name.rstrip("/"))
             entry.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
@@ -38,7 +40,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import psutil
 
@@ -15,6 +16,45 @@ from lab.progress import Board
 Result = Found | Missing | str
 # Lines of progress where nothing can be overwritten: one in so many seconds.
 _LINE_SECONDS = 15
+_SETTLE_SECONDS = 0.3
+
+
+class _Turns:
+    """One at a time; of those that wait the first in `order`, which has what others need and is built soon."""
+
+    def __init__(self, order: Sequence[str], stopped: threading.Event) -> None:
+        self._order = order
+        self._stopped = stopped
+        self._waiting: set[str] = set()
+        self._changed = threading.Condition()
+        self._busy = False
+
+    @contextmanager
+    def take(self, name: str) -> Iterator[None]:
+        """Wait for the turn of `name`, and hold it.
+
+        Raises:
+            LabError: stopped.
+        """
+        with self._changed:
+            self._waiting.add(name)
+        # Where nobody answers, all come at one moment: let the first in order be among them.
+        self._stopped.wait(_SETTLE_SECONDS)
+        with self._changed:
+            while self._busy or name != min(self._waiting, key=self._order.index):
+                self._changed.wait(0.2)
+                if self._stopped.is_set():
+                    break
+            self._waiting.discard(name)
+            if self._stopped.is_set():
+                raise LabError("Interrupted.")
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
 
 
 class Arrivals:
@@ -35,7 +75,7 @@ class Arrivals:
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
         # One build at a time has all processors to itself; downloads wait for the network, not for each other.
-        self._building = threading.Lock()
+        self._turns = _Turns(list(wanted), self._stopped)
 
     def start(self) -> None:
         """Begin with all of them."""
@@ -96,9 +136,7 @@ class Arrivals:
                 raise programs.not_at_all(program, self._values, no_archive, fault) from no_archive
             watcher.note(programs.fallen_back(no_archive))
         self._board.working(name, "waiting for the build before it")
-        with self._building:
-            if self._stopped.is_set():
-                raise LabError("Interrupted.")
+        with self._turns.take(name):
             self._board.working(name, f"building {program}, once for this machine")
             return programs.build(program, self._values, watcher)
 

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -213,6 +214,24 @@ def test_a_network_that_swallows_everything_is_found_out_in_time() -> None:
         with pytest.raises(UnreachableError):
             knock(f"http://127.0.0.1:{port}/x", 0.3)
         assert time.monotonic() - began < 1
+
+
+def test_a_resolver_that_does_not_answer_is_found_out_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Stands in for a resolver; a real one takes 5 s and more to give up, whatever time-out the connection has.
+    answered = threading.Event()
+
+    def slow(*_: object, **__: object) -> None:
+        answered.wait(10)
+        raise socket.gaierror("too late")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    began = time.monotonic()
+    try:
+        with pytest.raises(UnreachableError, match="does not answer within"):
+            knock("https://vendor.invalid/file", 0.2)
+        assert time.monotonic() - began < 1
+    finally:
+        answered.set()
 
 
 def test_a_host_that_swallows_everything_is_tried_once_for_all_its_files(shop: Shop) -> None:

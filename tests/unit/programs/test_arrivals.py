@@ -121,6 +121,14 @@ def test_a_build_does_not_hold_up_what_comes_by_archive(shop: Shop) -> None:
     assert [type(result) for result in came.values()] == [Found] * 3
 
 
+@pytest.mark.usefixtures("go")
+def test_builds_come_in_the_order_of_the_services(shop: Shop) -> None:
+    _, text = get(shop, "prometheus", "alertmanager", "loki")
+
+    built = [line.split()[4] for line in text.splitlines() if "once for this machine (" in line]
+    assert built == ["prometheus,", "alertmanager,", "loki,"], text
+
+
 def test_a_cache_that_cannot_be_written_to_is_a_failure_in_words(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_CACHE", "/dev/null/cache")
 
