@@ -1,4 +1,4 @@
-"""`lab doctor`: one marked request, looked for in every signal; what is broken is named with what to do."""
+"""`lab doctor`: engine and ports, then one marked request, looked for in every signal; each fault with what to do."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,10 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from lab.engines import ServiceStatus
+from lab import compose_file, ports
+from lab.engines import ServiceStatus, Trouble, wish
+from lab.engines.probe import probe
+from lab.errors import LabError
 from lab.query import ChatAnswer, Lab, QueryError, wait_for
+from lab.settings import LabSettings, read_state
 
 # The business of the lab's own checks; its figures stay out of the business metrics.
 BUSINESS = "lab-doctor"
@@ -26,7 +31,7 @@ class Finding:
 
     Attributes:
         seconds: from the request to the moment the signal was seen; None where that makes no sense.
-        remedy: what to do, empty when all is well.
+        remedy: what to do, empty when all is well; with `ok` it is advice.
     """
 
     name: str
@@ -36,17 +41,36 @@ class Finding:
     remedy: str = ""
 
 
-def examine(lab: Lab, rows: Sequence[ServiceStatus], missing_is_known: Sequence[str] = ()) -> list[Finding]:
+def machine(settings: LabSettings) -> list[Finding]:
+    """What this machine offers: the engine, and for a lab that is still to be started its ports."""
+    engine, findings = _engine(settings)
+    if findings[0].ok and read_state(settings.home) is None:
+        findings.append(_ports(settings, engine))
+    return findings
+
+
+def examine(
+    lab: Lab,
+    rows: Sequence[ServiceStatus],
+    missing_is_known: Sequence[str] = (),
+    troubles: Sequence[Trouble] = (),
+) -> list[Finding]:
     """Look at the services, then send one marked request and find it in metric, exemplar, log and trace.
 
     Args:
         rows: what the engine says of its services.
         missing_is_known: services that cannot run on this machine; their absence is not a fault.
+        troubles: what the engine knows of causes.
     """
-    findings = [_service(row) for row in rows if row.name not in missing_is_known]
+    findings = examine_services([row for row in rows if row.name not in missing_is_known], troubles)
     if not all(finding.ok for finding in findings if finding.name in {"assistant", "prometheus"}):
         return findings
     return findings + follow(lab)
+
+
+def examine_services(rows: Sequence[ServiceStatus], troubles: Sequence[Trouble]) -> list[Finding]:
+    """One finding a service, with the cause where the engine knows it."""
+    return [_service(row, troubles) for row in rows]
 
 
 def follow(lab: Lab) -> list[Finding]:
@@ -84,16 +108,56 @@ def show(findings: Sequence[Finding], console: Console) -> None:
     for column in ("", "What", "Seconds", "Seen", "What to do"):
         table.add_column(column, overflow="fold")
     for finding in findings:
-        mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
+        mark = "[red]✗[/red]" if not finding.ok else "[yellow]![/yellow]" if finding.remedy else "[green]✓[/green]"
         seconds = "" if finding.seconds is None else f"{finding.seconds:.2f}"
-        table.add_row(mark, finding.name, seconds, finding.text, finding.remedy)
+        table.add_row(mark, finding.name, seconds, escape(finding.text), escape(finding.remedy))
     console.print(table)
 
 
-def _service(row: ServiceStatus) -> Finding:
-    ok = row.state in {"running", "exited"} and (row.state == "running" or row.name == "init")
+def _engine(settings: LabSettings) -> tuple[str, list[Finding]]:
+    wanted, why = wish(settings)
+    if wanted == "native":
+        return wanted, [Finding("engine", True, f"native ({why})")]
+    answer = probe()
+    if answer.fault and wanted == "compose":
+        return wanted, [Finding("engine", False, f"compose ({why}), but {answer.fault}", remedy=answer.remedy)]
+    if answer.fault or (answer.doubt and wanted is None):
+        # Where Docker was never wanted, native mode is nothing to mend.
+        advice = answer.remedy if answer.installed else ""
+        return "native", [Finding("engine", True, f"native, because {answer.fault or answer.doubt}", remedy=advice)]
+    findings = [Finding("engine", True, f"compose: {answer.version}")]
+    return "compose", findings + [Finding("limits", True, text, remedy=remedy) for text, remedy in answer.cautions]
+
+
+def _ports(settings: LabSettings, engine: str) -> Finding:
+    services = compose_file.load(settings.root / "docker-compose.yml", settings.values)
+    asked = {
+        port: name
+        for name, service in services.items()
+        for inner, port in service.ports.items()
+        if engine == "native" or inner not in map(int, service.native.get("ports", {}))
+    }
+    try:
+        ports.require(asked, settings.ports())
+    except LabError as error:
+        return Finding("ports", False, error.message, remedy=error.remedy)
+    return Finding("ports", True, f"all {len(asked)} are free")
+
+
+def causes(troubles: Sequence[Trouble]) -> list[Finding]:
+    """What an engine knows of services that do not run, as findings."""
+    return [Finding(each.service, not each.grave, each.text, remedy=each.remedy) for each in troubles]
+
+
+def _service(row: ServiceStatus, troubles: Sequence[Trouble]) -> Finding:
+    ok = row.state in {"running", "done"}
+    text = f"{row.state}, version {row.version}"
     remedy = "" if ok else f"lab logs {row.name}; lab restart {row.name}"
-    return Finding(row.name, ok, f"{row.state}, version {row.version}", remedy=remedy)
+    for trouble in troubles:
+        if trouble.service == row.name:
+            ok, remedy = ok and not trouble.grave, trouble.remedy
+            text += f"; {trouble.text}"
+    return Finding(row.name, ok, text, remedy=remedy)
 
 
 def _look(ask: Callable[[], str | None], name: str, limit: float, sent: float, remedy: str) -> Finding:

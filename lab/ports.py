@@ -1,18 +1,82 @@
-"""Which ports are taken, and by whom."""
+"""Which ports are taken, and by whom: another copy of the lab is named with its folder and how to stop it."""
 
+import json
+import re
+import shutil
 import socket
-from collections.abc import Iterable
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
+
+from lab.engines.native.supervisor import MARK
+from lab.errors import LabError
+
+# Docker answers in milliseconds; one that hangs must not hold up a list of ports.
+_DOCKER_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a port: `text` in words, and the command that ends it (empty: none is known)."""
+
+    text: str
+    stop: str = ""
 
 
 def busy(ports: Iterable[int]) -> dict[int, str]:
     """The ports of 127.0.0.1 that cannot be bound, each with its holder in words."""
-    return {port: holder(port) for port in ports if not _free(port)}
+    return {port: holder(port).text for port in ports if not _free(port)}
 
 
-def holder(port: int) -> str:
-    """Who listens on a port: `name (process id 123)`, as far as this user may see it."""
+def require(asked: Mapping[int, str], settings: Mapping[str, int]) -> None:
+    """Make sure that ports are free.
+
+    Args:
+        asked: the service that needs it, by port.
+        settings: port by the name of its setting in `.env`.
+
+    Raises:
+        LabError: some are taken; each is named with its setting and its holder.
+    """
+    taken = {port: holder(port) for port in asked if not _free(port)}
+    if not taken:
+        return
+    names = {port: name for name, port in settings.items()}
+    rows = [
+        f"  {port} ({names.get(port, '?')}, for {asked[port]}) is held by {who.text}" for port, who in taken.items()
+    ]
+    stops = list(dict.fromkeys(who.stop for who in taken.values() if who.stop))
+    first = f"Stop it there: `{stops[0]}`" if len(stops) == 1 else "End those programs"
+    example = names.get(next(iter(taken)), "ASSISTANT_PORT")
+    raise LabError(
+        "Ports that the lab needs are taken:\n" + "\n".join(rows),
+        f"{first}, or give this lab other ports: {example} and its like in .env.",
+    )
+
+
+def holder(port: int) -> Holder:
+    """Who listens on a port, as far as this user may see it."""
+    process = _listener(port)
+    if isinstance(process, psutil.Process):
+        native = _native_lab(process)
+        if native:
+            return native
+    # The engine's own proxy listens for a container, often as another user.
+    container = _container(port)
+    if container:
+        return container
+    if isinstance(process, str):
+        return Holder(process)
+    try:
+        return Holder(f"{process.name()} (process id {process.pid})", f"kill {process.pid}")
+    except psutil.NoSuchProcess:
+        return Holder("a process that has gone meanwhile")
+
+
+def _listener(port: int) -> psutil.Process | str:
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:
@@ -22,10 +86,61 @@ def holder(port: int) -> str:
             if connection.pid is None:
                 return "a process of another user"
             try:
-                return f"{psutil.Process(connection.pid).name()} (process id {connection.pid})"
+                return psutil.Process(connection.pid)
             except psutil.NoSuchProcess:
                 break
     return "a process that has gone meanwhile"
+
+
+def _native_lab(process: psutil.Process) -> Holder | None:
+    try:
+        run_folder = process.environ().get(MARK)
+        root = Path(process.cwd())
+    except psutil.Error:
+        return None
+    if not run_folder:
+        return None
+    home = Path(run_folder).parent
+    stop = f"make -C {root} down"
+    if home != root / ".lab":
+        stop = f"LAB_HOME={home} {stop}"
+    return Holder(f"another copy of the lab, of {root} with its state in {home}", stop)
+
+
+def _container(port: int) -> Holder | None:
+    """The container that publishes a port, named after its Compose project."""
+    if shutil.which("docker") is None:
+        return None
+    command = ["docker", "ps", "--filter", f"publish={port}", "--format", "{{.ID}}"]
+    found = _docker(command).split()
+    if not found:
+        return None
+    labels = json.loads(_docker(["docker", "inspect", "--format", "{{json .Config.Labels}}", found[0]]) or "null") or {}
+    project = labels.get("com.docker.compose.project")
+    if not project:
+        return Holder(f"the container {found[0]}", f"docker stop {found[0]}")
+    folder = Path(labels.get("com.docker.compose.project.working_dir", ""))
+    service = labels.get("com.docker.compose.service", "")
+    if not (folder / "lab" / "engines").is_dir():
+        return Holder(f"`{service}` of the Compose project {project} in {folder}", f"docker compose -p {project} down")
+    # A copy under a name of its own was started with COMPOSE_PROJECT_NAME.
+    named = project == default_project(folder)
+    stop = f"make -C {folder} down" if named else f"docker compose -p {project} down"
+    return Holder(f"another copy of the lab, in {folder} (Compose project {project})", stop)
+
+
+def default_project(folder: Path) -> str:
+    """The name that Compose gives to the project of a folder."""
+    return re.sub(r"[^a-z0-9_-]", "", folder.name.lower()).lstrip("_-")
+
+
+def _docker(command: list[str]) -> str:
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_DOCKER_SECONDS
+        ).stdout.strip()
+    except subprocess.TimeoutExpired:
+        return ""
 
 
 def _free(port: int) -> bool:

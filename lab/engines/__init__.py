@@ -29,6 +29,22 @@ class ServiceStatus:
     uptime: float | None = None
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """What keeps a service from working, or may soon.
+
+    Attributes:
+        text: the cause, in one sentence.
+        remedy: one command.
+        grave: whether the service does not work for it.
+    """
+
+    service: str
+    text: str
+    remedy: str
+    grave: bool = True
+
+
 class Engine(Protocol):
     """What an engine can do. Names are service names of docker-compose.yml; none means all."""
 
@@ -56,6 +72,10 @@ class Engine(Protocol):
 
     def status(self) -> list[ServiceStatus]:
         """One row a service."""
+        ...
+
+    def troubles(self) -> list[Trouble]:
+        """What ails services, with the cause, as far as the engine can tell."""
         ...
 
     def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:

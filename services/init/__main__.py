@@ -1,4 +1,4 @@
-"""`python -m services.init`: write missing secrets into the folder SECRETS_DIR and end."""
+"""`python -m services.init`: write missing secrets into the folder SECRETS_DIR, look at the other volumes, and end."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from services.init.files import write_missing
 
 
 def main() -> int:
-    """Exit code 0: all secrets exist; 1: the folder cannot be written; 2: SECRETS_DIR is not set."""
+    """Exit code 0: all secrets exist; 1: a folder cannot be written; 2: SECRETS_DIR is not set."""
     folder = os.environ.get("SECRETS_DIR")
     if not folder:
         sys.stderr.write("SECRETS_DIR names no folder.\n")
@@ -18,8 +18,20 @@ def main() -> int:
     except OSError as error:
         sys.stderr.write(f"Secrets cannot be written to {folder} ({error.strerror}): is its volume another user's?\n")
         return 1
+    foreign = [path for path in map(Path, os.environ.get("WRITABLE", "").split()) if not _writable(path)]
+    for path in foreign:
+        # Said here once, in place of each service's own stack trace.
+        sys.stderr.write(
+            f"{path}: permission denied for user {os.geteuid()}; its volume belongs to user {path.stat().st_uid}.\n"
+        )
+    if foreign:
+        return 1
     sys.stdout.write(f"Secrets made: {', '.join(made)}.\n" if made else "All secrets exist.\n")
     return 0
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.W_OK | os.X_OK)
 
 
 if __name__ == "__main__":

@@ -46,8 +46,8 @@ def test_runs_at_the_same_time_agree(tmp_path: Path) -> None:
     assert set(contents(tmp_path)) == set(NAMES)
 
 
-def run(folder: str | None) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key != "SECRETS_DIR"}
+def run(folder: str | None, writable: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "SECRETS_DIR"} | {"WRITABLE": writable}
     if folder is not None:
         environment["SECRETS_DIR"] = folder
     command = [sys.executable, "-m", "services.init"]
@@ -70,3 +70,16 @@ def test_it_says_what_is_wrong(folder: str | None, code: int, words: str) -> Non
     assert done.returncode == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_volume_of_another_user_ends_the_start_in_one_line(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    # Nobody may write here, root included.
+    foreign = "/proc/sys/kernel/random" if os.geteuid() == 0 else "/etc"
+
+    done = run(str(tmp_path), f"{mine} {foreign}")
+
+    assert done.returncode == 1
+    assert done.stderr == f"{foreign}: permission denied for user {os.geteuid()}; its volume belongs to user 0.\n"
+    assert run(str(tmp_path), str(mine)).returncode == 0
