@@ -108,15 +108,16 @@ def choose(settings: LabSettings) -> Choice:
     if wanted == "native":
         return Choice(NativeEngine(settings), why)
     answer = probe()
+    limits = "".join(f"; {text}" for text, _ in answer.cautions)
     if wanted == "compose":
         if answer.fault:
             raise LabError(f"The lab is to run in containers ({why}), but {answer.fault}.", answer.remedy)
-        return Choice(ComposeEngine(settings), why)
+        return Choice(ComposeEngine(settings), why + limits)
     if answer.fault:
         return Choice(NativeEngine(settings), f"{answer.fault}; for containers: {answer.remedy}")
     if answer.doubt:
         return Choice(NativeEngine(settings), f"{answer.doubt}; to try it: LAB_ENGINE=compose make up")
-    return Choice(ComposeEngine(settings), f"{answer.version} answers")
+    return Choice(ComposeEngine(settings), f"{answer.version} answers{limits}")
 
 
 def wish(settings: LabSettings) -> tuple[str | None, str]:

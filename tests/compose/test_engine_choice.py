@@ -304,6 +304,10 @@ def test_a_volume_of_another_user_and_the_command_that_gives_it_back(
 
     assert "/var/log/lab: permission denied for user 10001; its volume belongs to user 0." in trouble.text
     assert project.volume("logs") in trouble.remedy
+    done = project.running.run("up", check=False)
+    assert done.returncode == 1
+    assert "its volume belongs to user 0." in done.stderr
+    assert trouble.remedy in done.stderr
     subprocess.run(["sh", "-c", trouble.remedy], check=True)
     project.up("init")
     assert wait_for(lambda: project.troubles() == [], 20)

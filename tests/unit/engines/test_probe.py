@@ -221,7 +221,7 @@ def test_a_newer_podman_is_only_taken_when_it_is_asked_for(
     assert chosen(tmp_path, LAB_ENGINE="compose") == ("compose", "LAB_ENGINE says so")
 
 
-def test_rootless_docker_says_which_limits_do_not_hold(machine: Machine) -> None:
+def test_rootless_docker_says_which_limits_do_not_hold(machine: Machine, tmp_path: Path) -> None:
     machine.docker(info=said.INFO_ROOTLESS)
 
     answer = probe()
@@ -230,6 +230,7 @@ def test_rootless_docker_says_which_limits_do_not_hold(machine: Machine) -> None
     [(text, remedy)] = answer.cautions
     assert text.startswith("limits of memory and processes do not hold here") and "rootless" in text
     assert "unified_cgroup_hierarchy" in remedy
+    assert text in chosen(tmp_path)[1]
 
 
 def test_rootless_docker_without_delegation(machine: Machine) -> None:
