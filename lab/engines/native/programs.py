@@ -92,7 +92,7 @@ def find(name: str, values: Mapping[str, str]) -> Found | Missing:
     no_archive, no_build = archives.impossible(values), builds.impossible(name)
     if no_archive and no_build:
         return Missing(f"{lacking}; {no_archive}, and {no_build}", obtainable=False)
-    return Missing(f"{lacking} nor in the cache", obtainable=True)
+    return Missing(f"{lacking} nor in the cache; `make up` gets it where it can", obtainable=True)
 
 
 def fetch(name: str, values: Mapping[str, str], watcher: Watcher, patience: Patience | None = None) -> Found:
