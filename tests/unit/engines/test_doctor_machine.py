@@ -96,6 +96,14 @@ def test_the_cause_stands_in_the_row_of_its_service() -> None:
     assert init.ok
 
 
+def test_a_service_that_runs_and_was_killed_for_memory_is_broken() -> None:
+    rows = [ServiceStatus("model", "running", "0.1.0", "image", None)]
+
+    [finding] = doctor.examine_services(rows, [Trouble("model", "killed for memory", "raise it")])
+
+    assert (finding.ok, finding.remedy) == (False, "raise it")
+
+
 def test_advice_leaves_a_running_service_well() -> None:
     rows = [ServiceStatus("grafana", "running", "11.6.0", "image", None)]
 

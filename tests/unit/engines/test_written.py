@@ -7,6 +7,7 @@ import pytest
 from lab import compose_file
 from lab.compose_file import Service
 from lab.engines import Trouble, written
+from lab.engines.native.engine import NativeEngine
 from lab.settings import LabSettings
 
 THERE = {"postgres-data": "2026-01-01T10:00:00Z", "grafana-data": "2026-01-01T10:00:01Z", "pager-data": "x"}
@@ -86,3 +87,14 @@ def test_engines_have_a_history_each_and_a_broken_book_is_none(home: Path) -> No
     (home / "written.json").write_text('{"compose": {')
 
     assert conflicts(home, POSTGRES_VERSION="18.1") == []
+
+
+def test_native_mode_knows_a_folder_that_was_emptied(tmp_path: Path) -> None:
+    settings, services = lab(tmp_path, LOKI_VERSION="3.7.8")
+    (settings.volume("loki-data") / "chunks").mkdir(parents=True)
+    written.remember(settings, "native", services, {"loki-data": "folder"})
+    older = NativeEngine(lab(tmp_path, LOKI_VERSION="3.6.0")[0])
+
+    assert [trouble.service for trouble in older.troubles()] == ["loki"]
+    (settings.volume("loki-data") / "chunks").rmdir()
+    assert older.troubles() == []
