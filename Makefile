@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 NATIVE := $(VENV)/.native-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help up down clean status doctor load logs test-fast test prove lint bench
+.PHONY: help up down clean status doctor load logs test-fast test test-compose prove lint bench
 
 help: ## Say what each name does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' Makefile
 
 up: $(NATIVE) ## Start the whole lab and wait until it is ready
 	@$(BIN)/lab up
@@ -40,6 +40,13 @@ test-fast: $(DEV) ## Tests that need no server (at most two minutes)
 
 test: $(DEV) ## All tests, against real servers that the tests start
 	@$(BIN)/python -m pytest
+
+# The same tests as native mode, one option apart, and what only containers have.
+ON_BOTH_ENGINES := tests/integration/test_signals.py tests/integration/test_conversations.py \
+  tests/integration/test_scenarios.py tests/integration/test_grafana_links.py tests/prove/test_exercises.py
+
+test-compose: $(DEV) ## The lab on a real container engine (starts one where none answers)
+	@$(BIN)/python -m pytest --engine=compose tests/compose $(ON_BOTH_ENGINES)
 
 prove: $(DEV) ## Fire every alert with its scenario, and prove every exercise
 	@$(BIN)/python -m pytest tests/prove

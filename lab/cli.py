@@ -12,17 +12,18 @@ import typer
 from rich.console import Console
 from rich.prompt import Confirm
 from rich.table import Table
+from rich.text import Text
 
 from lab import doctor as doctor_module
 from lab.engines import Choice, ServiceStatus, choose
-from lab.engines.native.engine import clean as clean_native
+from lab.engines.compose import adopt
 from lab.errors import LabError
 from lab.exercises.cli import app as exercise_app
 from lab.programs_cli import app as programs_app
 from lab.progress import Board
 from lab.query import Endpoints, Lab, QueryError, clean_trace_id, wait_for
 from lab.scenarios.cli import app as scenario_app
-from lab.settings import LabSettings, read_state
+from lab.settings import LabSettings, home_folder, read_state
 from lab.trace_view import show as show_trace
 
 app = typer.Typer(
@@ -55,6 +56,15 @@ def main() -> None:
     except KeyboardInterrupt:
         errors.print("Interrupted.")
         sys.exit(130)
+
+
+@app.callback()
+def before(context: typer.Context) -> None:
+    """Take over a lab that plain `docker compose up` has started, so that every command knows it."""
+    if context.invoked_subcommand not in {"up", "programs"} and read_state(home_folder()) is None:
+        settings = LabSettings.load()
+        if settings.values.get("LAB_ENGINE") != "native":
+            adopt(settings)
 
 
 @app.command()
@@ -106,10 +116,15 @@ def status() -> None:
     choice = choose(settings)
     rows = choice.engine.status()
     table = Table(box=None, pad_edge=False)
-    for column in ("Service", "State", "Version", "From", "Memory", "Up", "Address"):
-        table.add_column(column, no_wrap=True)
-    for row in rows:
-        table.add_row(row.name, _coloured(row.state), row.version, *_rest(row))
+    for header in ("Service", "State", "Version", "From", "Memory", "Up", "Address"):
+        table.add_column(header, no_wrap=True, overflow="ellipsis")
+    cells = [(row.name, _coloured(row.state), row.version, *_rest(row)) for row in rows]
+    for column, texts in zip(table.columns, zip(*cells, strict=True), strict=True):
+        # On a narrow terminal only the long names of images are cut.
+        if column.header != "From":
+            column.min_width = max(Text.from_markup(text).cell_len for text in texts)
+    for line in cells:
+        table.add_row(*line)
     console = Console()
     console.print(f"Engine: {choice.engine.name}. State folder: {settings.home}", highlight=False, soft_wrap=True)
     console.print(table)
@@ -118,7 +133,7 @@ def status() -> None:
             console.print(f"- {row.source}", highlight=False, soft_wrap=True)
     if not any(row.state == "running" for row in rows):
         raise LabError("The lab does not run.", "Start it with `make up`.")
-    if any(row.state in {"failed", "stopped"} and row.name != "init" for row in rows):
+    if any(row.state in {"failed", "stopped"} for row in rows):
         raise LabError("Some services do not run.", "`lab logs NAME` shows why; `make up` starts them again.")
 
 
@@ -128,16 +143,23 @@ def doctor() -> None:
     settings = LabSettings.running()
     console = Console()
     state = read_state(settings.home)
-    if state is None:
-        raise LabError("The lab does not run.", "Start it with `make up`.")
-    engine = choose(settings).engine
-    findings = doctor_module.examine(Lab(Endpoints.of(settings)), engine.status(), tuple(state.missing))
+    missing = state.missing if state else {}
+    findings = doctor_module.machine(settings)
+    if all(finding.ok for finding in findings):
+        engine = choose(settings).engine
+        if state:
+            known = Lab(Endpoints.of(settings))
+            findings += doctor_module.examine(known, engine.status(), tuple(missing), engine.troubles())
+        else:
+            findings += doctor_module.causes(engine.troubles())
     doctor_module.show(findings, console)
-    for name, reason in state.missing.items():
+    for name, reason in missing.items():
         console.print(f"- {name} does not run here: {reason}", highlight=False, soft_wrap=True)
     broken = [finding.name for finding in findings if not finding.ok]
     if broken:
         raise LabError(f"Broken: {', '.join(broken)}.", "The last column says what to do.")
+    if state is None:
+        raise LabError("The lab does not run.", "Start it with `make up`.")
     console.print("[green]All is well.[/green]")
 
 
@@ -177,10 +199,11 @@ def clean(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fals
         if not Confirm.ask(f"Delete all data of the lab in {settings.home}?", default=False):
             raise LabError("Nothing was deleted.")
     with _alone(settings, "clean"):
-        if read_state(settings.home):
-            with Board() as board:
-                choose(settings).engine.down(board)
-        clean_native(settings)
+        engine = choose(settings).engine
+        with Board() as board:
+            if read_state(settings.home):
+                engine.down(board)
+            engine.clean(board)
     Console().print("The lab's data is deleted.")
 
 

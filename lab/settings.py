@@ -48,7 +48,7 @@ class LabSettings:
             LabError: `.env` is broken or lacks settings; each bad line and each missing setting is named.
         """
         environment = os.environ if environment is None else environment
-        home = Path(environment.get("LAB_HOME") or root / ".lab").absolute()
+        home = home_folder(environment, root)
         values = envfile.read(root / ".env", environment)
         compose_file.check_names(root / "docker-compose.yml", values)
         return cls(root, home, values)
@@ -57,7 +57,7 @@ class LabSettings:
     def running(cls, environment: Mapping[str, str] | None = None, root: Path = ROOT) -> "LabSettings":
         """The settings that the running lab was started with; those of `.env` where none runs."""
         environment = os.environ if environment is None else environment
-        home = Path(environment.get("LAB_HOME") or root / ".lab").absolute()
+        home = home_folder(environment, root)
         state = read_state(home)
         if state is None:
             return cls.load(environment, root)
@@ -112,6 +112,12 @@ class LabSettings:
             return (self.volume("secrets") / name).read_text(encoding="utf-8").strip()
         except FileNotFoundError as error:
             raise LabError(f"The lab has no secret `{name}` yet.", "Start the lab with `make up`.") from error
+
+
+def home_folder(environment: Mapping[str, str] | None = None, root: Path = ROOT) -> Path:
+    """The lab's state folder: LAB_HOME, or `.lab` in the checkout."""
+    environment = os.environ if environment is None else environment
+    return Path(environment.get("LAB_HOME") or root / ".lab").absolute()
 
 
 @dataclass(frozen=True)

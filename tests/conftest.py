@@ -1,27 +1,78 @@
 """Real servers for the whole session: started once, stopped whatever happens; and what could not run, named."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from lab.query import Lab
+from tests.compose.container_engine import ContainerEngine, NoEngineError, prepared
+from tests.support.programs import program
 from tests.support.running import RunningLab
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--engine=compose` runs the same tests on containers."""
+    parser.addoption("--engine", choices=("native", "compose"), default="native", help="What the lab runs on.")
+
+
 @pytest.fixture(scope="session")
-def running_lab() -> Iterator[RunningLab]:
+def engine(request: pytest.FixtureRequest) -> str:
+    """Name of the engine that the labs of these tests run on."""
+    name: str = request.config.getoption("--engine")
+    if name == "compose":
+        request.getfixturevalue("container_engine")
+    return name
+
+
+@pytest.fixture(scope="session")
+def container_engine(request: pytest.FixtureRequest) -> Iterator[ContainerEngine]:
+    """A real container engine with every image; all tests that need it fail where none can be had."""
+    if request.config.getoption("--engine") != "compose":
+        pytest.skip("needs a container engine: `make test-compose`")
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+
+    def say(text: str) -> None:
+        if terminal:
+            terminal.write_line(f"engine: {text}")
+
+    try:
+        with prepared(say) as found:
+            request.config.stash[_ENGINE] = found
+            yield found
+    except NoEngineError as error:
+        pytest.fail(str(error))
+
+
+_ENGINE = pytest.StashKey[ContainerEngine]()
+
+
+@pytest.fixture(scope="session")
+def need(request: pytest.FixtureRequest, engine: str) -> Callable[[str], None]:
+    """Skip a test, with the reason, where the engine cannot run the server that is named."""
+
+    def check(name: str) -> None:
+        if engine == "native":
+            program(name)
+        elif reason := request.getfixturevalue("container_engine").absent.get(name):
+            pytest.skip(reason)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def running_lab(engine: str) -> Iterator[RunningLab]:
     """A lab with its always-on traffic."""
-    yield from _lab()
+    yield from _lab(engine)
 
 
 @pytest.fixture(scope="session")
-def quiet_lab() -> Iterator[RunningLab]:
+def quiet_lab(engine: str) -> Iterator[RunningLab]:
     """A lab without traffic of its own and a model without latency, for tests that count."""
-    yield from _lab(STEADY_USERS="0", MODEL_FIRST_TOKEN_SECONDS="0", MODEL_TOKENS_PER_SECOND="0")
+    yield from _lab(engine, STEADY_USERS="0", MODEL_FIRST_TOKEN_SECONDS="0", MODEL_TOKENS_PER_SECOND="0")
 
 
-def _lab(**values: str) -> Iterator[RunningLab]:
-    running = RunningLab(**values)
+def _lab(engine: str, **values: str) -> Iterator[RunningLab]:
+    running = RunningLab(engine, **values)
     try:
         running.start()
         yield running
@@ -36,7 +87,14 @@ def lab(running_lab: RunningLab) -> Lab:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name what could not run here, with the reason."""
+    """Name what could not run here, with the reason; and what the containers were made of."""
+    if (used := terminalreporter.config.stash.get(_ENGINE, None)) is not None:
+        terminalreporter.section("container engine")
+        terminalreporter.write_line(used.about)
+        for image in used.images:
+            terminalreporter.write_line(f"  {image.reference}: {image.source or image.absent}")
+        for name, reason in used.absent.items():
+            terminalreporter.write_line(f"not run: {name}: {reason}")
     reasons: dict[str, list[str]] = {}
     for report in terminalreporter.stats.get("skipped", []):
         reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)

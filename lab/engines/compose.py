@@ -1,23 +1,55 @@
-"""The compose engine: thin words around `docker compose`, which does the work."""
+"""The compose engine: `docker compose` does the work, this waits until the lab can do its own."""
 
 import json
+import os
+import re
+import signal
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
 
 from lab import compose_file
-from lab.engines import ServiceStatus
+from lab.engines import ServiceStatus, Trouble, containers, written
+from lab.engines.mounts import check_mounts
 from lab.errors import LabError
 from lab.progress import Board
-from lab.settings import LabSettings, State
+from lab.settings import LabSettings, State, read_state
+
+# From the first container's start to the last one's readiness; 20 s were seen on two cores.
+READY_SECONDS = 180
+# A container that the engine has started anew this often does not come up by itself.
+GIVE_UP = 4
+# gunicorn's own account of a worker that ended; the reason stands above it.
+_GUNICORN = re.compile(r"\[\d{4}-\d\d-\d\d .*\[(ERROR|WARNING)\] (Worker|Shutting down|Reason)")
+_CONTAINER = re.compile(r"Container \S+?-(?P<service>[a-z]+)-\d+\s+(?P<event>\w+)")
+_IMAGE = re.compile(r"(?P<service>\S+) (?P<event>Pulling|Pulled|Building|Built)\s*$")
 
 
 def read_secret(settings: LabSettings, name: str) -> str:
-    """A secret out of the lab's volume, read inside the assistant's container."""
-    answer = _compose(settings, "exec", "-T", "assistant", "cat", f"/run/lab/secrets/{name}")
-    if answer.returncode:
-        raise LabError(f"The secret `{name}` cannot be read: {answer.stderr.strip()}", "Is the lab up? `make status`.")
-    return answer.stdout.strip()
+    """A secret out of the lab's volume, read inside one of our containers.
+
+    Raises:
+        LabError: none of them runs, or there is no such secret.
+    """
+    reason = ""
+    for service in ("assistant", "model", "pager"):
+        answer = compose(settings, "exec", "-T", service, "cat", f"/run/lab/secrets/{name}")
+        if answer.returncode == 0:
+            return answer.stdout.strip()
+        reason = answer.stderr.strip()
+    raise LabError(f"The secret `{name}` cannot be read: {reason}", "Is the lab up? `make status`.")
+
+
+def adopt(settings: LabSettings) -> bool:
+    """Take over a lab that `docker compose up` started without this command; whether there was one."""
+    if read_state(settings.home) is not None or not _rows(settings, quiet=True):
+        return False
+    State(ComposeEngine.name, time.time(), dict(settings.values), {}).write(settings)
+    return True
 
 
 class ComposeEngine:
@@ -30,48 +62,290 @@ class ComposeEngine:
         self.services = compose_file.load(settings.root / "docker-compose.yml", settings.values)
 
     def up(self, board: Board) -> dict[str, str]:
-        """`docker compose up`, until every container runs and is healthy."""
-        board.working("compose", "images and containers")
-        answer = _compose(self.settings, "up", "--detach", "--build", "--wait", "--remove-orphans", show=True)
-        if answer.returncode:
-            raise LabError("`docker compose up` failed; its words stand above.", "Try `make doctor`.")
-        board.done("compose", "all containers run")
-        State(self.name, time.time(), dict(self.settings.values), {}).write(self.settings)
-        return {}
+        """`docker compose up`, then wait until every service can do its work."""
+        left_out = self._left_out()
+        for name, reason in left_out.items():
+            board.missing(name, reason)
+        self._check(left_out, board)
+        self._up(board, left_out, "--remove-orphans")
+        self._wait(board, [name for name in self.services if name not in left_out])
+        written.remember(self.settings, self.name, self.services, self._volumes())
+        return left_out
 
     def down(self, board: Board) -> None:
         """`docker compose down`; the named volumes stay."""
-        board.working("compose", "stopping")
-        if _compose(self.settings, "down", "--remove-orphans", show=True).returncode:
-            raise LabError("`docker compose down` failed; its words stand above.", "Is the container engine running?")
+        self._follow(board, "down", "--remove-orphans", word="stopped")
         self.settings.state_file.unlink(missing_ok=True)
-        board.done("compose", "stopped")
+
+    def clean(self, board: Board) -> None:
+        """Stop, and delete the containers, networks and volumes of this project."""
+        self._follow(board, "down", "--remove-orphans", "--volumes", word="deleted")
+        self.settings.state_file.unlink(missing_ok=True)
 
     def restart(self, names: Iterable[str], board: Board) -> None:
-        """Make the containers anew, with the settings of now."""
-        board.working("compose", "restarting")
-        if _compose(self.settings, "up", "--detach", "--force-recreate", "--wait", *names, show=True).returncode:
-            raise LabError("`docker compose up` failed; its words stand above.", "Try `lab logs NAME`.")
-        board.done("compose", "restarted")
+        """Make the containers anew, with the settings and the code of now."""
+        chosen = list(names)
+        left_out = self._left_out()
+        self._up(board, left_out, "--force-recreate", *(["--no-deps", *chosen] if chosen else []))
+        self._wait(board, chosen or [name for name in self.services if name not in left_out])
 
     def status(self) -> list[ServiceStatus]:
-        """One row a container."""
-        answer = _compose(self.settings, "ps", "--all", "--format", "json")
-        rows = {row["Service"]: row for row in map(json.loads, answer.stdout.splitlines())}
+        """One row a service."""
+        rows = {row["Service"]: row for row in _rows(self.settings)}
+        details = _inspect([row["ID"] for row in rows.values()])
+        memory = _memory([row["ID"] for row in rows.values() if row["State"] == "running"])
         found = []
         for name, service in self.services.items():
             row = rows.get(name)
-            state = "stopped" if row is None else str(row["State"])
             url = self.settings.url(name) if service.raw.get("ports") and name != "collector" else None
-            found.append(ServiceStatus(name, state, service.image.rpartition(":")[2], service.image, url))
+            version = service.image.rpartition(":")[2].removeprefix("v")
+            if row is None:
+                found.append(ServiceStatus(name, "stopped", version, service.image, url))
+                continue
+            state = self._state(name, row)
+            started = details.get(row["ID"][:12], {}).get("State", {}).get("StartedAt", "")
+            uptime = _age(started) if state in {"running", "starting"} else None
+            found.append(ServiceStatus(name, state, version, service.image, url, memory.get(row["ID"][:12]), uptime))
         return found
+
+    def troubles(self) -> list[Trouble]:
+        """Data of another version, and what containers suffer from."""
+        other = written.conflicts(self.settings, self.name, self.services, self._volumes())
+        return other + containers.troubles(self.settings, self.services, _rows(self.settings))
 
     def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
         """`docker compose logs`."""
         options = ["--tail", str(lines), *(["--follow"] if follow else [])]
-        _compose(self.settings, "logs", *options, *names, show=True)
+        compose(self.settings, "logs", *options, *names, show=True)
+
+    # --- up -------------------------------------------------------------------------------------------------------
+
+    def _left_out(self) -> dict[str, str]:
+        """Services that the user's own override file or profile leaves out; Compose merges those, not we."""
+        answer = compose(self.settings, "config", "--services")
+        if answer.returncode:
+            raise LabError(
+                f"Compose cannot read the lab's files: {answer.stderr.strip()}", "Mend the line it names.", 2
+            )
+        reason = "left out of this Compose project"
+        return {name: reason for name in self.services if name not in answer.stdout.split()}
+
+    def _check(self, left_out: Mapping[str, str], board: Board) -> None:
+        """Tell what would only show after minutes of starting."""
+        check_mounts(self.settings)
+        wanted = {name: service for name, service in self.services.items() if name not in left_out}
+        containers.require_ports(self.settings, wanted, _rows(self.settings))
+        for trouble in written.conflicts(self.settings, self.name, wanted, self._volumes()):
+            if trouble.grave:
+                raise LabError(f"{trouble.service}: {trouble.text}.", trouble.remedy)
+            board.note(trouble.service, f"{trouble.text} ({trouble.remedy})")
+
+    def _volumes(self) -> dict[str, str]:
+        answer = compose(self.settings, "config", "--format", "json")
+        return containers.volumes(json.loads(answer.stdout or "{}"))
+
+    def _up(self, board: Board, left_out: dict[str, str], *options: str) -> None:
+        first = read_state(self.settings.home) is None
+        try:
+            self._follow(board, "up", "--detach", "--build", *options, word="started")
+        except KeyboardInterrupt:
+            if first:
+                compose(self.settings, "down", "--remove-orphans")
+            raise
+        previous = read_state(self.settings.home)
+        started_at = previous.started_at if previous else time.time()
+        State(self.name, started_at, dict(self.settings.values), left_out).write(self.settings)
+
+    def _follow(self, board: Board, *arguments: str, word: str) -> None:
+        """Run Compose; what it says of a container is shown in the row of its service."""
+        board.working("compose", "images and containers" if arguments[0] == "up" else "containers")
+
+        def say(line: str) -> None:
+            if found := _CONTAINER.search(line) or _IMAGE.search(line):
+                service, event = found["service"], found["event"].lower()
+                if service in self.services and event not in {"waiting", "exited", "healthy"}:
+                    board.working(service, event)
+            elif board.console.is_terminal and line.strip():
+                board.working("compose", line.strip()[:100])
+
+        code, lines = _run(self.settings, ["--progress", "plain", *arguments], say)
+        if code:
+            board.failed("compose", f"`docker compose {arguments[0]}` failed")
+            last = "\n".join(f"  {line}" for line in lines[-8:])
+            causes = [trouble for trouble in self.troubles() if trouble.grave] if arguments[0] == "up" else []
+            told = "".join(f"\n  {trouble.service}: {trouble.text}" for trouble in causes)
+            remedy = causes[0].remedy if causes else "`make doctor` looks for the cause."
+            raise LabError(f"`docker compose {arguments[0]}` failed:\n{last}{told}", remedy)
+        board.done("compose", word)
+        if arguments[0] != "up":
+            for name in self.services:
+                board.done(name, word)
+
+    def _wait(self, board: Board, names: Iterable[str]) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        pending = list(names)
+        failed: dict[str, str] = {}
+        while pending:
+            rows = {row["Service"]: row for row in _rows(self.settings)}
+            for name in list(pending):
+                fault = self._fault(name, rows.get(name), time.monotonic() > deadline)
+                if fault is None:
+                    continue
+                pending.remove(name)
+                if fault:
+                    failed[name] = fault
+                    board.failed(name, fault)
+                else:
+                    board.done(name, "done" if name not in self._fronts else f"ready at {self.settings.url(name)}")
+            time.sleep(0.2 if pending else 0)
+        if failed:
+            raise LabError(
+                "Not everything came up:\n" + "\n".join(f"  {name}: {why}" for name, why in failed.items()),
+                "The rest of the lab runs; `lab logs NAME` shows what a service wrote, `make down` stops all.",
+            )
+
+    @property
+    def _fronts(self) -> list[str]:
+        return [name for name, service in self.services.items() if service.raw.get("ports")]
+
+    def _fault(self, name: str, row: Mapping[str, Any] | None, late: bool) -> str | None:
+        """None: not yet; empty: it can do its work; else what went wrong."""
+        if row is None:
+            return "Compose made no container for it"
+        state = self._state(name, row)
+        if state == "done" or (state == "running" and self._is_ready(name)):
+            return ""
+        if state == "failed" and name == "init":
+            return f"it ended with exit code {row['ExitCode']}: {self._last_words(name)}"
+        if state == "failed" and _restarts(row["ID"]) >= GIVE_UP:
+            return f"it ended again and again: {self._last_words(name)}"
+        if late:
+            return f"{state}, but not ready after {READY_SECONDS} s: {self._last_words(name)}"
+        return None
+
+    def _state(self, name: str, row: Mapping[str, Any]) -> str:
+        state = state_of(row)
+        # Docker's own check asks for the first time after its interval; here the service may answer before.
+        ready = state == "starting" and name in self._fronts and self._is_ready(name)
+        return "running" if ready else state
+
+    def _is_ready(self, name: str) -> bool:
+        if name not in self._fronts:
+            return True
+        path = httpx.URL(str(self.services[name].native["ready"])).path
+        try:
+            return httpx.get(self.settings.url(name) + path, timeout=2).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def _last_words(self, name: str) -> str:
+        said = compose(self.settings, "logs", "--no-log-prefix", "--tail", "8", name)
+        lines = (said.stdout + said.stderr).strip().splitlines()
+        telling = [line[:300] for line in lines if not _GUNICORN.match(line)]
+        return " | ".join((telling or lines)[-2:]) or "it wrote nothing"
 
 
-def _compose(settings: LabSettings, *arguments: str, show: bool = False) -> subprocess.CompletedProcess[str]:
-    command = ["docker", "compose", "--project-directory", str(settings.root), *arguments]
-    return subprocess.run(command, capture_output=not show, text=True, check=False)
+def state_of(row: Mapping[str, Any]) -> str:
+    """State of a container in the lab's words, from a row of `docker compose ps --format json`."""
+    if row["State"] == "running":
+        return {"starting": "starting", "unhealthy": "failed"}.get(row.get("Health", ""), "running")
+    if row["State"] == "exited":
+        return (
+            "done" if row["ExitCode"] == 0 and row["Service"] == "init" else "failed" if row["ExitCode"] else "stopped"
+        )
+    return {"restarting": "failed", "dead": "failed"}.get(row["State"], "stopped")
+
+
+def compose(
+    settings: LabSettings, *arguments: str, show: bool = False, seconds: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `docker compose` for this lab (exit code 124 after `seconds`); with `show` its words go to the terminal."""
+    command, environment = _command(settings, arguments), _environment(settings)
+    try:
+        return subprocess.run(
+            command, env=environment, capture_output=not show, text=True, check=False, timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 124, "", f"no answer within {seconds} s")
+
+
+def _run(settings: LabSettings, arguments: Iterable[str], say: Callable[[str], None]) -> tuple[int, list[str]]:
+    # A session of its own: Ctrl-C reaches this command first, which then asks Compose once.
+    with subprocess.Popen(
+        _command(settings, arguments),
+        env=_environment(settings),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        lines = []
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                say(line)
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            raise
+        return process.wait(), lines
+
+
+def _command(settings: LabSettings, arguments: Iterable[str]) -> list[str]:
+    return ["docker", "compose", "--project-directory", str(settings.root), *arguments]
+
+
+def _environment(settings: LabSettings) -> dict[str, str]:
+    # The values that the lab was started with, though `.env` or the shell have changed since.
+    return {**os.environ, **settings.values}
+
+
+def _rows(settings: LabSettings, quiet: bool = False) -> list[dict[str, Any]]:
+    try:
+        # An engine that hangs must not hold up every command.
+        answer = compose(settings, "ps", "--all", "--format", "json", seconds=30)
+    except FileNotFoundError:
+        answer = subprocess.CompletedProcess([], 127, "", "there is no `docker` program")
+    if answer.returncode:
+        if quiet:
+            return []
+        raise LabError(
+            f"`docker compose ps` failed: {answer.stderr.strip()[-300:]}", "`lab doctor` looks for the cause."
+        )
+    return [json.loads(line) for line in answer.stdout.splitlines()]
+
+
+def _inspect(containers: list[str]) -> dict[str, dict[str, Any]]:
+    if not containers:
+        return {}
+    answer = subprocess.run(["docker", "inspect", *containers], capture_output=True, text=True, check=False)
+    return {row["Id"][:12]: row for row in json.loads(answer.stdout or "[]")}
+
+
+def _restarts(container: str) -> int:
+    facts = _inspect([container]).values()
+    return max((int(row["RestartCount"]) for row in facts), default=0)
+
+
+def _memory(containers: list[str]) -> dict[str, int]:
+    """Bytes by container, without the page cache."""
+    if not containers:
+        return {}
+    command = ["docker", "stats", "--no-stream", "--format", "{{.ID}} {{.MemUsage}}", *containers]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = {}
+    for line in answer.stdout.splitlines():
+        identity, used = line.split()[:2]
+        number = re.fullmatch(r"([\d.]+)([KMG]?i?B)", used)
+        if number:
+            found[identity[:12]] = int(float(number[1]) * {"B": 1, "K": 2**10, "M": 2**20, "G": 2**30}[number[2][0]])
+    return found
+
+
+def _age(started: str) -> float | None:
+    # Nanoseconds, which Python does not read.
+    found = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)", started)
+    if not found:
+        return None
+    return (datetime.now(UTC) - datetime.fromisoformat(found[1]).replace(tzinfo=UTC)).total_seconds()

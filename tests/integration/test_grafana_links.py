@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -16,7 +16,6 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from lab.query import wait_for
 from lab.settings import ROOT
 from tests.support import chromium
-from tests.support.programs import program
 from tests.support.running import RunningLab
 
 pytestmark = pytest.mark.browser
@@ -31,10 +30,10 @@ MAY_BE_EMPTY = {"Errors and warnings of the same time"}
 
 # Of the session, so that it comes before the lab is started.
 @pytest.fixture(scope="session", autouse=True)
-def _programs() -> None:
-    """Grafana and Tempo cannot be built here: they are on PATH, or these tests are named as not run."""
+def _programs(need: Callable[[str], None]) -> None:
+    """Grafana and Tempo cannot be had everywhere: they are there, or these tests are named as not run."""
     for name in ("grafana", "tempo"):
-        program(name)
+        need(name)
     if chromium.PROGRAM is None:
         pytest.skip(chromium.NOT_RUN)
 

@@ -1,4 +1,4 @@
-"""A whole lab of real servers in native mode, on free ports and in a folder of its own."""
+"""A whole lab of real servers, on free ports and in a folder of its own."""
 
 import os
 import shutil
@@ -19,11 +19,16 @@ UP_SECONDS = 1800
 class RunningLab:
     """One lab; `start` it, ask it through `lab`, give commands with `run`, and `stop` it."""
 
-    def __init__(self, **values: str) -> None:
+    def __init__(self, engine: str = "native", **values: str) -> None:
+        self.engine = engine
         self.home = Path(tempfile.mkdtemp(prefix="lab-"))
         keys = [key for key in envfile.read(ROOT / ".env", {}) if key.endswith("_PORT")]
         ports = {key: str(port) for key, port in zip(keys, free_ports(len(keys)), strict=True)}
-        self.environment = {**os.environ, "LAB_HOME": str(self.home), "LAB_ENGINE": "native", **ports, **values}
+        self.environment = {**os.environ, "LAB_HOME": str(self.home), "LAB_ENGINE": engine, **ports, **values}
+        # Compose calls a lab after its folder; labs of one checkout need names of their own.
+        self.project = f"test{self.home.name.lower().replace('_', '')}"
+        if engine == "compose":
+            self.environment["COMPOSE_PROJECT_NAME"] = self.project
 
     @property
     def settings(self) -> LabSettings:
@@ -63,6 +68,6 @@ class RunningLab:
         self.run("up", timeout=UP_SECONDS)
 
     def stop(self) -> None:
-        """`lab down`, and delete its folder."""
-        self.run("down")
+        """Stop it, and delete its data."""
+        self.run("clean", "--yes")
         shutil.rmtree(self.home, ignore_errors=True)

@@ -12,7 +12,7 @@ import psutil
 
 from lab import compose_file, ports
 from lab.compose_file import Service
-from lab.engines import ServiceStatus
+from lab.engines import ServiceStatus, Trouble, written
 from lab.engines.native.arrivals import Arrivals
 from lab.engines.native.derive import Derivation
 from lab.engines.native.programs import PROGRAMS, Found, Missing, find
@@ -60,6 +60,8 @@ class NativeEngine:
             self._say_missing(name, reason, board)
         wanted = {name: found for name, found in programs.items() if name not in absent}
         self._check_ports(wanted)
+        for trouble in self.troubles():
+            board.note(trouble.service, f"{trouble.text} ({trouble.remedy})")
         started_daemon = not self.supervisor.running()
         try:
             self._prepare(wanted, absent)
@@ -78,6 +80,7 @@ class NativeEngine:
                 "Not everything came up:\n" + "\n".join(f"  {name}: {why}" for name, why in failed.items()),
                 "The rest of the lab runs; `lab logs NAME` shows what a service wrote, `make down` stops all.",
             )
+        written.remember(self.settings, self.name, self.services, self._volumes())
         return absent
 
     def _prepare(self, wanted: Mapping[str, Found | Missing], absent: Mapping[str, str]) -> None:
@@ -188,17 +191,7 @@ class NativeEngine:
             if running.get(name) is None or running[name].state not in {"RUNNING", "STARTING"}
             for port in self.services[name].ports.values()
         }
-        settings = {port: key for key, port in self.settings.ports().items()}
-        taken = ports.busy(asked)
-        if taken:
-            rows = [
-                f"  {port} ({settings.get(port, '?')}, for {asked[port]}) is held by {who}"
-                for port, who in taken.items()
-            ]
-            raise LabError(
-                "Ports that the lab needs are taken:\n" + "\n".join(rows),
-                "End those programs, or give the lab other ports in .env (or `NAME_PORT=... make up`).",
-            )
+        ports.require(asked, self.settings.ports())
 
     # --- down -----------------------------------------------------------------------------------------------------
 
@@ -215,6 +208,10 @@ class NativeEngine:
                 board.done(name, "stopped")
         self.supervisor.shutdown()
         self.settings.state_file.unlink(missing_ok=True)
+
+    def clean(self, board: Board) -> None:  # noqa: ARG002 - it takes no time
+        """Delete the run folder of a lab that does not run: data, derived configuration, logs."""
+        shutil.rmtree(self.settings.native, ignore_errors=True)
 
     def restart(self, names: Iterable[str], board: Board) -> None:
         """Stop and start services (none named: all) with the settings of now."""
@@ -255,6 +252,10 @@ class NativeEngine:
             rows.append(ServiceStatus(name, state, version, source, self._front(name), memory, uptime))
         return rows
 
+    def troubles(self) -> list[Trouble]:
+        """Data of another version."""
+        return written.conflicts(self.settings, self.name, self.services, self._volumes())
+
     def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
         """Print what services wrote to their standard output."""
         chosen = list(names) or list(self.services)
@@ -273,6 +274,11 @@ class NativeEngine:
     def environment_of(self, name: str) -> dict[str, str]:
         """Environment that a service's process gets here."""
         return self._derivation(name).environment()
+
+    def _volumes(self) -> dict[str, str]:
+        # An emptied folder has no history; which of two full ones it is cannot be told from outside.
+        folders = {name: self.settings.volume(name) for name in written.data_volumes(self.services)}
+        return {name: "folder" for name, folder in folders.items() if folder.is_dir() and any(folder.iterdir())}
 
     # --- parts ----------------------------------------------------------------------------------------------------
 
@@ -347,8 +353,3 @@ def _print_new(name: str, path: Path, offset: int) -> int:
             for line in file.read(size - offset).decode(errors="replace").splitlines():
                 print(f"{name:<13} | {line}")
     return size
-
-
-def clean(settings: LabSettings) -> None:
-    """Delete the run folder of a lab that does not run: data, derived configuration, logs."""
-    shutil.rmtree(settings.native, ignore_errors=True)
