@@ -50,6 +50,9 @@ class LabSettings:
         environment = os.environ if environment is None else environment
         home = home_folder(environment, root)
         values = envfile.read(root / ".env", environment)
+        if project := environment.get("COMPOSE_PROJECT_NAME"):
+            # Remembered with the rest: `lab down` in another shell must find the same containers.
+            values["COMPOSE_PROJECT_NAME"] = project
         compose_file.check_names(root / "docker-compose.yml", values)
         return cls(root, home, values)
 

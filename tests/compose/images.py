@@ -232,7 +232,15 @@ def _bootstrap(recipe: Debian, target: Path, architecture: str = "") -> None:
         hooks.append(f"--customize-hook=upload {certificates} {certificates}")
         hooks.append(f"--customize-hook=printf '[global]\\ncert = {certificates}\\n' >\"$1/etc/pip.conf\"")
     chosen = [f"--architectures={architecture}"] if architecture else []
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(recipe.packages)}", *chosen, *hooks]
+    command = [
+        "mmdebstrap",
+        "--quiet",
+        "--variant=minbase",
+        "--skip=cleanup/run",
+        f"--include={','.join(recipe.packages)}",
+        *chosen,
+        *hooks,
+    ]
     try:
         answer = subprocess.run([*command, recipe.release, str(target)], capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
