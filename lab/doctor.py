@@ -123,9 +123,10 @@ def _engine(settings: LabSettings) -> tuple[str, list[Finding]]:
         return wanted, [Finding("engine", False, f"compose ({why}), but {answer.fault}", remedy=answer.remedy)]
     if answer.fault or (answer.doubt and wanted is None):
         # Where Docker was never wanted, native mode is nothing to mend.
-        advice = answer.remedy if answer.installed else ""
+        advice = (answer.remedy or "LAB_ENGINE=compose make up") if answer.installed else ""
         return "native", [Finding("engine", True, f"native, because {answer.fault or answer.doubt}", remedy=advice)]
-    findings = [Finding("engine", True, f"compose: {answer.version}")]
+    doubt = f"; {answer.doubt}" if answer.doubt else ""
+    findings = [Finding("engine", True, f"compose: {answer.version}{doubt}")]
     return "compose", findings + [Finding("limits", True, text, remedy=remedy) for text, remedy in answer.cautions]
 
 

@@ -108,7 +108,7 @@ def choose(settings: LabSettings) -> Choice:
     if wanted == "native":
         return Choice(NativeEngine(settings), why)
     answer = probe()
-    limits = "".join(f"; {text}" for text, _ in answer.cautions)
+    limits = "".join(f"; {text}" for text in (*(text for text, _ in answer.cautions), answer.doubt) if text)
     if wanted == "compose":
         if answer.fault:
             raise LabError(f"The lab is to run in containers ({why}), but {answer.fault}.", answer.remedy)
