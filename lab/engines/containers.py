@@ -152,8 +152,10 @@ def _give(container: Mapping[str, Any], volume: str) -> str:
 def _own_image(container: Mapping[str, Any]) -> str:
     project = container["Config"]["Labels"].get("com.docker.compose.project", "")
     command = ["docker", "ps", "--all", "--filter", f"label=com.docker.compose.project={project}"]
-    found = _run([*command, "--filter", "label=com.docker.compose.service=init", "--format", "{{.Image}}"]).split()
-    return found[0] if found else str(container["Config"]["Image"])
+    found = _run([*command, "--filter", "label=com.docker.compose.service=init", "--format", "{{.ID}}"]).split()
+    # Not what `docker ps` shows: an image that was built anew since has lost its name there.
+    named = _run(["docker", "inspect", "--format", "{{.Config.Image}}", found[0]]).strip() if found else ""
+    return named or str(container["Config"]["Image"])
 
 
 def _restarts(service: Service, container: Mapping[str, Any], said: str) -> Trouble | None:
