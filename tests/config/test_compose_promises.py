@@ -1,6 +1,7 @@
 """docker-compose.yml keeps the lab's promises: one place for each fact, nothing open to outside, limits on all."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -220,3 +221,18 @@ def test_the_final_images_run_as_the_one_user() -> None:
         assert stage and "USER 10001:10001" in stage[1]
         assert SERVICES[name]["user"] == "10001:10001"
         assert SERVICES[name]["command"][:2] == re.findall(r'"([^"]+)"', stage[1].rsplit("CMD", 1)[1])[:2]
+
+
+def test_every_folder_that_a_server_reads_below_its_mount_is_in_the_repository() -> None:
+    """A mount is read-only: what is not there cannot be made, and git keeps no empty folder."""
+    kept = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    named = []
+    for service in SERVICES.values():
+        for volume in service.get("volumes", ()):
+            source, target = volume.split(":")[:2]
+            if source.startswith("./"):
+                text = "".join(file.read_text(encoding="utf-8") for file in (ROOT / source).glob("*.y*ml"))
+                paths = re.findall(rf"{re.escape(target)}/([\w./-]+)", text)
+                named += [f"{source.removeprefix('./')}/{path}".rstrip("/") for path in paths]
+    assert "loki/rules" in named
+    assert [path for path in named if not any(name == path or name.startswith(f"{path}/") for name in kept)] == []

@@ -22,6 +22,16 @@ DOCUMENTS = sorted(
     if path.name != "CHANGELOG.md"
 )
 VALUES = read(ROOT / ".env", {})
+# Variables of Docker, Go and Python that the documents speak of.
+OTHERS = {
+    "COMPOSE_FILE",
+    "COMPOSE_PROJECT_NAME",
+    "DOCKER_HOST",
+    "GOPROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+}
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
@@ -81,7 +91,7 @@ def test_settings_that_are_named_exist(document: Path) -> None:
     names = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", document.read_text()))
     compose = (ROOT / "docker-compose.yml").read_text()
 
-    for name in names - {"LAB_HOME", "LAB_CACHE", "NAME_PORT"}:
+    for name in names - {"LAB_HOME", "LAB_CACHE", "NAME_PORT", *OTHERS}:
         assert name in VALUES or f"{name}:" in compose, f"{name} is no setting"
 
 
