@@ -65,7 +65,7 @@ def examine(
     findings = examine_services([row for row in rows if row.name not in missing_is_known], troubles)
     if not all(finding.ok for finding in findings if finding.name in {"assistant", "prometheus"}):
         return findings
-    return findings + follow(lab)
+    return findings + follow(lab, traces="tempo" not in missing_is_known or lab.endpoints.span_folder is not None)
 
 
 def examine_services(rows: Sequence[ServiceStatus], troubles: Sequence[Trouble]) -> list[Finding]:
@@ -73,8 +73,8 @@ def examine_services(rows: Sequence[ServiceStatus], troubles: Sequence[Trouble])
     return [_service(row, troubles) for row in rows]
 
 
-def follow(lab: Lab) -> list[Finding]:
-    """Send one marked request and find it in the four signals."""
+def follow(lab: Lab, *, traces: bool = True) -> list[Finding]:
+    """Send one marked request and find it in the four signals; `traces` says whether anything keeps those here."""
     try:
         before = _count(lab)
     except QueryError as error:
@@ -96,6 +96,9 @@ def follow(lab: Lab) -> list[Finding]:
         ("exemplar", lambda: _exemplar(lab, answer), METRIC_SECONDS, "lab logs prometheus"),
         ("trace", lambda: _trace(lab, answer), TRACE_SECONDS, "lab logs collector tempo"),
     )
+    if not traces:
+        signals = signals[:-1]
+        findings.append(Finding("trace", True, "not looked for: nothing here keeps traces"))
     # Side by side, so that the seconds of one signal do not hide behind those of another.
     with ThreadPoolExecutor(len(signals)) as pool:
         looks = [pool.submit(_look, ask, name, limit, sent, remedy) for name, ask, limit, remedy in signals]

@@ -59,6 +59,13 @@ def need(request: pytest.FixtureRequest, engine: str) -> Callable[[str], None]:
     return check
 
 
+@pytest.fixture
+def traces(engine: str, need: Callable[[str], None]) -> None:
+    """Skip a test that follows spans where nothing keeps them: natively the Collector's file does without Tempo."""
+    if engine == "compose":
+        need("tempo")
+
+
 @pytest.fixture(scope="session")
 def running_lab(engine: str) -> Iterator[RunningLab]:
     """A lab with its always-on traffic."""

@@ -84,6 +84,7 @@ def test_picked_requests_are_in_loki_within_three_seconds(quiet_lab: RunningLab)
         assert found[0].metadata["trace_id"] == trace_id
 
 
+@pytest.mark.usefixtures("traces")
 def test_the_span_tree_of_a_booking_is_complete(quiet_lab: RunningLab) -> None:
     trace = _trace_of_a_booking(quiet_lab)
 
@@ -137,6 +138,7 @@ def _trace_of_a_booking(running: RunningLab) -> Trace:
     return trace
 
 
+@pytest.mark.usefixtures("traces")
 def test_an_exemplar_leads_to_its_trace(quiet_lab: RunningLab) -> None:
     lab = quiet_lab.lab
     began = time.time()
@@ -161,6 +163,7 @@ PLANTED = (
 )
 
 
+@pytest.mark.usefixtures("traces")
 def test_personal_data_reaches_neither_loki_nor_the_spans(quiet_lab: RunningLab) -> None:
     url = quiet_lab.url("assistant")
     began = time.time()

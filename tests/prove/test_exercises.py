@@ -12,6 +12,7 @@ from tests.support.running import RunningLab
 EXERCISES = [exercise.name for exercise in catalogue.load(ROOT)]
 
 
+@pytest.mark.usefixtures("traces")
 @pytest.mark.parametrize("name", EXERCISES)
 def test_an_exercise_passes_with_its_solution_and_not_without(running_lab: RunningLab, name: str) -> None:
     running_lab.run("exercise", "start", name, "--seed", "1")
