@@ -48,7 +48,8 @@ def adopt(settings: LabSettings) -> bool:
     """Take over a lab that `docker compose up` started without this command; whether there was one."""
     if read_state(settings.home) is not None or not _rows(settings, quiet=True):
         return False
-    State(ComposeEngine.name, time.time(), dict(settings.values), {}).write(settings)
+    left_out = ComposeEngine(settings).left_out()
+    State(ComposeEngine.name, time.time(), dict(settings.values), left_out).write(settings)
     return True
 
 
@@ -63,7 +64,7 @@ class ComposeEngine:
 
     def up(self, board: Board) -> dict[str, str]:
         """`docker compose up`, then wait until every service can do its work."""
-        left_out = self._left_out()
+        left_out = self.left_out()
         for name, reason in left_out.items():
             board.missing(name, reason)
         self._check(left_out, board)
@@ -85,7 +86,7 @@ class ComposeEngine:
     def restart(self, names: Iterable[str], board: Board) -> None:
         """Make the containers anew, with the settings and the code of now."""
         chosen = list(names)
-        left_out = self._left_out()
+        left_out = self.left_out()
         self._up(board, left_out, "--force-recreate", *(["--no-deps", *chosen] if chosen else []))
         self._wait(board, chosen or [name for name in self.services if name not in left_out])
 
@@ -120,7 +121,7 @@ class ComposeEngine:
 
     # --- up -------------------------------------------------------------------------------------------------------
 
-    def _left_out(self) -> dict[str, str]:
+    def left_out(self) -> dict[str, str]:
         """Services that the user's own override file or profile leaves out; Compose merges those, not we."""
         answer = compose(self.settings, "config", "--services")
         if answer.returncode:
