@@ -92,6 +92,8 @@ class ComposeEngine:
 
     def status(self) -> list[ServiceStatus]:
         """One row a service."""
+        last = read_state(self.settings.home)
+        known = last.missing if last else {}
         rows = {row["Service"]: row for row in _rows(self.settings)}
         details = _inspect([row["ID"] for row in rows.values()])
         memory = _memory([row["ID"] for row in rows.values() if row["State"] == "running"])
@@ -101,7 +103,8 @@ class ComposeEngine:
             url = self.settings.url(name) if service.raw.get("ports") and name != "collector" else None
             version = service.image.rpartition(":")[2].removeprefix("v")
             if row is None:
-                found.append(ServiceStatus(name, "stopped", version, service.image, url))
+                state, source = ("missing", known[name]) if name in known else ("stopped", service.image)
+                found.append(ServiceStatus(name, state, version, source, url))
                 continue
             state = self._state(name, row)
             started = details.get(row["ID"][:12], {}).get("State", {}).get("StartedAt", "")
@@ -128,8 +131,11 @@ class ComposeEngine:
             raise LabError(
                 f"Compose cannot read the lab's files: {answer.stderr.strip()}", "Mend the line it names.", 2
             )
-        reason = "left out of this Compose project"
-        return {name: reason for name in self.services if name not in answer.stdout.split()}
+        return {
+            name: f"{name} is left out of this Compose project"
+            for name in self.services
+            if name not in answer.stdout.split()
+        }
 
     def _check(self, left_out: Mapping[str, str], board: Board) -> None:
         """Tell what would only show after minutes of starting."""
