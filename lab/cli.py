@@ -117,10 +117,10 @@ def status() -> None:
     rows = choice.engine.status()
     table = Table(box=None, pad_edge=False)
     for header in ("Service", "State", "Version", "From", "Memory", "Up", "Address"):
-        table.add_column(header, no_wrap=True, overflow="ellipsis")
+        # On a narrow terminal only the long names of images are folded.
+        table.add_column(header, no_wrap=header != "From", overflow="fold")
     cells = [(row.name, _coloured(row.state), row.version, *_rest(row)) for row in rows]
     for column, texts in zip(table.columns, zip(*cells, strict=True), strict=True):
-        # On a narrow terminal only the long names of images are cut.
         if column.header != "From":
             column.min_width = max(Text.from_markup(text).cell_len for text in texts)
     for line in cells:
