@@ -68,6 +68,7 @@ GC_PAUSE: Final = "python_gc_pause_seconds"
 BUILD_INFO: Final = "lab_build_info"  # labels: version, service
 FAULT_ACTIVE: Final = "lab_fault_active"  # labels: fault, target
 FAULT_LABELS: Final = ("fault", "target")
+FAULT_HITS: Final = "lab_fault_hits_total"  # labels: fault
 FOLDED: Final = "lab_labels_folded_total"  # values that the guard turned into OTHER
 FOLDED_LABELS: Final = ("label",)
 ADMIN_REQUESTS: Final = "lab_admin_requests_total"
@@ -80,6 +81,18 @@ PAGER_NOTIFICATIONS_LABELS: Final = ("channel", "result")  # result: accepted | 
 PAGER_INCIDENTS_OPEN: Final = "pager_incidents_open"
 PAGER_INCIDENTS_LABELS: Final = ("severity",)
 PAGER_HEARTBEAT: Final = "pager_heartbeat_timestamp_seconds"  # when the Watchdog was last heard
+
+# --- The load -----------------------------------------------------------------------------------------------------
+# Set by loadtest/metrics.py, which knows no service and therefore repeats them; a test compares.
+LOCUST_USERS: Final = "locust_users"
+LOCUST_REQUESTS: Final = "locust_requests_total"
+LOCUST_REQUESTS_LABELS: Final = ("name", "method", "outcome")  # outcome: ok | failed
+LOCUST_DURATION: Final = "locust_request_duration_seconds"
+LOCUST_DURATION_LABELS: Final = ("name",)
+JOURNEY_RUNS: Final = "lab_journey_runs_total"
+JOURNEY_RUNS_LABELS: Final = ("outcome", "step")
+JOURNEY_DURATION: Final = "lab_journey_duration_seconds"
+JOURNEY_UP: Final = "lab_journey_up"  # 1 when the newest run reached its end
 
 OTHER: Final = "other"
 
