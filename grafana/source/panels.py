@@ -150,7 +150,14 @@ class OnePage(statetimeline.Panel):
 
 
 def states(
-    title: str, description: str, query: Query, texts: Mapping[str, tuple[str, str]], *, width: int = 8, height: int = 8
+    title: str,
+    description: str,
+    queries: Sequence[Query],
+    texts: Mapping[str, tuple[str, str]],
+    *,
+    width: int = 8,
+    height: int = 8,
+    links: Sequence[dashboard.DashboardLink] = (),
 ) -> Panel:
     """A coloured band for each series that shows which state it was in when."""
     return (
@@ -161,8 +168,9 @@ def states(
         .unit("none")
         .height(height)
         .span(width)
-        .with_target(query)
+        .targets(list(queries))
         .mappings([values(texts)])
+        .data_links(list(links))
         # Colours by threshold would name the bands by the thresholds' range and not by the mapped word.
         .color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.PALETTE_CLASSIC))
         .show_value(cm.VisibilityMode.AUTO)

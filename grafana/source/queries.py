@@ -1,4 +1,4 @@
-"""Pieces of queries that several rows share."""
+"""Pieces of queries that several rows and dashboards share."""
 
 from typing import Final
 
