@@ -10,7 +10,8 @@ from services.assistant.chat import Chat
 from services.assistant.context import Assistant, Shelf
 from services.assistant.database import Database, DatabaseUnavailableError, on_statement
 from services.assistant.directory import Directory
-from services.assistant.instruments import Instruments
+from services.assistant.faults import kinds, wiring
+from services.assistant.instruments import ROUTES, Instruments
 from services.assistant.model_client import ModelClient
 from services.assistant.page import blueprint as page
 from services.assistant.places import REGION_OF_CITY
@@ -44,10 +45,13 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
     database = Database(settings.database_url, settings.database_password_file)
     telemetry.instrument_engine(database.engine)
     on_statement(database.engine, instruments.query)
+    instruments.pool(database.pool)
 
     shelf = Shelf()
+    targets = {"route": lambda: ROUTES, "business_id": lambda: shelf.ids}
+    registry = FaultRegistry(telemetry, kinds.ALL, known=targets)
     model = ModelClient(settings, telemetry, instruments)
-    toolbox = Toolbox(database, lambda: shelf.directory, telemetry, instruments)
+    toolbox = Toolbox(database, lambda: shelf.directory, telemetry, instruments, registry)
     assistant = Assistant(
         settings=settings,
         telemetry=telemetry,
@@ -64,15 +68,17 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
         no_show=no_show.load_or_train(settings.data_dir),
         tally=Tally(),
         shelf=shelf,
+        faults=registry,
     )
     instruments.no_show_model(assistant.no_show.version)
     app.extensions["assistant"] = assistant
 
     _give_time(app, settings)
     tally.init_app(app, assistant.tally, instruments)
+    wiring.init_app(app, assistant)
     for module in (chat, appointments, businesses, predictions, feedback, track, health):
         app.register_api(module.blueprint)
-    app.register_api(admin_blueprint(telemetry, settings.admin_token_file, FaultRegistry(telemetry, [])))
+    app.register_api(admin_blueprint(telemetry, settings.admin_token_file, registry))
     app.register_blueprint(page)
 
     _prepare_database(assistant)

@@ -15,6 +15,7 @@ from services.assistant.no_show import NoShowModel
 from services.assistant.settings import AssistantSettings
 from services.assistant.tally import Tally
 from services.telemetry import Telemetry
+from services.web.faults import FaultRegistry
 from services.web.problems import Problem
 
 
@@ -30,6 +31,7 @@ class Assistant:
     no_show: NoShowModel
     tally: Tally
     shelf: "Shelf"
+    faults: FaultRegistry
     started: float = field(default_factory=time.time)
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -61,6 +63,11 @@ class Shelf:
     def is_filled(self) -> bool:
         """Whether the directory was read."""
         return self._directory is not None
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Ids of the businesses that were read."""
+        return frozenset(business.id for business in self._directory or ())
 
     @property
     def directory(self) -> Directory:

@@ -55,6 +55,11 @@ class FaultRegistry:
             names.FAULT_HITS, "How often a fault took effect.", ("fault",), initial=[{"fault": name} for name in shown]
         )
 
+    @property
+    def any_on(self) -> bool:
+        """Whether any fault is on."""
+        return bool(self._active)
+
     def active(self, name: str, **context: str | None) -> ActiveFault | None:
         """The fault that is on for such a request; None if none is. It does not draw, and shows in no signal."""
         return next(self._matching(name, context), None)
