@@ -33,6 +33,16 @@ def quantile(share: float, histogram: str, selector: str, by: str = "") -> str:
     return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', selector, labels)})"
 
 
+def increase(metric: str, selector: str, window: str = LAB_HOUR) -> str:
+    """How often counters rose together in the window."""
+    return f"sum(increase({metric}{{{selector}}}[{window}]))"
+
+
+def or_none(query: str, label: str) -> str:
+    """The series of `query` that are above 0, or one at 0 whose label says "none"."""
+    return f'({query} > 0) or on () label_replace(vector(0), "{label}", "none", "", "")'
+
+
 def counted(metric: str, by: str, selector: str = ASSISTANT) -> str:
     """How often a counter rose in the last lab hour."""
     return f"sum by ({by}) (increase({metric}{{{selector}}}[{LAB_HOUR}]))"

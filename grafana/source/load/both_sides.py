@@ -16,13 +16,13 @@ SERVICE: Final = "service saw"
 
 
 def panels() -> list[Panel]:
-    """Rate, failures, latency."""
-    return [_rate(), _failed(), _latency()]
+    """Rate, failures, latency, bookings."""
+    return [_rate(), _failed(), _latency(), _bookings()]
 
 
 def _rate() -> Panel:
     return _beside(
-        "Requests a second: users and service",
+        "Requests, both sides",
         "Requests a second over the last minute. Normal: the two lie on each other. Yellow above blue: requests do not "
         "arrive, look whether the assistant is up. Blue above yellow: somebody else asks too, for instance you.",
         "reqps",
@@ -34,7 +34,7 @@ def _rate() -> Panel:
 
 def _failed() -> Panel:
     return _beside(
-        "Failed share: users and service",
+        "Failed share, both sides",
         "Share of the requests of the last minute that failed. Normal: both 0. Users count what they cannot use, also "
         "a time-out, a refused connection or an answer of 400 to 499; the service counts errors and fallback answers. "
         "Yellow alone: the service is away, or users ask for what does not exist. The lines are the alerts' "
@@ -53,7 +53,7 @@ def _failed() -> Panel:
 
 def _latency() -> Panel:
     return _beside(
-        "p95: users and service",
+        "p95, both sides",
         "95 of 100 requests of the last minute were answered within this time. Normal: a few milliseconds apart. "
         "Yellow far above blue: requests wait before the service's clock starts, for a thread or on the way; look at "
         "CPU below and at requests in flight on the dashboard Service.",
@@ -61,6 +61,18 @@ def _latency() -> Panel:
         users=locust.quantile(0.95),
         service=queries.quantile(0.95, names.HTTP_DURATION, queries.USER_ROUTES),
         data_links=[links.traces_link("Slow traces of this time", queries.SLOW_TRACES)],
+    )
+
+
+def _bookings() -> Panel:
+    return _beside(
+        "Bookings, both sides",
+        "Appointments of the last 5 minutes (a lab hour): confirmed to users, and booked in the database. Normal: the "
+        "two lie on each other. Yellow above blue for more than a few seconds: users were promised what is not booked.",
+        "short",
+        users=queries.increase(names.LOCUST_BOOKINGS, f'{locust.ALL},event="confirmed"'),
+        service=queries.increase(names.APPOINTMENTS, f'{queries.ASSISTANT},action="booked"'),
+        data_links=[links.logs_link("Access log of this time", '{service_name="assistant", kind="access"}')],
     )
 
 
@@ -85,6 +97,7 @@ def _beside(
         colors={SERVICE: BLUE, USERS: YELLOW},
         lines_at=lines_at,
         soft_max=soft_max,
+        width=6,
         links=data_links,
     )
     area = [dm.DynamicConfigValue("custom.fillOpacity", 35), dm.DynamicConfigValue("custom.lineWidth", 1)]

@@ -31,7 +31,6 @@ def load() -> dm.Dashboard:
             links.SERVICE,
             links.logs_link("Logs", queries.ALL_LOGS, "All log lines of the same time"),
             links.logs_link("Switches", faults.SWITCHES, "Who switched which fault, when: the audit log of this time"),
-            links.traces_link("Traces", queries.ALL_TRACES, tooltip="Requests of the same time"),
             links.RUNBOOKS,
         ],
     )

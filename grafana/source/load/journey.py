@@ -4,29 +4,31 @@ from typing import Final
 
 from grafana.source import links, queries
 from grafana.source.load import locust
-from grafana.source.panels import BLUE, GREEN, RED, Panel, graph, states
+from grafana.source.panels import BLUE, GREEN, GREY, RED, Panel, graph
 from grafana.source.sources import metric
 from services.telemetry import names
 
 _OK: Final = f'{locust.ALL},outcome="ok"'
 _FAILED: Final = f'{locust.ALL},outcome="failed"'
-_RUNS: Final = f"sum(increase({names.JOURNEY_RUNS}{{{locust.ALL}}}[{queries.LAB_HOUR}]))"
-_DONE: Final = f"sum(increase({names.JOURNEY_RUNS}{{{_OK}}}[{queries.LAB_HOUR}]))"
+_RUNS: Final = queries.increase(names.JOURNEY_RUNS, locust.ALL)
+_DONE: Final = queries.increase(names.JOURNEY_RUNS, _OK)
 # Share of the runs of the last lab hour that reached their end; 1 before the first has ended.
 SUCCESS: Final = f"{_DONE} / ({_RUNS} > 0) or vector(1)"
 LAST: Final = f"min({names.JOURNEY_UP}{{{locust.ALL}}})"
-WORDS: Final = {"1": ("ok", GREEN), "0": ("FAILED", RED)}
+WORDS: Final = {"1": ("OK", GREEN), "0": ("FAILS", RED)}
 
 
 def panels() -> list[Panel]:
-    """How the last run ended, how long runs take, which step fails."""
+    """How many runs reach their end, how long they take, which step fails."""
     return [
-        states(
-            "Last journey",
-            "How the newest run ended; there is one every 15 s. Normal: green. Red twice running means that customers "
-            "cannot book: the step that fails, to the right, says where to look.",
-            [metric(LAST, "journey")],
-            WORDS,
+        graph(
+            "Journeys that reached their end",
+            "Share of the runs of the last lab hour that went through; there is one every 15 s. Normal: 100 %. Below: "
+            "customers cannot book, and the step that fails, to the right, says where to look.",
+            "percentunit",
+            [metric(SUCCESS, "done")],
+            colors={"done": GREEN},
+            soft_max=1,
             height=7,
         ),
         graph(
@@ -43,11 +45,20 @@ def panels() -> list[Panel]:
         ),
         graph(
             "Step at which journeys failed",
-            "Runs of the last lab hour that failed, by the step. Normal: none. Book: chat or model. Read and cancel: "
+            "Runs of the last minute that failed, by the step. Normal: none. Book: chat or model. Read and cancel: "
             "the database.",
             "short",
-            [metric(f"sum by (step) (increase({names.JOURNEY_RUNS}{{{_FAILED}}}[{queries.LAB_HOUR}]))", "{{step}}")],
+            [
+                metric(
+                    queries.or_none(
+                        f"sum by (step) (increase({names.JOURNEY_RUNS}{{{_FAILED}}}[{queries.WINDOW}]))", "step"
+                    ),
+                    "{{step}}",
+                )
+            ],
             stacked_bars=True,
+            colors={"none": GREY},
+            shades_of=RED,
             soft_max=1,
             height=7,
             links=[links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS)],

@@ -11,14 +11,14 @@ def panels() -> list[Panel]:
     """Eight figures, all as users see them."""
     return [
         big_number(
-            "Users now",
+            "Users",
             "Simulated people at this moment, the always-on ones included. 0: nobody asks.",
             "none",
             latest(f"sum({names.LOCUST_USERS}{{{locust.ALL}}})"),
             steps=((None, RED), (1, BLUE)),
         ),
         big_number(
-            "Requests of users",
+            "Requests",
             "Requests a second that users sent over the last minute. Always-on traffic alone: about 2.",
             "reqps",
             latest(locust.RATE),
@@ -26,7 +26,7 @@ def panels() -> list[Panel]:
             decimals=1,
         ),
         big_number(
-            "Failed for users",
+            "Failed",
             "Share of the users' requests of the last minute that brought no usable answer. Normal: 0.",
             "percentunit",
             latest(locust.FAILED_SHARE),
@@ -35,7 +35,7 @@ def panels() -> list[Panel]:
             links=[links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS)],
         ),
         big_number(
-            "p95 of users",
+            "p95",
             "95 of 100 requests of the last minute were answered within this time, as users measured it.",
             "s",
             latest(locust.quantile(0.95)),
@@ -51,7 +51,7 @@ def panels() -> list[Panel]:
             mappings=[values(journey.WORDS)],
         ),
         big_number(
-            "Journeys done",
+            "Journeys",
             "Share of the journeys of the last 5 minutes (a lab hour) that reached their end. Normal: 100 %.",
             "percentunit",
             latest(journey.SUCCESS),
@@ -59,7 +59,7 @@ def panels() -> list[Panel]:
             decimals=0,
         ),
         big_number(
-            "Faults on now",
+            "Faults on",
             "Faults that somebody switched on, by hand or by a scenario; a blind run counts as well. Each ends by "
             "itself.",
             "none",
@@ -68,7 +68,7 @@ def panels() -> list[Panel]:
             links=[links.logs_link("Switches of this time", faults.SWITCHES)],
         ),
         big_number(
-            "Alerts firing now",
+            "Alerts firing",
             "Alerts that fire now, without the Watchdog, which always does. Open them under Alerts and runbooks.",
             "none",
             latest('count(ALERTS{alertstate="firing",alertname!="Watchdog"}) or vector(0)'),

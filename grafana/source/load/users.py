@@ -2,7 +2,7 @@
 
 from grafana.source import queries
 from grafana.source.load import locust
-from grafana.source.panels import BLUE, GREEN, RED, Panel, graph
+from grafana.source.panels import BLUE, GREEN, GREY, PURPLE, RED, Panel, graph
 from grafana.source.sources import metric
 from services.telemetry import names
 
@@ -11,32 +11,38 @@ def panels() -> list[Panel]:
     """Number of users, requests by kind and outcome, waiting time by kind."""
     return [
         graph(
-            "Users",
-            "Simulated people at this moment: the always-on ones, and those that a scenario brings. Each thinks a "
-            "second or two between requests, so twice the users are twice the requests until something is full.",
+            "Simulated people",
+            "How many there are at this moment, by kind: SteadyUser is always on, the others come with a scenario. "
+            "Each thinks a second or two between requests, so twice the people are twice the requests until something "
+            "is full.",
             "short",
-            [metric(f"sum({names.LOCUST_USERS}{{{locust.ALL}}})", "users")],
-            colors={"users": BLUE},
+            [metric(queries.or_none(f"sum by (user) ({names.LOCUST_USERS}{{{locust.ALL}}})", "user"), "{{user}}")],
+            colors={"SteadyUser": BLUE, "Customer": PURPLE, "none": GREY},
             width=6,
+            height=9,
         ),
         graph(
-            "Requests by outcome, as users saw them",
+            "Requests by outcome",
             "Requests a second over the last minute by how they ended for the user. Normal: all ok.",
             "reqps",
             [metric(queries.rate(names.LOCUST_REQUESTS, locust.ALL, "outcome"), "{{outcome}}")],
             stacked_bars=True,
             colors={"ok": GREEN, "failed": RED},
             width=6,
+            height=9,
         ),
         graph(
             "Failed requests by kind",
             "Which requests brought users no usable answer, a second over the last minute. Normal: 0. One kind alone: "
             "its route. All kinds: the service or its database is away.",
             "reqps",
-            [metric(queries.rate(names.LOCUST_REQUESTS, locust.FAILED, "name"), "{{name}}")],
+            [metric(queries.or_none(queries.rate(names.LOCUST_REQUESTS, locust.FAILED, "name"), "name"), "{{name}}")],
             stacked_bars=True,
+            colors={"none": GREY},
+            shades_of=RED,
             soft_max=1,
             width=6,
+            height=9,
         ),
         graph(
             "p95 by kind of request",
@@ -45,5 +51,6 @@ def panels() -> list[Panel]:
             "s",
             [metric(locust.quantile(0.95, "name"), "{{name}}")],
             width=6,
+            height=9,
         ),
     ]
