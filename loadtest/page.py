@@ -34,7 +34,7 @@ def stops_servers(scenario: type[Scenario]) -> bool:
 
 def add_arguments(parser: Any, **_: Any) -> None:
     """Add what the page asks for."""
-    text = "What comes beside the always-on users. A line `lab scenario run ...` is to be run on the host: it stops servers."
+    text = "What comes beside the always-on users. `lab scenario run ...` stops servers: run that on the host."
     parser.add_argument("--scenario", choices=choices(), default=NONE, help=text)
     parser.add_argument("--seed", type=int, default=1, help="The same seed gives the same plan.")
 

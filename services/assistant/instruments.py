@@ -6,7 +6,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.metrics_core import Metric
 
 from services.assistant.completions import Completion
-from services.assistant.directory import KINDS, PROBE_BUSINESS, Business
+from services.assistant.directory import KINDS, PROBE_BUSINESSES, Business
 from services.assistant.pool import WatchedPool
 from services.telemetry import Telemetry, genai, names
 
@@ -32,7 +32,7 @@ class Instruments:
 
     def __init__(self, telemetry: Telemetry, model: str, max_business_labels: int) -> None:
         self._telemetry = telemetry
-        self._guard = telemetry.guard("business_id", max_business_labels, (PROBE_BUSINESS, NO_BUSINESS))
+        self._guard = telemetry.guard("business_id", max_business_labels, (*PROBE_BUSINESSES, NO_BUSINESS))
         self._guard_event = telemetry.guard("event", 10, _KNOWN_EVENTS)
         counter, histogram, gauge = telemetry.counter, telemetry.histogram, telemetry.gauge
         self.requests = counter(
