@@ -71,15 +71,20 @@ class Service(Server):
         strength: float = 1.0,
         target: str = "*",
         parameters: Mapping[str, Any] | None = None,
+        *,
+        sealed: bool = False,
     ) -> ActiveFault:
-        """Switch a fault on for `duration` seconds; it ends by itself then, whatever happens to us."""
+        """Switch a fault on for `duration` seconds; it ends by itself then, whatever happens to us.
+
+        A `sealed` one is named nowhere while it is on.
+        """
         body: dict[str, Any] = {
             "fault": fault,
             "strength": strength,
             "duration_seconds": duration,
             "target": target,
             "parameters": dict(parameters or {}),
-        }
+        } | ({"sealed": True} if sealed else {})
         return _fault(self._admin("POST", "/admin/faults", body=body).json())
 
     def fault_off(self, fault: str | None = None, timeout: float | None = None) -> None:

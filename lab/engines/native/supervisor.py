@@ -151,6 +151,9 @@ class Supervisor:
 
     def start(self, name: str) -> None:
         """Start one process, without waiting for it. One that runs is left alone."""
+        # supervisord takes no notice of a start while the process is still on its way out.
+        while any(info.state == "STOPPING" for info in self._some([name])):
+            time.sleep(0.05)
         try:
             self._call("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
