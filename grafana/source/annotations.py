@@ -44,6 +44,11 @@ def faults() -> MetricAnnotation:
     )
 
 
+def lost_servers() -> MetricAnnotation:
+    """Every server while Prometheus cannot scrape it: a server that was stopped on purpose is no fault of a service."""
+    return MetricAnnotation("Lost servers", "1 - min by (job) (up) == 1", "purple", "{{job}} is down", "")
+
+
 def alerts() -> MetricAnnotation:
     """Every alert while it fires, but the Watchdog, which always does."""
     firing = 'max by (alertname, severity) (ALERTS{alertstate="firing",alertname!="Watchdog"}) == 1'

@@ -27,10 +27,10 @@ def rate(metric: str, selector: str = ASSISTANT, by: str = "", window: str = WIN
     return f"sum{grouped} (rate({metric}{{{selector}}}[{window}]))"
 
 
-def quantile(share: float, histogram: str, selector: str, by: str = "") -> str:
+def quantile(share: float, histogram: str, selector: str, by: str = "", window: str = WINDOW) -> str:
     """A quantile of a classic histogram over the window."""
     labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', selector, labels)})"
+    return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', selector, labels, window)})"
 
 
 def increase(metric: str, selector: str, window: str = LAB_HOUR) -> str:

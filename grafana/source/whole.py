@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from grafana_foundation_sdk.builders import dashboard as builder
 from grafana_foundation_sdk.models import dashboard as dm
 
-from grafana.source.annotations import alerts, faults
+from grafana.source.annotations import alerts, faults, lost_servers
 from grafana.source.panels import Panel
 
 Rows = Sequence[tuple[str, Callable[[], list[Panel]]]]
@@ -33,6 +33,7 @@ def whole(
         .timezone("browser")
         .tooltip(dm.DashboardCursorSync.CROSSHAIR)
         .annotation(faults())
+        .annotation(lost_servers())
         .annotation(alerts())
         .links(list(links))
     )

@@ -12,6 +12,7 @@ _OK: Final = f'{locust.ALL},outcome="ok"'
 _FAILED: Final = f'{locust.ALL},outcome="failed"'
 _RUNS: Final = queries.increase(names.JOURNEY_RUNS, locust.ALL)
 _DONE: Final = queries.increase(names.JOURNEY_RUNS, _OK)
+_FAILED_STEPS: Final = f"sum by (step) (increase({names.JOURNEY_RUNS}{{{_FAILED}}}[{queries.WINDOW}]))"
 # Share of the runs of the last lab hour that reached their end; 1 before the first has ended.
 SUCCESS: Final = f"{_DONE} / ({_RUNS} > 0) or vector(1)"
 LAST: Final = f"min({names.JOURNEY_UP}{{{locust.ALL}}})"
@@ -37,7 +38,7 @@ def panels() -> list[Panel]:
             "line. It moves with the model's latency and the database's.",
             "s",
             [
-                metric(queries.quantile(share, names.JOURNEY_DURATION, locust.ALL), name)
+                metric(queries.quantile(share, names.JOURNEY_DURATION, locust.ALL, window=queries.LAB_HOUR), name)
                 for share, name in ((0.5, "p50"), (0.95, "p95"))
             ],
             colors={"p50": GREEN, "p95": BLUE},
@@ -48,14 +49,7 @@ def panels() -> list[Panel]:
             "Runs of the last minute that failed, by the step. Normal: none. Book: chat or model. Read and cancel: "
             "the database.",
             "short",
-            [
-                metric(
-                    queries.or_none(
-                        f"sum by (step) (increase({names.JOURNEY_RUNS}{{{_FAILED}}}[{queries.WINDOW}]))", "step"
-                    ),
-                    "{{step}}",
-                )
-            ],
+            [metric(queries.or_none(_FAILED_STEPS, "step"), "{{step}}")],
             stacked_bars=True,
             colors={"none": GREY},
             shades_of=RED,
