@@ -16,6 +16,7 @@ from services.assistant.model_client import ModelClient
 from services.assistant.page import blueprint as page
 from services.assistant.places import REGION_OF_CITY
 from services.assistant.recovery import time_budget
+from services.assistant.room import DataRoom
 from services.assistant.routes import appointments, businesses, chat, feedback, health, predictions, track
 from services.assistant.settings import AssistantSettings
 from services.assistant.tally import Tally
@@ -66,11 +67,13 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
             model_name=settings.model_name,
         ),
         no_show=no_show.load_or_train(settings.data_dir),
+        room=DataRoom(settings.data_dir, settings.data_limit),
         tally=Tally(),
         shelf=shelf,
         faults=registry,
     )
     instruments.no_show_model(assistant.no_show.version)
+    instruments.room(assistant.room)
     app.extensions["assistant"] = assistant
 
     _give_time(app, settings)

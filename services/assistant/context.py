@@ -12,6 +12,7 @@ from services.assistant.database import Database, DatabaseUnavailableError
 from services.assistant.directory import Business, Directory
 from services.assistant.instruments import Instruments
 from services.assistant.no_show import NoShowModel
+from services.assistant.room import DataRoom
 from services.assistant.settings import AssistantSettings
 from services.assistant.tally import Tally
 from services.telemetry import Telemetry
@@ -29,6 +30,7 @@ class Assistant:
     database: Database
     chat: Chat
     no_show: NoShowModel
+    room: DataRoom
     tally: Tally
     shelf: "Shelf"
     faults: FaultRegistry

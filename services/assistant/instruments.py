@@ -8,6 +8,7 @@ from prometheus_client.metrics_core import Metric
 from services.assistant.completions import Completion
 from services.assistant.directory import KINDS, PROBE_BUSINESSES, Business
 from services.assistant.pool import WatchedPool
+from services.assistant.room import DataRoom
 from services.telemetry import Telemetry, genai, names
 
 # The first part of the path: an appointment and the list of them are one thing to users.
@@ -142,6 +143,12 @@ class Instruments:
         self.pool_wait = histogram(
             names.POOL_WAIT, "Seconds until a connection to the database was had.", (), _QUERY_BUCKETS
         )
+        self.disk_free = gauge(
+            names.DISK_FREE,
+            "Bytes that may still be written, by the budget and by the disk.",
+            names.DISK_LABELS,
+        )
+        self.disk_limit = gauge(names.DISK_LIMIT, "Bytes that the folder may hold.", names.DISK_LABELS)
         self.predictions = counter(names.PREDICTIONS, "Predictions made.", names.PREDICTIONS_LABELS)
         self.prediction_latency = histogram(
             names.PREDICTION_LATENCY,
@@ -225,6 +232,11 @@ class Instruments:
         self._telemetry.observe(self.pool_wait, seconds)
         if not came:
             self._telemetry.inc(self.pool_timeouts)
+
+    def room(self, room: DataRoom) -> None:
+        """Show the room of the data folder."""
+        self.disk_free.labels("data").set_function(room.free)
+        self.disk_limit.labels("data").set(room.limit)
 
     def query(self, operation: str, seconds: float) -> None:
         """Observe one database statement."""

@@ -64,6 +64,10 @@ POOL_MAX: Final = "db_client_connection_max"
 POOL_PENDING: Final = "db_client_connection_pending_requests"
 POOL_TIMEOUTS: Final = "db_client_connection_timeouts_total"
 POOL_WAIT: Final = "db_client_connection_wait_time_seconds"
+# What the assistant may write into its data folder, which has a budget.
+DISK_FREE: Final = "lab_disk_free_bytes"
+DISK_LIMIT: Final = "lab_disk_limit_bytes"
+DISK_LABELS: Final = ("path",)  # data
 PREDICTIONS: Final = "predictions_total"
 PREDICTIONS_LABELS: Final = ("model_version", "outcome")  # outcome: show | no_show
 PREDICTION_LATENCY: Final = "prediction_latency_seconds"

@@ -25,6 +25,12 @@ class MemoryLeakParameters(StrictModel):
     limit_percent: float = Field(default=90, gt=0, le=95)
 
 
+class DiskFillingParameters(StrictModel):
+    """Up to which share of its budget the data folder is filled."""
+
+    percent: float = Field(default=95, gt=0, le=100)
+
+
 class BadReleaseParameters(StrictModel):
     """What the release is called, how much slower it is, and with which exception it fails."""
 
@@ -58,6 +64,11 @@ MEMORY_LEAK: Final = Fault(
     "Memory grows up to a share of its limit and is freed at the end; strength scales how fast.",
     MemoryLeakParameters,
 )
+DISK_FILLING: Final = Fault(
+    "disk-filling",
+    "The data folder fills up to a share of its budget and is cleared at the end; strength scales the share.",
+    DiskFillingParameters,
+)
 BROKEN_BOOKING: Final = Fault(
     "broken-booking",
     "A booking that the customer confirmed fails halfway and is rolled back.",
@@ -80,6 +91,7 @@ ALL: Final = (
     DATABASE_UNREACHABLE,
     POOL_EXHAUSTED,
     MEMORY_LEAK,
+    DISK_FILLING,
     BROKEN_BOOKING,
     BAD_RELEASE,
     NEW_EXCEPTION,
