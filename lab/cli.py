@@ -19,6 +19,7 @@ from lab.engines import Choice, ServiceStatus, choose
 from lab.engines.compose import adopt
 from lab.errors import LabError
 from lab.exercises.cli import app as exercise_app
+from lab.faults_cli import app as fault_app
 from lab.programs_cli import app as programs_app
 from lab.progress import Board
 from lab.query import Endpoints, Lab, QueryError, clean_trace_id, wait_for
@@ -33,6 +34,7 @@ app = typer.Typer(
     help="An observability lab for AI services: start it, break it, find the cause.",
 )
 app.add_typer(scenario_app, name="scenario")
+app.add_typer(fault_app, name="fault")
 app.add_typer(exercise_app, name="exercise")
 app.add_typer(programs_app, name="programs")
 

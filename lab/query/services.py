@@ -13,11 +13,12 @@ from lab.query.times import parse_time
 
 @dataclass(frozen=True)
 class FaultKind:
-    """A fault that a service offers, with the parameters it takes."""
+    """A fault that a service offers, with the parameters it takes and the dimensions by which it can be aimed."""
 
     name: str
     description: str
     parameters: Any = None
+    dimensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,12 @@ class Service(Server):
     def fault_kinds(self) -> list[FaultKind]:
         """Return the faults that this service can switch on."""
         rows = self._admin("GET", "/admin/faults").json()["available"]
-        return [FaultKind(row["name"], row.get("description", ""), row.get("parameters")) for row in rows]
+        return [
+            FaultKind(
+                row["name"], row.get("description", ""), row.get("parameters"), tuple(row.get("dimensions") or ())
+            )
+            for row in rows
+        ]
 
     def faults(self) -> list[ActiveFault]:
         """Return the faults that are on."""
