@@ -24,6 +24,7 @@ from lab.programs_cli import app as programs_app
 from lab.progress import Board
 from lab.query import Endpoints, Lab, QueryError, clean_trace_id, wait_for
 from lab.scenarios.cli import app as scenario_app
+from lab.scenarios.cli import drill
 from lab.settings import LabSettings, home_folder, read_state
 from lab.trace_view import show as show_trace
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(fault_app, name="fault")
+app.command("drill")(drill)
 app.add_typer(exercise_app, name="exercise")
 app.add_typer(programs_app, name="programs")
 

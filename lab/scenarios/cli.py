@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.errors import LabError
+from lab.scenarios.drill import execute as run_drill
 from lab.scenarios.runner import execute
 from lab.scenarios.session import Options
 from lab.settings import LabSettings
@@ -82,6 +83,31 @@ def run(
     settings = LabSettings.running()
     options = Options(seed, quick, users, duration, blind, report)
     raise typer.Exit(execute(scenario, options, settings, Console()))
+
+
+def drill(
+    names: Annotated[list[str] | None, typer.Argument(help="Scenarios, see `lab scenario list`.")] = None,
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="End each fault as soon as its alerts have come.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same plans.")] = 1,
+    report: Annotated[Path | None, typer.Option(help="Where the JSON report goes.")] = None,
+) -> None:
+    """Run many scenarios, and say of each whether what it declares has come.
+
+    Exit code: 0 everything as declared, 1 not, 2 wrong input, 130 stopped by Ctrl-C.
+    """
+    if bool(names) == all_:
+        raise LabError("Which scenarios?", "Name some, or say `lab drill --all`.", 2)
+    broken: list[registry.Broken] = []
+    if all_:
+        found, broken = registry.find()
+        # First what normal looks like: if that fails, the rest says little.
+        chosen = sorted(found.values(), key=lambda one: bool(one.faults or one.draws or one.users))
+    else:
+        chosen = [_scenario(name) for name in dict.fromkeys(names or [])]
+    options = Options(seed, quick, report=report)
+    raise typer.Exit(run_drill(chosen, broken, options, LabSettings.running(), Console()))
 
 
 def _fault(fault: Fault) -> str:
