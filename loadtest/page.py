@@ -67,6 +67,10 @@ class Run:
         """Switch its faults off; those that cannot be reached end by themselves."""
         self._stop.set()
 
+    def wait(self) -> None:
+        """Wait until its faults are off, or could not be switched off."""
+        self._thread.join()
+
     def _age(self) -> float:
         return time.monotonic() - self._began
 
