@@ -22,15 +22,16 @@ from prometheus_client import CollectorRegistry
 
 from loadtest import counting, metrics, registry, upkeep
 from loadtest.faults import Doors
+from loadtest.intruder import Intruder
 from loadtest.journey import Journey
 from loadtest.ledger import Ledger
 from loadtest.page import Page, add_arguments
 from loadtest.scenario import Stage, users_at
 from loadtest.users import Customer, Hesitant, Impatient, Owner, SteadyUser
 
-__all__ = ["Customer", "Hesitant", "Impatient", "Owner", "SteadyUser"]
+__all__ = ["Customer", "Hesitant", "Impatient", "Intruder", "Owner", "SteadyUser"]
 
-_USERS: dict[str, Any] = {one.__name__: one for one in (Customer, Hesitant, Impatient, Owner, SteadyUser)}
+_USERS: dict[str, Any] = {one.__name__: one for one in (Customer, Hesitant, Impatient, Intruder, Owner, SteadyUser)}
 _on: Any = events  # Locust leaves them untyped
 
 
