@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from loadtest.figures import Figures
+
 BUSINESS = "lab-journey"
 # A little longer than the assistant gives itself for a chat.
 _ANSWER_SECONDS = 12.0
@@ -51,9 +53,11 @@ class Run:
 class Journey:
     """Goes to one assistant, again and again."""
 
-    def __init__(self, host: str, *, answer_seconds: float = _ANSWER_SECONDS) -> None:
+    def __init__(self, host: str, *, answer_seconds: float = _ANSWER_SECONDS, asked: Figures | None = None) -> None:
         self._host = host.rstrip("/")
         self._answer_seconds = answer_seconds
+        # Every request that it sends: the service cannot tell it from those of other people.
+        self._asked = Figures() if asked is None else asked
         # Booked in a journey that failed after it: cancelled before the next one.
         self._left: set[str] = set()
 
@@ -125,7 +129,7 @@ class Journey:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             try:
-                self._ask("book", "GET", "/ready")
+                self._send("book", "GET", "/ready", None, gone_is_fine=False)
             except StepError:
                 sleep(1.0)
             else:
@@ -133,6 +137,18 @@ class Journey:
 
     def _ask(
         self, step: str, method: str, path: str, body: dict[str, Any] | None = None, *, gone_is_fine: bool = False
+    ) -> dict[str, Any]:
+        began, answer = time.monotonic(), None
+        try:
+            answer = self._send(step, method, path, body, gone_is_fine=gone_is_fine)
+        finally:
+            # As for other people, a fallback in the place of an answer has failed.
+            ok = answer is not None and answer.get("outcome") != "fallback"
+            self._asked.request(f"journey: {step}", method, time.monotonic() - began, ok=ok)
+        return answer
+
+    def _send(
+        self, step: str, method: str, path: str, body: dict[str, Any] | None, *, gone_is_fine: bool
     ) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310 - the address is the assistant's own, http
             self._host + path,

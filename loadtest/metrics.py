@@ -25,7 +25,7 @@ JOURNEY_DURATION: Final = "lab_journey_duration_seconds"
 JOURNEY_UP: Final = "lab_journey_up"
 JOURNEY_FAILURES: Final = "lab_journey_failures_in_a_row"
 
-ORIGINS: Final = ("always-on", "scenario")
+ORIGINS: Final = ("always-on", "scenario", "journey")
 STEPS: Final = ("book", "read", "cancel")
 # For a run without a failing step.
 NO_STEP: Final = "none"
@@ -39,6 +39,8 @@ class Load(Collector):
 
     def __init__(self, own: Callable[[], Figures]) -> None:
         self._own = own
+        # What the synthetic journey asks, in this process too.
+        self.journey = Figures()
         self._lock = threading.Lock()
         # What scenarios that have ended brought, and the one that goes on.
         self._ended = Figures()
@@ -61,7 +63,8 @@ class Load(Collector):
         with self._lock:
             if time.monotonic() - self._heard_at > _SILENCE_SECONDS:
                 self._running.users = {}
-            both = dict(zip(ORIGINS, (self._own(), total((self._ended, self._running))), strict=True))
+            scenarios = total((self._ended, self._running))
+            each = dict(zip(ORIGINS, (self._own(), scenarios, self.journey), strict=True))
         users = GaugeMetricFamily(LOCUST_USERS, "Simulated people at this moment.", labels=("origin", "user"))
         requests = CounterMetricFamily(
             LOCUST_REQUESTS, "Requests of simulated people.", labels=("origin", "name", "method", "outcome")
@@ -72,7 +75,7 @@ class Load(Collector):
         bookings = CounterMetricFamily(
             LOCUST_BOOKINGS, "Appointments that were confirmed to simulated people.", labels=("origin", "event")
         )
-        for origin, figures in both.items():
+        for origin, figures in each.items():
             for user, number in (figures.users or {"none": 0}).items():
                 users.add_metric((origin, user), number)
             for key, count in sorted(figures.requests.items()):

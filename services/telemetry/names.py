@@ -99,7 +99,7 @@ PAGER_HEARTBEAT: Final = "pager_heartbeat_timestamp_seconds"  # when the Watchdo
 
 # --- The load -----------------------------------------------------------------------------------------------------
 # Set by loadtest/metrics.py, which knows no service and therefore repeats them; a test compares.
-# origin: always-on (with the page's) | scenario
+# origin: always-on (with the page's) | scenario | journey
 LOCUST_USERS: Final = "locust_users"
 LOCUST_USERS_LABELS: Final = ("origin", "user")
 LOCUST_REQUESTS: Final = "locust_requests_total"

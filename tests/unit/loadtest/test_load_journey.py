@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from loadtest.figures import Figures
 from loadtest.journey import BUSINESS, Journey, Run
 from tests.support.stand_in import StandIn, serving
 
@@ -64,6 +65,21 @@ def test_a_journey_books_reads_and_cancels(desk: Desk) -> None:
     assert (run.failing_step, run.reason) == (None, "")
     assert 0 < run.seconds < 5
     assert [row["status"] for row in desk.rows.values()] == ["cancelled"]
+
+
+def test_its_requests_are_counted_as_those_of_other_people_are(desk: Desk) -> None:
+    """The service cannot tell them apart, so what users saw would stand below what the service saw without them."""
+    asked = Figures()
+    journey = Journey(desk.server.url, asked=asked)
+    journey.run()
+    done = {("journey: book", "POST"): 3, ("journey: read", "GET"): 1, ("journey: cancel", "DELETE"): 1}
+    done["journey: cancel", "GET"] = 1
+    assert {key[:2]: count for key, count in asked.requests.items() if key[2] == "ok"} == done
+    assert sum(asked.requests.values()) == 6
+    assert sum(sum(timing.counts) for timing in asked.timings.values()) == 6
+    for desk.broken, failed in (("fallback", 1), ("error", 2)):
+        journey.run()
+        assert asked.requests["journey: book", "POST", "failed"] == failed
 
 
 @pytest.mark.parametrize(
