@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard as dm
 
-from grafana.source import links, queries
+from grafana.source import links
 from grafana.source.load import both_sides, cost, faults, journey, overview, users
 from grafana.source.whole import Rows, whole
 
@@ -29,7 +29,6 @@ def load() -> dm.Dashboard:
         rows=ROWS,
         links=[
             links.SERVICE,
-            links.logs_link("Logs", queries.ALL_LOGS, "All log lines of the same time"),
             links.logs_link("Switches", faults.SWITCHES, "Who switched which fault, when: the audit log of this time"),
             links.RUNBOOKS,
         ],

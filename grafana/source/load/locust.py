@@ -5,8 +5,9 @@ from typing import Final
 from grafana.source import queries
 from services.telemetry import names
 
-# Always-on users and those of a scenario, whichever process they live in.
+# Always-on users, those of a scenario, whichever process they live in, and the synthetic customer.
 ALL: Final = 'job="loadtest"'
+PEOPLE: Final = f'{ALL},origin!="journey"'
 FAILED: Final = f'{ALL},outcome!="ok"'
 
 RATE: Final = queries.rate(names.LOCUST_REQUESTS, ALL)
@@ -14,6 +15,6 @@ RATE: Final = queries.rate(names.LOCUST_REQUESTS, ALL)
 FAILED_SHARE: Final = f"(({queries.rate(names.LOCUST_REQUESTS, FAILED)}) / ({RATE} > 0)) or (0 * {RATE})"
 
 
-def quantile(share: float, by: str = "") -> str:
+def quantile(share: float) -> str:
     """A quantile of the seconds that users waited."""
-    return queries.quantile(share, names.LOCUST_DURATION, ALL, by)
+    return queries.quantile(share, names.LOCUST_DURATION, ALL)

@@ -49,7 +49,7 @@ def panels() -> list[Panel]:
             "95 of 100 requests of each kind were answered within this time, over the last minute, as users measured "
             "it. Normal: chat is the slowest, about a second; the rest are far below.",
             "s",
-            [metric(locust.quantile(0.95, "name"), "{{name}}")],
+            [metric(queries.quantile(0.95, names.LOCUST_DURATION, locust.PEOPLE, "name"), "{{name}}")],
             width=6,
             height=9,
         ),
