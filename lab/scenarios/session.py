@@ -71,7 +71,7 @@ class Session:
         self._screen = screen
         self._timeline = timeline
         self._stop = stop
-        self._load = Load(settings.root, settings.url("assistant"), log)
+        self._load = Load(settings.root, settings.url("assistant"), log, page=settings.url("loadtest"))
         sealed = scenario.sealed or options.blind
         self._faults = Faults(lab, plan.faults, timeline.started_at, servers=servers, sealed=sealed)
         self._watch = Watch(
