@@ -1,7 +1,9 @@
 """Each fault of the model on a real lab: a user meets it, three signals tell, and once it is off all is as before."""
 
+import itertools
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from lab.query import BadAnswer, ChatAnswer, Line, Span, Trace, wait_for
 from services.model import spoiled
+from tests.support.people import Customer, some_business
 from tests.support.running import RunningLab
 
 SIGNAL_SECONDS = 20
@@ -67,6 +70,15 @@ class Episode:
 
 def sum_of(running: RunningLab, query: str) -> float:
     return running.lab.prometheus.value(f"sum({query})")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leaves_nothing(quiet_lab: RunningLab) -> Iterator[None]:
+    """Other tests of this lab count on an assistant that never failed."""
+    yield
+    quiet_lab.lab.service("model").fault_off()
+    quiet_lab.run("restart", "assistant")
+    assert wait_for(lambda: sum_of(quiet_lab, 'ai_requests_total{outcome!="ok"}') == 0, SIGNAL_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +205,30 @@ def test_a_sealed_fault_is_named_in_no_signal(quiet_lab: RunningLab) -> None:
     assert wait_for(lambda: audit(quiet_lab, "fault.off", "sealed", began), SIGNAL_SECONDS)
     everything = quiet_lab.lab.loki.query('{service_name="model"}', began, limit=1000)
     assert [line for line in everything if "poor" in f"{line.text}{line.metadata}"] == []
+
+
+def test_all_faults_together_never_become_a_server_error(quiet_lab: RunningLab) -> None:
+    model, url = quiet_lab.lab.service("model"), quiet_lab.url("assistant")
+    business = some_business(url)["id"]
+    short: dict[str, dict[str, Any]] = {"hang": {"seconds": 0.5}, "latency": {"seconds": 0.3, "tail": "long"}}
+    before = sum_of(quiet_lab, HITS)
+    # Weak enough that the circuit breaker stays closed most of the time.
+    for case in CASES:
+        model.fault_on(case.fault, 60, strength=0.04, parameters=short.get(case.fault, case.parameters))
+
+    def talk(number: int) -> list[str]:
+        customer = Customer(url, business_id=business, user_id=f"unlucky-{number}")
+        words = ("I would like to book an appointment", "tomorrow", "the first one", "yes", "cancel it", "yes")
+        return [str(customer.say(text)["outcome"]) for text in words]  # refuses whatever is not 200
+
+    try:
+        with ThreadPoolExecutor(6) as pool:
+            outcomes = Counter(itertools.chain.from_iterable(pool.map(talk, range(12))))
+    finally:
+        model.fault_off()
+    assert set(outcomes) == {"ok", "fallback"}, outcomes
+
+    assert wait_for(lambda: sum_of(quiet_lab, HITS) >= before + 10, SIGNAL_SECONDS)
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -148,6 +148,7 @@ def test_the_latency_fault_has_a_long_tail_if_asked_for(ask: Any, switch: Any, m
 def line() -> Iterator[tuple[socket.socket, socket.socket]]:
     """A connection: the server's end and the client's."""
     server, client = socket.socketpair()
+    client.settimeout(5)
     with server, client:
         yield server, client
 
@@ -200,6 +201,10 @@ def test_only_so_many_calls_hang(app: Flask, switch: Any, client: FlaskClient) -
         client.delete("/admin/faults", headers=ADMIN)
         statuses = Counter(one.result(timeout=10).status_code for one in calls)
     assert statuses == {200: 16, 503: 4}
+    switch("hang", parameters={"seconds": 0.1})
+    assert client.post("/v1/chat/completions", json=body, headers=KEY).status_code == 504, (
+        "those that are over have made room"
+    )
 
 
 def test_a_cut_answer_ends_in_its_middle(client: FlaskClient, switch: Any, line: Line) -> None:
