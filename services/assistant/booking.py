@@ -94,9 +94,7 @@ def book(
             return known, True
     check_time(business, starts_at, now)
     for candidate in _candidates(business, provider, starts_at):
-        row = _row(
-            business, candidate, starts_at, user_id=user_id, service=service, key=key, request_hash=request_hash
-        )
+        row = _row(business, candidate, starts_at, user_id=user_id, service=service, key=key, request_hash=request_hash)
         try:
             with database.write() as session:
                 _insert(session, business, row, midway)

@@ -28,20 +28,18 @@ def init_app(assistant: Assistant) -> None:
 
 def _run_slowly(database: Database, faults: FaultRegistry) -> None:
     """Run a slow statement, once in a request that is hit, in a transaction of its own: it locks nothing."""
-    route = at_hand.route()
-    if route is None or "slow_query" in g or not faults.active(SLOW_QUERY.name, route=route, **_business()):
+    if not faults.any_on:  # the usual case
         return
-    fault = faults.hit(SLOW_QUERY.name, route=route, **_business())
+    about = {"route": at_hand.route(), "business_id": at_hand.business()}
+    if about["route"] is None or "slow_query" in g or not faults.active(SLOW_QUERY.name, **about):
+        return
+    fault = faults.hit(SLOW_QUERY.name, **about)
     g.slow_query = fault  # a request is drawn once, however many statements it has
     if fault is None:
         return
     with database.engine.connect() as connection:
         database.limit(connection)
         connection.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": fault.parameters["seconds"]})
-
-
-def _business() -> dict[str, str | None]:
-    return {"business_id": at_hand.business()}
 
 
 def _waited(assistant: Assistant, seconds: float, came: bool) -> None:

@@ -26,8 +26,8 @@ def init_app(app: Flask, assistant: Assistant) -> None:
 
     @app.before_request
     def strike() -> None:
-        route = at_hand.route()
-        if route is None or not faults.any_on:
+        route = at_hand.route() if faults.any_on else None
+        if route is None:
             return
         about = {"route": route, "business_id": at_hand.business_asked_for()}
         release = faults.active(BAD_RELEASE.name, **about)
