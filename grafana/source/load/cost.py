@@ -1,13 +1,8 @@
 """What running the lab costs: the services, and the monitoring itself."""
 
-from typing import Final
-
 from grafana.source.panels import RED, SERVICES, Panel, graph
 from grafana.source.sources import metric
 from services.telemetry import names
-
-# As wide as the four panels of the row together.
-_WIDTH: Final = 6
 
 
 def panels() -> list[Panel]:
@@ -21,7 +16,8 @@ def panels() -> list[Panel]:
             [metric(f"max by (job) ({names.PROCESS_CPU})", "{{job}}")],
             colors=SERVICES,
             lines_at=((1, RED),),
-            width=_WIDTH,
+            width=6,
+            height=9,
         ),
         graph(
             "Memory",
@@ -29,7 +25,8 @@ def panels() -> list[Panel]:
             "bytes",
             [metric(f"max by (job) ({names.PROCESS_MEMORY})", "{{job}}")],
             colors=SERVICES,
-            width=_WIDTH,
+            width=6,
+            height=9,
         ),
         graph(
             "Time of a scrape",
@@ -37,7 +34,8 @@ def panels() -> list[Panel]:
             "second. At 4 s, the line, Prometheus gives up and the server counts as down.",
             "s",
             [metric("max by (job) (scrape_duration_seconds)", "{{job}}")],
-            width=_WIDTH,
+            width=6,
+            height=9,
         ),
         graph(
             "Samples of a scrape",
@@ -45,6 +43,7 @@ def panels() -> list[Panel]:
             "are not bounded.",
             "short",
             [metric("sum by (job) (scrape_samples_scraped)", "{{job}}")],
-            width=_WIDTH,
+            width=6,
+            height=9,
         ),
     ]
