@@ -164,13 +164,18 @@ class Supervisor:
 
     def stop(self, names: Sequence[str]) -> None:
         """Stop processes side by side and wait until all are gone."""
+        running = {info.name: info.pid for info in self._some(names)}
         for name in names:
             try:
                 self._call("stopProcess", name, False)
             except xmlrpc.client.Fault as fault:
                 if "NOT_RUNNING" not in fault.faultString and "BAD_NAME" not in fault.faultString:
                     raise
-        while any(info.state in {"STOPPING", "RUNNING", "STARTING"} for info in self._some(names)):
+        # One with another process id was started by somebody else in the meantime.
+        while any(
+            info.state in {"STOPPING", "RUNNING", "STARTING"} and info.pid == running.get(info.name)
+            for info in self._some(names)
+        ):
             time.sleep(0.05)
 
     def shutdown(self) -> None:
