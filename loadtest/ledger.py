@@ -38,9 +38,11 @@ class Ledger:
     users: set[str] = field(default_factory=set)
     # Left behind by earlier lives of the same users.
     before: set[str] = field(default_factory=set)
-    # id -> booked, cancelled, or unsure where the answer to a cancellation never came.
+    # id -> booked or cancelled.
     told: dict[str, str] = field(default_factory=dict)
-    # Wishes to which no answer came.
+    # Those that may have been cancelled: the answer never came, or was an excuse.
+    unsure: set[str] = field(default_factory=set)
+    # Wishes to which no answer came, or an excuse.
     unanswered: int = 0
     confirmations: int = 0
     cancellations: int = 0
@@ -67,8 +69,24 @@ class Ledger:
         """Note what a user was told of an appointment; cancelling what was there before is no news."""
         self.confirmations += status == "booked"
         self.cancellations += status == "cancelled"
+        self.unsure.discard(appointment_id)
         if self.keeping and (status == "booked" or appointment_id in self.told):
             self.told[appointment_id] = status
+
+    def ask(self, appointment_id: str | None) -> None:
+        """Note a wish that may book, or cancel this appointment; `answered` when its answer came.
+
+        Whoever is stopped in between leaves it as it is: nobody knows what was done.
+        """
+        self.unanswered += 1
+        if self.keeping and appointment_id:
+            self.unsure.add(appointment_id)
+
+    def answered(self, appointment_id: str | None) -> None:
+        """Note that the answer came."""
+        self.unanswered -= 1
+        if appointment_id:
+            self.unsure.discard(appointment_id)
 
     def document(self) -> dict[str, Any]:
         """Return it for a JSON file; `read` takes it back."""
@@ -76,6 +94,7 @@ class Ledger:
             "users": sorted(self.users),
             "before": sorted(self.before),
             "told": self.told,
+            "unsure": sorted(self.unsure),
             "unanswered": self.unanswered,
         }
 
@@ -83,13 +102,15 @@ class Ledger:
     def read(cls, content: Mapping[str, Any]) -> "Ledger":
         """Return the ledger that `document` made."""
         ledger = cls(users=set(content["users"]), before=set(content["before"]), told=dict(content["told"]))
+        ledger.unsure = set(content["unsure"])
         ledger.unanswered = int(content["unanswered"])
         return ledger
 
     def compare(self, kept: Iterable[Mapping[str, Any]]) -> Difference:
         """Compare with the appointments that the assistant lists for these users, whatever their status."""
         status = {str(row["id"]): str(row["status"]) for row in kept if row["id"] not in self.before}
-        wrong = (one for one, told in self.told.items() if told != "unsure" and status.get(one, told) != told)
+        sure = ((one, told) for one, told in self.told.items() if one not in self.unsure)
+        wrong = (one for one, told in sure if status.get(one, told) != told)
         return Difference(
             confirmed=len(self.told),
             kept=len(status),

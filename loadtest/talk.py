@@ -36,24 +36,29 @@ class Talk:
 
     def say(self, message: str) -> None:
         """Say something and take in what the answer changed."""
+        wish = self.appointment_id if self.booked else None
+        self._ledger.ask(wish)
         answer = self._send(message, self._business_id, self._conversation_id)
         if answer is None or "conversation_id" not in answer:
             self.failed = self.unanswered = True
-            self._ledger.unanswered += 1
             return
         self._conversation_id = answer["conversation_id"]
         self.message_id = answer.get("message_id")
         self.failed = answer.get("outcome") != "ok"
+        # An excuse may stand in the place of a confirmation.
+        if not self.failed:
+            self._ledger.answered(wish)
         self.handed_over = bool(answer.get("handoff"))
         if appointment := answer.get("appointment"):
             self.take(str(appointment["id"]), appointment.get("status", "booked"))
 
     def take(self, appointment_id: str, status: str) -> None:
         """Take note of an appointment's state."""
-        self.appointment_id = appointment_id
-        self.booked = status == "booked"
+        news = (appointment_id, status == "booked") != (self.appointment_id, self.booked)
+        self.appointment_id, self.booked = appointment_id, status == "booked"
         self.ever_booked |= self.booked
-        self._ledger.tell(appointment_id, status)
+        if news:
+            self._ledger.tell(appointment_id, status)
 
     def result(self, goal: Goal) -> Result:
         """Return what came of it for a person with that goal."""

@@ -109,9 +109,11 @@ class Customer(Person):
         talk.booked = False
 
     def _cancel_one(self, appointment_id: str) -> None:
+        self.ledger.ask(appointment_id)
         path = f"/appointments/{quote(appointment_id)}"
-        answer = self.ask("DELETE", path, "appointments: cancel", gone_is_fine=True)
-        self.ledger.tell(appointment_id, "unsure" if answer is None else "cancelled")
+        if self.ask("DELETE", path, "appointments: cancel", gone_is_fine=True) is not None:
+            self.ledger.answered(appointment_id)
+            self.ledger.tell(appointment_id, "cancelled")
 
     def _cancel_everything(self, found: Callable[[list[str]], None] | None = None) -> Life:
         booked = []

@@ -4,10 +4,33 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lab.query import Lab
+from lab.query import Lab, QueryError
+from lab.scenarios.verdict import Row
 from loadtest.ledger import Difference, Ledger
 
 _PAGE = 200
+_MOST_NAMED = 3
+_WHAT = "bookings confirmed to the scenario's users"
+
+
+def row(lab: Lab, ledger_file: Path) -> Row:
+    """Return the verdict on what was confirmed; the file stays where something is wrong."""
+    expected = "kept as the users were told, and no others"
+    try:
+        difference = settle(lab, ledger_file)
+    except QueryError as error:
+        return Row(_WHAT, expected, f"cannot be compared: {error}", False)
+    if difference is None:
+        return Row(_WHAT, expected, "not known: the users left without writing it down", False)
+    if difference.none:
+        ledger_file.unlink(missing_ok=True)
+        strays = f", {len(difference.strays)} without an answer" if difference.strays else ""
+        return Row(_WHAT, expected, f"all {difference.confirmed} are kept{strays}", True)
+    kinds = {"lost": difference.lost, "of another status": difference.wrong_status}
+    if len(difference.strays) > difference.unanswered:
+        kinds["told to nobody"] = difference.strays
+    told = (f"{len(ids)} {name} ({', '.join(ids[:_MOST_NAMED])})" for name, ids in kinds.items() if ids)
+    return Row(_WHAT, expected, f"of {difference.confirmed}: {'; '.join(told)}", False)
 
 
 def settle(lab: Lab, ledger_file: Path) -> Difference | None:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from lab.errors import LabError
 from lab.query import Endpoints, Lab, QueryError
-from lab.scenarios import floor, prepare, report, screen
+from lab.scenarios import bookings, floor, prepare, report, screen
 from lab.scenarios.alerts import Before
 from lab.scenarios.lock import only_run
 from lab.scenarios.servers import Servers
@@ -148,6 +148,8 @@ class Run:
             holding=self._before.holding,
             others_alerts=others_alerts,
         )
+        if session.ledger and not self._stop.asked and not session.aborted:
+            rows.append(bookings.row(self._lab, session.ledger))
         ways = _ways(self._lab, expected.must, self._timeline)
         if self._stop.asked:
             outcome = "stopped"

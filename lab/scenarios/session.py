@@ -89,6 +89,11 @@ class Session:
         self.broken: Exception | None = None
 
     @property
+    def ledger(self) -> Path | None:
+        """The file with what the scenario's users were told of their appointments; None where it brought nobody."""
+        return self._load.ledger if self._plan.weights else None
+
+    @property
     def calm(self) -> float | None:
         """When the users have done what alerts may come of; None where faults do it. Unix time."""
         return None if self._plan.faults else self._timeline.started_at + self._plan.duration
