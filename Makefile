@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 NATIVE := $(VENV)/.native-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help up down clean status doctor load logs test-fast test test-compose prove lint bench
+.PHONY: help up down clean status doctor load drill logs test-fast test test-compose prove lint bench
 
 help: ## Say what each name does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ doctor: $(NATIVE) ## Send one request, find it in every signal, name what is bro
 
 load: $(NATIVE) ## Run a load scenario: make load SCENARIO=provider-outage
 	@$(BIN)/lab scenario run $(or $(SCENARIO),provider-outage) $(ARGS)
+
+drill: $(NATIVE) ## Run all scenarios and say which effects came: make drill ARGS=--quick
+	@$(BIN)/lab drill $(or $(SCENARIO),--all) $(ARGS)
 
 logs: $(NATIVE) ## Follow what the services write: make logs SERVICE=assistant
 	@$(BIN)/lab logs --follow $(SERVICE)

@@ -19,10 +19,12 @@ from lab.engines import Choice, ServiceStatus, choose
 from lab.engines.compose import adopt
 from lab.errors import LabError
 from lab.exercises.cli import app as exercise_app
+from lab.faults_cli import app as fault_app
 from lab.programs_cli import app as programs_app
 from lab.progress import Board
 from lab.query import Endpoints, Lab, QueryError, clean_trace_id, wait_for
 from lab.scenarios.cli import app as scenario_app
+from lab.scenarios.cli import drill
 from lab.settings import LabSettings, home_folder, read_state
 from lab.trace_view import show as show_trace
 
@@ -33,6 +35,8 @@ app = typer.Typer(
     help="An observability lab for AI services: start it, break it, find the cause.",
 )
 app.add_typer(scenario_app, name="scenario")
+app.add_typer(fault_app, name="fault")
+app.command("drill")(drill)
 app.add_typer(exercise_app, name="exercise")
 app.add_typer(programs_app, name="programs")
 

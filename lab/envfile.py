@@ -63,7 +63,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...] = (
         _shape(re.compile(r"(https?://[^/?]+(/[^?]*)?)?"), "a URL such as https://mirror.example/lab"),
     ),
     (re.compile(r"PROGRAM_DOWNLOADS"), _shape(re.compile("true|false"), "true or false")),
-    (re.compile(r".*_MEMORY"), _memory),
+    (re.compile(r".*_MEMORY|DATA_LIMIT"), _memory),
     (re.compile(r"TEMPO_RETENTION"), _shape(_HOURS, "a duration in hours and minutes such as 72h")),
     (re.compile(r"TRACE_DECISION_WAIT"), _shape(_HOURS, "a duration such as 5s")),
     (re.compile(r".*_RETENTION"), _shape(_DAYS, "a duration such as 72h or 3d")),

@@ -38,6 +38,17 @@ _CHOICES = (
     "The first time is fine.",
 )
 _CONFIRMATIONS = ("Yes, please.", "Yes, book it.", "Yes, that works.", "Sounds good, please book it.")
+# What somebody asks who is not sure yet. None of them asks for a person or names a time.
+_DOUBTS = (
+    "What are your opening hours?",
+    "Where exactly are you?",
+    "Do you have anything later that day?",
+    "What else is free?",
+    "How long does it take?",
+    "Hmm, let me think. Is there another day?",
+    "Which services do you offer?",
+    "Could it be in the afternoon instead?",
+)
 _READS = ("What appointments do I have?", "Can you show me my appointments?", "When is my appointment?")
 _CANCELS = ("Please cancel my appointment.", "I need to cancel my appointment.", "Cancel it, please.")
 _CANCEL_CONFIRMATIONS = ("Yes, please cancel it.", "Yes, cancel my appointment.")
@@ -54,6 +65,11 @@ def opening(kind: str, wording: int) -> str:
 def choosing(turn: int, wording: int) -> str:
     """Return what a customer answers while no booking is made yet: turn 1 picks a time, later ones agree to it."""
     return _pick(_CHOICES if turn % 2 else _CONFIRMATIONS, wording + turn)
+
+
+def doubting(turn: int, wording: int) -> str:
+    """Return a question of somebody who cannot decide."""
+    return _pick(_DOUBTS, wording + 3 * turn)
 
 
 def reading(wording: int) -> str:

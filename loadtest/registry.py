@@ -8,7 +8,7 @@ import traceback
 from dataclasses import dataclass
 
 from loadtest import scenarios as package
-from loadtest.scenario import Scenario
+from loadtest.scenario import Scenario, problem
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,13 @@ def find() -> tuple[dict[str, type[Scenario]], list[Broken]]:
             broken.append(_broken(module.name, error))
             continue
         for value in vars(loaded).values():
-            if inspect.isclass(value) and issubclass(value, Scenario) and value.__module__ == loaded.__name__:
+            if not (inspect.isclass(value) and issubclass(value, Scenario) and value.__module__ == loaded.__name__):
+                continue
+            reason = problem(value) or _taken(value, found)
+            if reason:
+                line = inspect.getsourcelines(value)[1]
+                broken.append(Broken(f"loadtest/scenarios/{module.name}.py", line, reason))
+            else:
                 found[value.name] = value
     return dict(sorted(found.items())), broken
 
@@ -52,6 +58,13 @@ def get(name: str) -> type[Scenario]:
         return found[name]
     nearest = difflib.get_close_matches(name, found, n=1, cutoff=0.4)
     raise UnknownScenarioError(name, nearest[0] if nearest else None)
+
+
+def _taken(scenario: type[Scenario], found: dict[str, type[Scenario]]) -> str | None:
+    other = found.get(scenario.name)
+    if other is None:
+        return None
+    return f"the name `{scenario.name}` is taken by {other.__module__.rpartition('.')[2]}.py"
 
 
 def _broken(name: str, error: Exception) -> Broken:

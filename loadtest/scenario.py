@@ -7,18 +7,24 @@ needs Locust, so that the lab command can read scenarios without starting it.
 import itertools
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, TypeVar
+
+T = TypeVar("T")
 
 # For `must_not`: no alert at all may come that is neither in `must` nor in `may`.
 ANY = "*"
+# For `Fault.service`: the fault is done to a whole server, from the host. Its only name is `stop`, `target` the server.
+ENGINE = "engine"
+# Seconds; the services refuse a fault that is to last longer.
+LONGEST_FAULT = 3600
 
 
 @dataclass(frozen=True)
 class Fault:
     """A fault, switched on `at` seconds after the start for `duration` seconds.
 
-    `at` may be a range, from which the seed draws. `service` is the service whose admin door switches it.
+    `at` may be a range, from which the seed draws. `service` is the service whose admin door switches it, or ENGINE.
     """
 
     service: str
@@ -40,14 +46,38 @@ class Stage:
 
 @dataclass(frozen=True)
 class Effect:
-    """Something that must be seen in Prometheus: `query` gives a value above zero within `within` seconds.
+    """Something that must be seen within `within` seconds.
 
-    The seconds count from the moment when the first fault is on, without a fault from the start.
+    In Prometheus: `query` gives a value above zero. In Loki: it selects a line that was written since.
+    The seconds count from the moment when the fault `of` is on (a label, such as `errors` or `stop-loki`; empty: the
+    first one), without a fault from the start. What holds before that proves nothing and counts as not seen, except
+    where `always` says that it is something that goes on and must not end.
     """
 
     text: str
     query: str
     within: float
+    source: Literal["prometheus", "loki"] = "prometheus"
+    of: str = ""
+    always: bool = False
+
+
+@dataclass(frozen=True)
+class Absence:
+    """Something that must not be seen in Prometheus while the scenario runs: `query` never gives a value above zero."""
+
+    text: str
+    query: str
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One fault from which a game day draws, with what must be seen of it and who may or must be told."""
+
+    fault: Fault
+    effects: tuple[Effect, ...] = ()
+    must: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +92,24 @@ class PlannedFault:
     target: str
     parameters: Mapping[str, Any]
 
+    @property
+    def label(self) -> str:
+        """How people call it: its name, for a stopped server `stop-SERVER`."""
+        return f"{self.name}-{self.target}" if self.service == ENGINE else self.name
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What must be seen and what must not, and which alerts must, may and must not come; see Scenario."""
+
+    effects: tuple[Effect, ...] = ()
+    absences: tuple[Absence, ...] = ()
+    must: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
+    must_not: tuple[str, ...] = ()
+    page_within: float = 60
+    resolve_within: float = 150
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -75,6 +123,19 @@ class Plan:
     weights: Mapping[str, int]
     stages: tuple[Stage, ...]
     duration: float
+    expected: Expected = Expected()
+
+    def lasting(self, seconds: float) -> "Plan":
+        """Return the plan that lasts so long at least: a fault that would go on beyond its end stops there.
+
+        Raises:
+            ValueError: a fault would not have come by then.
+        """
+        late = [fault for fault in self.faults if fault.at + 1 > seconds]
+        if late:
+            raise ValueError(f"{late[0].label} comes at second {late[0].at:g}")
+        cut = tuple(replace(fault, duration=min(fault.duration, seconds - fault.at)) for fault in self.faults)
+        return replace(self, faults=cut, duration=seconds)
 
 
 class Scenario:
@@ -92,6 +153,14 @@ class Scenario:
     quick_shape: ClassVar[tuple[Stage, ...]] = ()
     faults: ClassVar[tuple[Fault, ...]] = ()
     effects: ClassVar[tuple[Effect, ...]] = ()
+    absences: ClassVar[tuple[Absence, ...]] = ()
+    # A game day: the seed draws between `draw_least` and `draw_most` of these, one `draw_gap` seconds after the other.
+    draws: ClassVar[tuple[Draw, ...]] = ()
+    draw_least: ClassVar[int] = 2
+    draw_most: ClassVar[int] = 3
+    draw_gap: ClassVar[float] = 30
+    # Nobody is told which faults are on until the report.
+    sealed: ClassVar[bool] = False
     # Names of alerts that must reach the pager and resolve, may reach it, must not reach it (ANY: no other).
     must: ClassVar[tuple[str, ...]] = ()
     may: ClassVar[tuple[str, ...]] = ()
@@ -104,6 +173,9 @@ class Scenario:
     quick_duration: ClassVar[float] = 20
     # Servers without which it says nothing.
     needs: ClassVar[tuple[str, ...]] = ("assistant", "model", "prometheus")
+    # What it disturbs, in words that other scenarios use too (`memory`, `admin door`). A drill runs those side by side
+    # that share no word, when their alerts differ; without any word a scenario runs alone.
+    touches: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def plan(cls, seed: int, *, quick: bool = False, users: int | None = None) -> Plan:
@@ -112,14 +184,31 @@ class Scenario:
         `users` sets the peak number of users beside the always-on ones; customers where the scenario has none.
         """
         rng = random.Random(f"{cls.name}/{seed}")  # noqa: S311 - a plan, not a secret
-        faults = tuple(_draw(fault, rng) for fault in cls.faults)
+        drawn = cls._drawn(rng)
+        turns = [*((fault, 0.0) for fault in cls.faults), *((d.fault, cls.draw_gap * i) for i, d in enumerate(drawn))]
+        faults = tuple(_plan_fault(fault, rng, after) for fault, after in turns)
         stages = (cls.quick_shape or cls.shape) if quick else cls.shape
         weights = cls.users
         if users is not None:
             weights = (cls.users or {"Customer": 1}) if users else {}
             stages = _scaled(stages or (Stage(0, 1),), users) if users else ()
         duration = cls.quick_duration if quick else cls.duration
-        return Plan(faults, weights, stages, duration)
+        expected = Expected(
+            effects=_each(cls.effects, *(draw.effects for draw in drawn)),
+            absences=cls.absences,
+            must=_each(cls.must, *(draw.must for draw in drawn)),
+            may=_each(cls.may, *(draw.may for draw in drawn)),
+            must_not=cls.must_not,
+            page_within=cls.page_within,
+            resolve_within=cls.resolve_within,
+        )
+        return Plan(faults, weights, stages, duration, expected)
+
+    @classmethod
+    def _drawn(cls, rng: random.Random) -> tuple[Draw, ...]:
+        if not cls.draws:
+            return ()
+        return tuple(rng.sample(cls.draws, rng.randint(cls.draw_least, min(cls.draw_most, len(cls.draws)))))
 
 
 def users_at(stages: tuple[Stage, ...], second: float) -> int:
@@ -133,11 +222,34 @@ def users_at(stages: tuple[Stage, ...], second: float) -> int:
     return stages[-1].users
 
 
-def _draw(fault: Fault, rng: random.Random) -> PlannedFault:
-    at = rng.uniform(*fault.at) if isinstance(fault.at, tuple) else fault.at
+def problem(scenario: type[Scenario]) -> str | None:
+    """Return what a scenario's declarations lack or what cannot be, None when all is well."""
+    lacking = [key for key in ("name", "story") if not isinstance(getattr(scenario, key, None), str)]
+    if lacking:
+        return f"{scenario.__name__} has no {' and no '.join(lacking)}"
+    for fault in (*scenario.faults, *(draw.fault for draw in scenario.draws)):
+        about = f"{scenario.__name__}: the fault `{fault.name}`"
+        if not 0 < fault.strength <= 1:
+            return f"{about} has the strength {fault.strength:g}; it must be above 0 and at most 1"
+        if not 1 <= fault.duration <= LONGEST_FAULT:
+            return f"{about} lasts {fault.duration:g} s; it must be from 1 to {LONGEST_FAULT} s"
+        if fault.service == ENGINE and (fault.name != "stop" or fault.target == "*"):
+            return f"{about} of the engine must be `stop`, with a server as target"
+    if bool(scenario.users) != bool(scenario.shape):
+        return f"{scenario.__name__}: `users` and `shape` go together"
+    return None
+
+
+def _plan_fault(fault: Fault, rng: random.Random, after: float) -> PlannedFault:
+    at = after + (rng.uniform(*fault.at) if isinstance(fault.at, tuple) else fault.at)
     return PlannedFault(
         fault.service, fault.name, round(at, 1), fault.duration, fault.strength, fault.target, fault.parameters
     )
+
+
+def _each(*groups: tuple[T, ...]) -> tuple[T, ...]:
+    """Return all members of the groups in their order, each once."""
+    return tuple(dict.fromkeys(itertools.chain(*groups)))
 
 
 def _scaled(stages: tuple[Stage, ...], peak: int) -> tuple[Stage, ...]:

@@ -75,7 +75,8 @@ def running_lab(engine: str) -> Iterator[RunningLab]:
 @pytest.fixture(scope="session")
 def quiet_lab(engine: str) -> Iterator[RunningLab]:
     """A lab without traffic of its own and a model without latency, for tests that count."""
-    yield from _lab(engine, STEADY_USERS="0", MODEL_FIRST_TOKEN_SECONDS="0", MODEL_TOKENS_PER_SECOND="0")
+    fast = {"MODEL_FIRST_TOKEN_SECONDS": "0", "MODEL_TOKENS_PER_SECOND": "0"}
+    yield from _lab(engine, STEADY_USERS="0", JOURNEY_SECONDS="0", **fast)
 
 
 def _lab(engine: str, **values: str) -> Iterator[RunningLab]:

@@ -18,11 +18,13 @@ _MESSAGES = (
 )
 # After this long a line and a trace of a request that was sent must be there.
 _PATIENCE = 20.0
+# Businesses of the lab itself.
+_PROBES = ("lab-doctor", "lab-journey")
 
 
 def start(lab: Lab, draw: random.Random) -> dict[str, str]:
     """Send one customer's message under a drawn reference, and return what the customer knows."""
-    businesses = sorted((one for one in lab.assistant.businesses() if one["id"] != "lab-doctor"), key=_by_id)
+    businesses = sorted((one for one in lab.assistant.businesses() if one["id"] not in _PROBES), key=_by_id)
     business = draw.choice(businesses)
     reference = f"ref-{draw.randrange(16**8):08x}"
     at = datetime.now(UTC)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from grafana.source.load.dashboard import load
 from grafana.source.service.dashboard import service
 
 # File name in grafana/dashboards (without .json) -> what builds it.
-DASHBOARDS: dict[str, Callable[[], Dashboard]] = {"service": service}
+DASHBOARDS: dict[str, Callable[[], Dashboard]] = {"service": service, "load": load}

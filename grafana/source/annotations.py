@@ -1,4 +1,4 @@
-"""Annotations that are drawn from a metric: a band while it is 1."""
+"""Annotations that are drawn from a metric: a band while it is 1. Nothing writes to Grafana."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import AnnotationQuery
 
 from grafana.source.sources import PROMETHEUS
+from services.telemetry import names
 
 
 class PrometheusAnnotation(AnnotationQuery):
@@ -34,3 +35,21 @@ class MetricAnnotation(Builder[AnnotationQuery]):
         # The step is the distance of points that are joined into one band: that of the scrapes.
         annotation.own = {"titleFormat": self.title, "textFormat": self.text, "step": "5s"}
         return annotation
+
+
+def faults() -> MetricAnnotation:
+    """Drawn from the metric that the services themselves set; a blind run says "sealed" there."""
+    return MetricAnnotation(
+        "Faults", f"max by (fault, target) ({names.FAULT_ACTIVE}) == 1", "orange", "Fault: {{fault}}", "on {{target}}"
+    )
+
+
+def lost_servers() -> MetricAnnotation:
+    """Every server while Prometheus cannot scrape it: a server that was stopped on purpose is no fault of a service."""
+    return MetricAnnotation("Lost servers", "1 - min by (job) (up) == 1", "purple", "{{job}} is down", "")
+
+
+def alerts() -> MetricAnnotation:
+    """Every alert while it fires, but the Watchdog, which always does."""
+    firing = 'max by (alertname, severity) (ALERTS{alertstate="firing",alertname!="Watchdog"}) == 1'
+    return MetricAnnotation("Alerts", firing, "red", "{{alertname}}", "{{severity}}")

@@ -49,11 +49,27 @@ def link(title: str, url: str, *, icon: str = "external link", tooltip: str = ""
     return DashboardLink(title).type(DashboardLinkType.LINK).url(url).icon(icon).tooltip(tooltip)
 
 
-def logs_link(title: str, logql: str) -> DashboardLink:
+def logs_link(title: str, logql: str, tooltip: str = "") -> DashboardLink:
     """A link to the lines of a LogQL query."""
-    return link(title, logs_url(logql), icon="doc")
+    return link(title, logs_url(logql), icon="doc", tooltip=tooltip)
 
 
-def traces_link(title: str, traceql: str, keep: tuple[str, ...] = ()) -> DashboardLink:
+def traces_link(title: str, traceql: str, keep: tuple[str, ...] = (), *, tooltip: str = "") -> DashboardLink:
     """A link to the traces of a TraceQL query."""
-    return link(title, traces_url(traceql, keep), icon="bolt")
+    return link(title, traces_url(traceql, keep), icon="bolt", tooltip=tooltip)
+
+
+def dashboard_link(title: str, uid: str, tooltip: str) -> DashboardLink:
+    """A link to another dashboard, over the time that is shown."""
+    return link(title, f"/d/{uid}", icon="dashboard", tooltip=tooltip).keep_time(True)
+
+
+SERVICE: Final = dashboard_link("Service", "service", "The assistant at a glance, over the same time")
+LOAD: Final = dashboard_link("Load", "load", "Who asks, what users saw, which faults are on, over the same time")
+# The rule's own page shows its annotations with their placeholders; here they are filled in and can be clicked.
+RUNBOOKS: Final = link(
+    "Alerts and runbooks",
+    "/alerting/groups?alertmanager=Alertmanager",
+    icon="bell",
+    tooltip="What Alertmanager has notified; open an alert for its runbook, dashboard and logs",
+)

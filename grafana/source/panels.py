@@ -92,10 +92,14 @@ def graph(
     stacked_bars: bool = False,
     lines_at: Steps = (),
     colors: Mapping[str, str] | None = None,
+    shades_of: str | None = None,
     links: Sequence[dashboard.DashboardLink] = (),
     soft_max: float | None = None,
 ) -> timeseries.Panel:
-    """Values over time. `lines_at` draws alert thresholds; `colors` fixes the colour of a series by its name."""
+    """Values over time.
+
+    `lines_at` draws alert thresholds; `colors` fixes the colour of a series by its name, `shades_of` that of the rest.
+    """
     panel = (
         timeseries.Panel()
         .title(title)
@@ -132,6 +136,8 @@ def graph(
         )
     if soft_max is not None:
         panel = panel.axis_soft_max(soft_max)
+    if shades_of:
+        panel = panel.color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.SHADES).fixed_color(shades_of))
     for name, color in (colors or {}).items():
         fixed = {"mode": "fixed", "fixedColor": color}
         panel = panel.override_by_name(name, [dm.DynamicConfigValue(id_val="color", value=fixed)])
@@ -150,7 +156,14 @@ class OnePage(statetimeline.Panel):
 
 
 def states(
-    title: str, description: str, query: Query, texts: Mapping[str, tuple[str, str]], *, width: int = 8, height: int = 8
+    title: str,
+    description: str,
+    queries: Sequence[Query],
+    texts: Mapping[str, tuple[str, str]],
+    *,
+    width: int = 8,
+    height: int = 8,
+    links: Sequence[dashboard.DashboardLink] = (),
 ) -> Panel:
     """A coloured band for each series that shows which state it was in when."""
     return (
@@ -161,8 +174,9 @@ def states(
         .unit("none")
         .height(height)
         .span(width)
-        .with_target(query)
+        .targets(list(queries))
         .mappings([values(texts)])
+        .data_links(list(links))
         # Colours by threshold would name the bands by the thresholds' range and not by the mapped word.
         .color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.PALETTE_CLASSIC))
         .show_value(cm.VisibilityMode.AUTO)

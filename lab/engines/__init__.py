@@ -70,6 +70,22 @@ class Engine(Protocol):
         """Stop and start, with the settings as they are now."""
         ...
 
+    def stop(self, names: Iterable[str]) -> None:
+        """Stop services and nothing else; those that stand still already are left alone.
+
+        Raises:
+            LabError: there is no such service on this engine, or its program is missing.
+        """
+        ...
+
+    def start(self, names: Iterable[str]) -> None:
+        """Start services as they were, and wait until each is ready; those that run are left alone.
+
+        Raises:
+            LabError: one does not become ready.
+        """
+        ...
+
     def status(self) -> list[ServiceStatus]:
         """One row a service."""
         ...

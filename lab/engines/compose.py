@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+from rich.console import Console
 
 from lab import compose_file
 from lab.engines import ServiceStatus, Trouble, containers, written
@@ -89,6 +90,26 @@ class ComposeEngine:
         left_out = self.left_out()
         self._up(board, left_out, "--force-recreate", *(["--no-deps", *chosen] if chosen else []))
         self._wait(board, chosen or [name for name in self.services if name not in left_out])
+
+    def stop(self, names: Iterable[str]) -> None:
+        """`docker compose stop`; the containers stay as they are, and `unless-stopped` leaves them alone."""
+        self._some("stop", list(names))
+
+    def start(self, names: Iterable[str]) -> None:
+        """Start the same containers again, without their dependencies, and wait until they can do their work."""
+        chosen = list(names)
+        # `docker compose start` would start what they depend on as well, and that may be stopped on purpose.
+        self._some("up", chosen, "--detach", "--no-deps", "--no-recreate", "--no-build")
+        self._wait(Board(Console(quiet=True)), chosen)
+
+    def _some(self, what: str, names: list[str], *options: str) -> None:
+        for name in names:
+            if name not in self.services:
+                raise LabError(f"There is no service `{name}`.", f"Services: {', '.join(self.services)}.", 2)
+        answer = compose(self.settings, what, *options, *names, seconds=READY_SECONDS)
+        if answer.returncode:
+            said = " | ".join(answer.stderr.strip().splitlines()[-3:])
+            raise LabError(f"`docker compose {what} {' '.join(names)}` failed: {said}", "`lab doctor` looks for it.")
 
     def status(self) -> list[ServiceStatus]:
         """One row a service."""

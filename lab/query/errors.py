@@ -8,14 +8,16 @@ class QueryError(Exception):
 class ServerMissing(QueryError):  # noqa: N818 - says what is wrong, as StopIteration does
     """A server does not answer at all, or says that it is not ready.
 
-    `name` is the service's name in docker-compose.yml, `url` the address that was tried, `reason` what happened.
+    `name` is the service's name in docker-compose.yml, `url` the address that was tried, `reason` what happened;
+    `slow` says that it took the question and did not answer in time.
     """
 
-    def __init__(self, name: str, url: str, reason: str) -> None:
+    def __init__(self, name: str, url: str, reason: str, *, slow: bool = False) -> None:
         super().__init__(f"{name} does not answer at {url}: {reason}")
         self.name = name
         self.url = url
         self.reason = reason
+        self.slow = slow
 
 
 class BadAnswer(QueryError):  # noqa: N818

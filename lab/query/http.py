@@ -53,7 +53,7 @@ class Server:
         except httpx.ConnectError as error:
             raise ServerMissing(self.name, self.url, "nothing listens there") from error
         except httpx.TimeoutException as error:
-            raise ServerMissing(self.name, self.url, f"no answer within {limit.read:g} s") from error
+            raise ServerMissing(self.name, self.url, f"no answer within {limit.read:g} s", slow=True) from error
         except httpx.HTTPError as error:
             raise ServerMissing(self.name, self.url, str(error) or type(error).__name__) from error
         if answer.is_success or answer.status_code in accept:

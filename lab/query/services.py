@@ -13,11 +13,12 @@ from lab.query.times import parse_time
 
 @dataclass(frozen=True)
 class FaultKind:
-    """A fault that a service offers, with the parameters it takes."""
+    """A fault that a service offers, with the parameters it takes and the dimensions by which it can be aimed."""
 
     name: str
     description: str
     parameters: Any = None
+    dimensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,12 @@ class Service(Server):
     def fault_kinds(self) -> list[FaultKind]:
         """Return the faults that this service can switch on."""
         rows = self._admin("GET", "/admin/faults").json()["available"]
-        return [FaultKind(row["name"], row.get("description", ""), row.get("parameters")) for row in rows]
+        return [
+            FaultKind(
+                row["name"], row.get("description", ""), row.get("parameters"), tuple(row.get("dimensions") or ())
+            )
+            for row in rows
+        ]
 
     def faults(self) -> list[ActiveFault]:
         """Return the faults that are on."""
@@ -71,15 +77,20 @@ class Service(Server):
         strength: float = 1.0,
         target: str = "*",
         parameters: Mapping[str, Any] | None = None,
+        *,
+        sealed: bool = False,
     ) -> ActiveFault:
-        """Switch a fault on for `duration` seconds; it ends by itself then, whatever happens to us."""
+        """Switch a fault on for `duration` seconds; it ends by itself then, whatever happens to us.
+
+        A `sealed` one is named nowhere while it is on.
+        """
         body: dict[str, Any] = {
             "fault": fault,
             "strength": strength,
             "duration_seconds": duration,
             "target": target,
             "parameters": dict(parameters or {}),
-        }
+        } | ({"sealed": True} if sealed else {})
         return _fault(self._admin("POST", "/admin/faults", body=body).json())
 
     def fault_off(self, fault: str | None = None, timeout: float | None = None) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from lab.query import Incident, Lab, RuleAlert
 from lab.scenarios.timeline import Event
+from loadtest.scenario import Effect
 
 # An alert that is there so that its absence can be noticed is not news.
 _HEARTBEAT = "none"
@@ -12,10 +13,11 @@ _HEARTBEAT = "none"
 
 @dataclass(frozen=True)
 class Before:
-    """What was known before the run: it is not of the run's making."""
+    """What was known before the run and is not of its making; `holding` are effects that could be seen already."""
 
     incidents: frozenset[str]
     alerts: tuple[RuleAlert, ...]
+    holding: tuple[Effect, ...] = ()
 
 
 def look_before(lab: Lab) -> Before:

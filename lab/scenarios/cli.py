@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.errors import LabError
+from lab.scenarios.drill import execute as run_drill
 from lab.scenarios.runner import execute
 from lab.scenarios.session import Options
 from lab.settings import LabSettings
 from loadtest import registry
-from loadtest.scenario import Scenario
+from loadtest.scenario import ENGINE, Fault, Scenario
 
 app = typer.Typer(help="Break the lab on purpose, by name, and see what comes of it.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A scenario's name, see `lab scenario list`.")]
@@ -43,12 +44,13 @@ def show(name: Name) -> None:
     table.add_row("story", scenario.story)
     table.add_row("users", _users(scenario))
     for fault in scenario.faults:
-        at = f"between {fault.at[0]:g} and {fault.at[1]:g}" if isinstance(fault.at, tuple) else f"{fault.at:g}"
-        details = "".join(f", {key} {value}" for key, value in fault.parameters.items())
-        text = f"{fault.service} {fault.name}, strength {fault.strength:g}{details}: from second {at}"
-        table.add_row("fault", f"{text} for {fault.duration:g} s")
+        table.add_row("fault", _fault(fault))
+    for draw in scenario.draws:
+        table.add_row(f"{scenario.draw_least} to {scenario.draw_most} of", _fault(draw.fault))
     for effect in scenario.effects:
         table.add_row("effect", f"{effect.text}, within {effect.within:g} s: {effect.query}")
+    for absence in scenario.absences:
+        table.add_row("never", f"{absence.text}: {absence.query}")
     for alert in scenario.must:
         table.add_row("must page", f"{alert}, within {scenario.page_within:g} s, and resolve")
     table.add_row("may page", ", ".join(scenario.may) or "-")
@@ -61,11 +63,16 @@ def show(name: Name) -> None:
 @app.command()
 def run(
     name: Name,
+    *,
     seed: Annotated[int, typer.Option(help="The same seed gives the same plan.")] = 1,
     quick: Annotated[bool, typer.Option("--quick", help="End each fault as soon as its alerts have come.")] = False,
     users: Annotated[
         int | None, typer.Option(min=0, max=1000, help="Peak number of users beside the always-on ones.")
     ] = None,
+    duration: Annotated[
+        float | None, typer.Option(min=5, max=86400, help="Seconds that it lasts at least; longer faults are cut.")
+    ] = None,
+    blind: Annotated[bool, typer.Option("--blind", help="Tell nothing of the faults until the report.")] = False,
     report: Annotated[Path | None, typer.Option(help="Where the JSON report goes.")] = None,
 ) -> None:
     """Run a scenario and say whether what it declares has come.
@@ -74,7 +81,43 @@ def run(
     """
     scenario = _scenario(name)
     settings = LabSettings.running()
-    raise typer.Exit(execute(scenario, Options(seed, quick, users, report), settings, Console()))
+    options = Options(seed, quick, users, duration, blind, report)
+    raise typer.Exit(execute(scenario, options, settings, Console()))
+
+
+def drill(
+    names: Annotated[list[str] | None, typer.Argument(help="Scenarios, see `lab scenario list`.")] = None,
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="End each fault as soon as its alerts have come.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same plans.")] = 1,
+    report: Annotated[Path | None, typer.Option(help="Where the JSON report goes.")] = None,
+) -> None:
+    """Run many scenarios, and say of each whether what it declares has come.
+
+    Exit code: 0 everything as declared, 1 not, 2 wrong input, 130 stopped by Ctrl-C.
+    """
+    if bool(names) == all_:
+        raise LabError("Which scenarios?", "Name some, or say `lab drill --all`.", 2)
+    broken: list[registry.Broken] = []
+    if all_:
+        found, broken = registry.find()
+        # First what normal looks like: if that fails, the rest says little.
+        chosen = sorted(found.values(), key=lambda one: bool(one.faults or one.draws or one.users))
+    else:
+        chosen = [_scenario(name) for name in dict.fromkeys(names or [])]
+    options = Options(seed, quick, report=report)
+    raise typer.Exit(run_drill(chosen, broken, options, LabSettings.running(), Console()))
+
+
+def _fault(fault: Fault) -> str:
+    at = f"between {fault.at[0]:g} and {fault.at[1]:g}" if isinstance(fault.at, tuple) else f"{fault.at:g}"
+    when = f"from second {at} for {fault.duration:g} s"
+    if fault.service == ENGINE:
+        return f"{fault.target} is stopped, {when}"
+    where = "" if fault.target == "*" else f" at {fault.target}"
+    details = "".join(f", {key} {value}" for key, value in fault.parameters.items())
+    return f"{fault.service} {fault.name}{where}, strength {fault.strength:g}{details}: {when}"
 
 
 def _scenario(name: str) -> type[Scenario]:

@@ -14,14 +14,20 @@ from lab.errors import LabError
 
 
 class Load:
-    """A headless Locust that ends with the run, at the latest after `seconds`, even when the run is killed."""
+    """A headless Locust that ends with the run, at the latest after `seconds`, even when the run is killed.
 
-    def __init__(self, root: Path, host: str, log: Path) -> None:
+    It tells its figures to the always-on one at `page`, which counts these users too. `ledger` is the file in which
+    stands what users were told of their appointments, once they have left.
+    """
+
+    def __init__(self, root: Path, host: str, log: Path, *, page: str = "") -> None:
         self._root = root
         self._host = host
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._answer = log.with_suffix(".json.tmp")
+        self._page = page
+        self.ledger = log.with_suffix(".ledger.json")
 
     def start(self, environment: dict[str, str], users: list[str]) -> None:
         """Start these user classes; `environment` says which scenario, see `loadtest/locustfile.py`.
@@ -34,6 +40,7 @@ class Load:
         command = [sys.executable, "-m", "locust", "--locustfile=loadtest/locustfile.py", f"--host={self._host}"]
         command += ["--headless", "--only-summary", "--json", "--exit-code-on-error=0", "--stop-timeout=2", *users]
         self._log.parent.mkdir(parents=True, exist_ok=True)
+        environment = {**environment, "LAB_FIGURES": self._page, "LAB_LEDGER": str(self.ledger)}
         with self._log.open("wb") as log, self._answer.open("wb") as answer:
             # A session of its own: Ctrl-C reaches the run only, which then stops the users in its own order.
             self._process = subprocess.Popen(

@@ -3,20 +3,22 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from lab.scenarios.faults import Standing
 from lab.scenarios.floor import Way
-from lab.scenarios.timeline import Event, Timeline
+from lab.scenarios.timeline import Event, Kind, Timeline
 from lab.scenarios.verdict import Row
 
 _COLOURS = {
     "fault on": "red",
     "first failure": "red",
+    "unwanted": "red",
     "firing": "red",
     "trouble": "red",
     "pending": "yellow",
@@ -28,6 +30,10 @@ _COLOURS = {
 }
 
 
+# What is said of an alert, in the order in which it happens.
+_STEPS: tuple[Kind, ...] = ("pending", "firing", "paged", "cleared", "resolved")
+
+
 @dataclass
 class Now:
     """The figures of this moment; None where they are not known."""
@@ -37,40 +43,84 @@ class Now:
     requests_per_second: float | None = None
     failed_share: float | None = None
     p95_seconds: float | None = None
+    faults: list[Standing] = field(default_factory=list)
 
 
 class Screen:
-    """Draws the run. `show` is called for each new event, `now` is changed by the run as it goes."""
+    """Draws the run. `show` is called for each new event, `now` is changed by the run as it goes.
 
-    def __init__(self, console: Console, title: str, timeline: Timeline) -> None:
+    With a `prefix` there are only plain lines, each beginning with it: several runs share the screen.
+    """
+
+    def __init__(self, console: Console, title: str, timeline: Timeline, prefix: str = "") -> None:
         self.now = Now()
         self._console = console
         self._title = title
         self._timeline = timeline
+        self._prefix = prefix
+        self._plain = bool(prefix) or not console.is_terminal
 
     def live(self) -> AbstractContextManager[object]:
         """Return the context within which the live table is drawn."""
-        if not self._console.is_terminal:
-            self._console.print(self._title, highlight=False, soft_wrap=True)
+        if self._plain:
+            self._console.print(self._title, highlight=False, soft_wrap=True, markup=False)
             return nullcontext()
-        return Live(get_renderable=self._draw, console=self._console, refresh_per_second=4)
+        return Live(get_renderable=self.draw, console=self._console, refresh_per_second=4)
 
     def show(self, event: Event) -> None:
         """Print an event's line where there is no live table to show it."""
-        if not self._console.is_terminal:
-            self._console.print(self._line(event), highlight=False, soft_wrap=True)
+        if self._plain:
+            self._console.print(self._line(event), highlight=False, soft_wrap=True, markup=False)
+
+    def draw(self) -> RenderableType:
+        """Return the whole screen as it is now."""
+        age = time.time() - self._timeline.started_at
+        parts: list[RenderableType] = [
+            Text(self._title, "bold"),
+            Text.assemble((f"{age:6.0f} s  ", "bold cyan"), (self.now.phase, "cyan")),
+            Text(self._figures(), "cyan"),
+            *self._faults(),
+            *self._alerts(),
+        ]
+        # Title and figures must stay in sight: of the events only the last ones fit.
+        used = 8 + len(self.now.faults) + len(self._timeline.alerts("pending"))
+        return Group(*parts, self._events(max(5, self._console.height - used)))
 
     def _line(self, event: Event) -> str:
-        return f"{self._timeline.seconds(event.at):7.1f} s  {event.kind:<14} {event.text}"
+        prefix = f"{self._prefix:<20} " if self._prefix else ""
+        return f"{prefix}{self._timeline.seconds(event.at):7.1f} s  {event.kind:<14} {event.shown}"
 
-    def _draw(self) -> RenderableType:
-        age = time.time() - self._timeline.started_at
-        head = Text.assemble((self._title, "bold"), f"   {self.now.phase}, {age:.0f} s")
-        events = Table.grid(padding=(0, 2))
-        for event in self._timeline.events:
-            at = f"{self._timeline.seconds(event.at):.1f} s"
-            events.add_row(Text(at, "dim", justify="right"), Text(event.kind, _COLOURS.get(event.kind, "")), event.text)
-        return Group(head, Text(self._figures(), "cyan"), events)
+    def _faults(self) -> list[RenderableType]:
+        if not self.now.faults:
+            return []
+        table = Table(box=None, pad_edge=False, title="Faults on", title_justify="left", show_header=False)
+        for one in self.now.faults:
+            since, until = self._timeline.seconds(one.on_at), self._timeline.seconds(one.ends_at)
+            table.add_row(Text(one.label, "red"), f"since {since:.1f} s", Text(f"until {until:.0f} s at most", "dim"))
+        return [table]
+
+    def _alerts(self) -> list[RenderableType]:
+        events = [event for event in self._timeline.events if event.alert]
+        if not events:
+            return []
+        table = Table(box=None, pad_edge=False)
+        table.add_column("Alert")
+        for step in _STEPS:
+            table.add_column(step, justify="right", style=_COLOURS[step])
+        for name in dict.fromkeys(event.alert for event in events):
+            seconds = {
+                event.kind: self._timeline.seconds(event.at) for event in reversed(events) if event.alert == name
+            }
+            table.add_row(name, *(f"{seconds[step]:.1f} s" if step in seconds else "-" for step in _STEPS))
+        return [table]
+
+    def _events(self, most: int) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for event in self._timeline.events[-most:]:
+            at = f"{self._timeline.seconds(event.at):6.1f} s"
+            kind = Text(event.kind, _COLOURS.get(event.kind, ""))
+            table.add_row(Text(at, "dim"), kind, Text(event.shown, no_wrap=True, overflow="ellipsis"))
+        return table
 
     def _figures(self) -> str:
         def or_dash(value: float | None, how: Callable[[float], str]) -> str:
@@ -82,6 +132,15 @@ class Screen:
             f"failed {or_dash(self.now.failed_share, lambda v: f'{v:.0%}')}   "
             f"p95 {or_dash(self.now.p95_seconds, lambda v: f'{v:.2f} s')}"
         )
+
+
+def print_revealed(console: Console, story: str, timeline: Timeline) -> None:
+    """Print what a blind run has kept to itself."""
+    console.print(f"Revealed: {story}", highlight=False, soft_wrap=True, markup=False)
+    for event in timeline.events:
+        if event.sealed:
+            line = f"{timeline.seconds(event.at):7.1f} s  {event.kind:<14} {event.text}"
+            console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def print_end(console: Console, rows: list[Row], ways: list[Way]) -> None:

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.errors import LabError
 from lab.query import Lab, QueryError
 from lab.scenarios.alerts import Before
 from lab.scenarios.faults import Faults
 from lab.scenarios.load import Load
 from lab.scenarios.screen import Screen
+from lab.scenarios.servers import Servers
 from lab.scenarios.stopping import Stop
 from lab.scenarios.timeline import Event, Timeline
+from lab.scenarios.verdict import origin
 from lab.scenarios.watch import Watch
 from lab.settings import LabSettings
 from loadtest.scenario import Plan, Scenario, users_at
@@ -25,11 +28,17 @@ _LOAD_MARGIN = 60.0
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says: `users` is the peak number beside the always-on ones, None for the scenario's own."""
+    """What the command line says.
+
+    `users` is the peak number beside the always-on ones and `duration` how long it lasts at least, None for the
+    scenario's own; a `blind` run tells nothing of its faults before its report.
+    """
 
     seed: int = 1
     quick: bool = False
     users: int | None = None
+    duration: float | None = None
+    blind: bool = False
     report: Path | None = None
 
 
@@ -49,6 +58,7 @@ class Session:
         options: Options,
         settings: LabSettings,
         before: Before,
+        servers: Servers | None,
         screen: Screen,
         timeline: Timeline,
         stop: Stop,
@@ -61,11 +71,32 @@ class Session:
         self._screen = screen
         self._timeline = timeline
         self._stop = stop
-        self._load = Load(settings.root, settings.url("assistant"), log)
-        self._faults = Faults(lab, plan.faults, timeline.started_at)
-        self._watch = Watch(lab, timeline, before, scenario.effects)
+        self._load = Load(settings.root, settings.url("assistant"), log, page=settings.url("loadtest"))
+        sealed = scenario.sealed or options.blind
+        self._faults = Faults(lab, plan.faults, timeline.started_at, servers=servers, sealed=sealed)
+        self._watch = Watch(
+            lab,
+            timeline,
+            before,
+            plan.expected,
+            needs=scenario.needs,
+            faulty=bool(plan.faults),
+            sealed=sealed,
+        )
         self.users_saw: dict[str, Any] = {}
         self.aborted = ""
+        # What no code of ours should ever raise; the report is written all the same.
+        self.broken: Exception | None = None
+
+    @property
+    def ledger(self) -> Path | None:
+        """The file with what the scenario's users were told of their appointments; None where it brought nobody."""
+        return self._load.ledger if self._plan.weights else None
+
+    @property
+    def calm(self) -> float | None:
+        """When the users have done what alerts may come of; None where faults do it. Unix time."""
+        return None if self._plan.faults else self._timeline.started_at + self._plan.duration
 
     def run(self) -> None:
         """Run until it is finished, stopped or aborted; `aborted` then says why."""
@@ -75,9 +106,11 @@ class Session:
                 self._watch.count_before_fault()
                 while not self._stop.asked and not self._step(time.time()):
                     self._stop.wait(_TICK)
-            except (_Abort, QueryError) as error:
-                self.aborted = str(error)
-                self._tell(Event(time.time(), "trouble", self.aborted))
+            except (_Abort, QueryError, LabError) as error:
+                self._abort(str(error))
+            except Exception as error:
+                self.broken = error
+                self._abort(f"the run broke: {type(error).__name__}: {error}")
             finally:
                 self._end()
 
@@ -85,17 +118,25 @@ class Session:
         """Do and see what is due; tell whether the run is finished."""
         for event in self._faults.step(now, enough=self._options.quick and self._all_seen()):
             self._tell(event)
-        for event in self._watch.step(now):
+        stopped = self._faults.away(now)
+        for event in self._watch.step(now, stopped):
             self._tell(event)
         self._show_now(now)
         name, seconds = self._watch.away(now)
         if seconds > _AWAY_PATIENCE:
             raise _Abort(f"{name} has not answered for {seconds:.0f} s")
+        if name := self._watch.restarted():
+            raise _Abort(f"{name} died and was started anew: its faults are gone, and what it counted began from zero")
         if died := self._load.died():
             raise _Abort(died)
         return self._faults.over and self._finished(now)
 
+    def _abort(self, why: str) -> None:
+        self.aborted = why
+        self._tell(Event(time.time(), "trouble", why))
+
     def _end(self) -> None:
+        self._screen.now.phase = "putting everything back"
         if self._stop.asked:
             self._tell(Event(time.time(), "stopping", "asked to stop: faults off, users out"))
         for event in self._faults.end():
@@ -120,6 +161,7 @@ class Session:
     def _show_now(self, now: float) -> None:
         figures = self._screen.now
         figures.phase = self._faults.phase or "watching"
+        figures.faults = self._faults.standing
         figures.users = self._steady_users + users_at(self._plan.stages, now - self._timeline.started_at)
         self._watch.figures(now, figures)
 
@@ -128,25 +170,27 @@ class Session:
         self._screen.show(event)
 
     def _all_seen(self) -> bool:
-        paged = all(self._timeline.first("paged", alert) for alert in self._scenario.must)
+        paged = all(self._timeline.first("paged", alert) for alert in self._plan.expected.must)
         return paged and not self._watch.unseen
 
     def _finished(self, now: float) -> bool:
         """Tell whether everything came that is waited for, or its time is over."""
-        origin = self._timeline.first("fault on") or self._timeline.started_at
-        off = self._timeline.last("fault off") or origin
+        expected = self._plan.expected
+        start = self._timeline.first("fault on") or self._timeline.started_at
+        off = self._timeline.last("fault off") or self.calm or start
         if now < self._timeline.started_at + self._plan.duration:
             return False
-        if any(now < origin + effect.within for effect in self._watch.unseen):
+        if any(now < origin(self._timeline, effect.of) + effect.within for effect in self._watch.unseen):
             return False
-        for alert in self._scenario.must:
+        for alert in expected.must:
             if self._timeline.first("paged", alert) is None:
-                if now < origin + self._scenario.page_within:
+                if now < start + expected.page_within:
                     return False
-            elif self._timeline.first("resolved", alert) is None and now < off + self._scenario.resolve_within:
+            elif self._timeline.first("resolved", alert) is None and now < off + expected.resolve_within:
                 return False
         return True
 
     def _longest(self) -> float:
         ends = [fault.at + fault.duration for fault in self._plan.faults]
-        return max([self._plan.duration, *ends]) + (self._scenario.resolve_within if self._scenario.must else 0.0)
+        expected = self._plan.expected
+        return max([self._plan.duration, *ends]) + (expected.resolve_within if expected.must else 0.0)

@@ -1,5 +1,6 @@
 """What happened in a run, and when."""
 
+import threading
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -8,6 +9,7 @@ Kind = Literal[
     "fault on",
     "first failure",
     "effect",
+    "unwanted",
     "pending",
     "firing",
     "paged",
@@ -17,16 +19,28 @@ Kind = Literal[
     "stopping",
     "trouble",
 ]
+# Shown in the place of what a blind run must not tell.
+SEALED = "sealed"
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of the timeline: `at` is Unix time in seconds, `alert` the alert it is about (or empty)."""
+    """One line of the timeline: `at` is Unix time in seconds, `alert` and `fault` what it is about (or empty).
+
+    `sealed` events are shown in a blind run as having come, without their text.
+    """
 
     at: float
     kind: Kind
     text: str
     alert: str = ""
+    fault: str = ""
+    sealed: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The text as it may be told while the run goes on."""
+        return SEALED if self.sealed else self.text
 
 
 @dataclass
@@ -35,19 +49,25 @@ class Timeline:
 
     started_at: float
     events: list[Event] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, event: Event) -> None:
         """Put an event in its place: some are learned of after others that they came before."""
-        self.events.append(event)
-        self.events.sort(key=lambda one: one.at)
+        # A new list: the screen, which is drawn by another thread, never sees one half sorted.
+        with self._lock:
+            self.events = sorted([*self.events, event], key=lambda one: one.at)
 
     def seconds(self, at: float) -> float:
         """Return the second of the run."""
         return at - self.started_at
 
-    def first(self, kind: Kind, alert: str = "", since: float = 0.0) -> float | None:
-        """Return the Unix time of the first such event (of that alert, where one is named) at or after `since`."""
-        found = (e.at for e in self.events if e.kind == kind and e.at >= since and (not alert or e.alert == alert))
+    def first(self, kind: Kind, alert: str = "", since: float = 0.0, fault: str = "") -> float | None:
+        """Return the Unix time of the first such event (of that alert or fault, if named) at or after `since`."""
+        found = (
+            event.at
+            for event in self.events
+            if event.kind == kind and event.at >= since and alert in ("", event.alert) and fault in ("", event.fault)
+        )
         return next(found, None)
 
     def last(self, kind: Kind) -> float | None:

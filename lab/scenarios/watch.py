@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from lab.query import Lab, QueryError, ServerMissing
 from lab.scenarios import floor
 from lab.scenarios.alerts import AlertWatch, Before
+from lab.scenarios.lives import Lives
 from lab.scenarios.screen import Now
 from lab.scenarios.timeline import Event, Timeline
-from loadtest.scenario import Effect
+from loadtest.scenario import Effect, Expected
 
 _FIGURES_EVERY = 2.0
 _EFFECTS_EVERY = 1.0
@@ -19,11 +21,26 @@ _FAILED = 'sum(rate(ai_requests_total{outcome!="ok"}[1m])) / (sum(rate(ai_reques
 class Watch:
     """Everything that is looked at while a scenario runs. A server that is away is told once, and again when back."""
 
-    def __init__(self, lab: Lab, timeline: Timeline, before: Before, effects: tuple[Effect, ...]) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        timeline: Timeline,
+        before: Before,
+        expected: Expected,
+        *,
+        needs: tuple[str, ...] = (),
+        faulty: bool = True,
+        sealed: bool = False,
+    ) -> None:
         self._lab = lab
+        self._faulty = faulty
         self._timeline = timeline
         self._alerts = AlertWatch(before)
-        self._unseen = list(effects)
+        self._sealed = sealed
+        # What held before the faults came proves nothing.
+        self._unseen = [effect for effect in expected.effects if effect not in before.holding]
+        self._absences = list(expected.absences)
+        self._lives = Lives(lab, needs)
         self._away: dict[str, float] = {}
         self._failed_before: float | None = None
         self._effects_at = self._figures_at = 0.0
@@ -40,16 +57,26 @@ class Watch:
         name = min(self._away, key=lambda one: self._away[one])
         return name, now - self._away[name]
 
-    def step(self, now: float) -> Iterator[Event]:
-        """Yield what is new."""
-        yield from self._ask("prometheus", lambda: self._alerts.prometheus(self._lab.prometheus.alerts(), now))
-        yield from self._ask("pager", lambda: self._alerts.pager(self._lab.pager.incidents()))
+    def restarted(self) -> str:
+        """Name a service that was started anew although no fault of the run did it, or return nothing."""
+        return self._lives.restarted
+
+    def step(self, now: float, stopped: frozenset[str] = frozenset()) -> Iterator[Event]:
+        """Yield what is new. Servers in `stopped` are away on purpose."""
+        for name in stopped:
+            self._away.pop(name, None)
+        ask = partial(self._ask, stopped=stopped)
+        yield from ask("prometheus", lambda: self._alerts.prometheus(self._lab.prometheus.alerts(), now))
+        yield from ask("pager", lambda: self._alerts.pager(self._lab.pager.incidents()))
         fault = self._timeline.first("fault on")
         if fault is not None and self._timeline.first("first failure", since=fault) is None:
-            yield from self._ask("assistant", self._first_failure)
+            yield from ask("assistant", self._first_failure)
         if now - self._effects_at >= _EFFECTS_EVERY:
             self._effects_at = now
-            yield from self._ask("prometheus", self._effects)
+            yield from ask("prometheus", self._in_prometheus)
+            yield from ask("loki", self._in_loki)
+            for name in self._lives.services:
+                yield from ask(name, partial(self._lives.look, name, stopped))
 
     def count_before_fault(self) -> None:
         """Remember how many requests had failed before the first fault."""
@@ -78,16 +105,42 @@ class Watch:
         if self._failed_before is not None and floor.failed_answers(self._lab) > self._failed_before:
             yield Event(time.time(), "first failure", "the first request has failed")
 
-    def _effects(self) -> Iterable[Event]:
-        for effect in list(self._unseen):
+    def _in_prometheus(self) -> Iterable[Event]:
+        for effect in [one for one in self._begun() if one.source == "prometheus"]:
             if any(sample.value > 0 for sample in self._lab.prometheus.query(effect.query)):
-                self._unseen.remove(effect)
-                yield Event(time.time(), "effect", effect.text)
+                yield self._seen(effect)
+        for absence in list(self._absences):
+            if any(sample.value > 0 for sample in self._lab.prometheus.query(absence.query)):
+                self._absences.remove(absence)
+                yield Event(time.time(), "unwanted", absence.text, sealed=self._sealed)
 
-    def _ask(self, name: str, question: Callable[[], Iterable[Event]]) -> Iterator[Event]:
+    def _in_loki(self) -> Iterable[Event]:
+        for effect in [one for one in self._begun() if one.source == "loki"]:
+            if self._lab.loki.query(effect.query, start=self._begin(effect), limit=1):
+                yield self._seen(effect)
+
+    def _seen(self, effect: Effect) -> Event:
+        self._unseen.remove(effect)
+        return Event(time.time(), "effect", effect.text, sealed=self._sealed)
+
+    def _begun(self) -> list[Effect]:
+        """Return the effects that are looked for now: their fault has come."""
+        return [effect for effect in self._unseen if self._begin(effect) is not None]
+
+    def _begin(self, effect: Effect) -> float | None:
+        if not self._faulty:
+            return self._timeline.started_at
+        return self._timeline.first("fault on", fault=effect.of)
+
+    def _ask(
+        self, name: str, question: Callable[[], Iterable[Event]], stopped: frozenset[str] = frozenset()
+    ) -> Iterator[Event]:
         try:
             events = list(question())
         except ServerMissing as error:
+            # A service under load may be slow to tell its figures; that is no absence.
+            if name in stopped or (name in self._lives.services and error.slow):
+                return
             if name not in self._away:
                 self._away[name] = time.time()
                 yield Event(time.time(), "trouble", str(error))

@@ -11,7 +11,7 @@ class ProviderOutage(Scenario):
     # Long enough for the slowest page and for the eyes that watch it; --quick ends it once the page has come.
     faults = (Fault("model", "errors", at=(3, 6), duration=100, strength=1.0, parameters={"status": 503}),)
     effects = (
-        Effect("the fault stands in the metrics", 'max(lab_fault_active{fault="errors"})', within=15),
+        Effect("the fault stands in the metrics", 'max(lab_fault_active{fault=~"errors|sealed"})', within=15),
         Effect("chats end in a fallback", 'sum(increase(ai_requests_total{outcome="fallback"}[1m]))', within=30),
         Effect("the circuit breaker opens", "max(max_over_time(ai_circuit_breaker_state[1m]))", within=40),
     )

@@ -9,9 +9,19 @@ class Steady(Scenario):
     name = "steady"
     story = "A few customers book, read and cancel appointments, everything works, and nobody is paged."
     effects = (
-        Effect("requests arrive", "sum(increase(ai_requests_total[1m]))", within=60),
-        Effect("chats are answered", 'sum(increase(ai_requests_total{route="/chat",outcome="ok"}[1m]))', within=60),
-        Effect("nothing fails", '1 - clamp_max(sum(increase(ai_requests_total{outcome!="ok"}[1m])), 1)', within=60),
+        Effect("requests arrive", "sum(increase(ai_requests_total[1m]))", within=60, always=True),
+        Effect(
+            "chats are answered",
+            'sum(increase(ai_requests_total{route="/chat",outcome="ok"}[1m]))',
+            within=60,
+            always=True,
+        ),
+        Effect(
+            "nothing fails",
+            '1 - clamp_max(sum(increase(ai_requests_total{outcome!="ok"}[1m])), 1)',
+            within=60,
+            always=True,
+        ),
     )
     must_not = (ANY,)
     duration = 120

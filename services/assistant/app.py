@@ -10,11 +10,13 @@ from services.assistant.chat import Chat
 from services.assistant.context import Assistant, Shelf
 from services.assistant.database import Database, DatabaseUnavailableError, on_statement
 from services.assistant.directory import Directory
-from services.assistant.instruments import Instruments
+from services.assistant.faults import kinds, wiring
+from services.assistant.instruments import ROUTES, Instruments
 from services.assistant.model_client import ModelClient
 from services.assistant.page import blueprint as page
 from services.assistant.places import REGION_OF_CITY
 from services.assistant.recovery import time_budget
+from services.assistant.room import DataRoom
 from services.assistant.routes import appointments, businesses, chat, feedback, health, predictions, track
 from services.assistant.settings import AssistantSettings
 from services.assistant.tally import Tally
@@ -44,10 +46,13 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
     database = Database(settings.database_url, settings.database_password_file)
     telemetry.instrument_engine(database.engine)
     on_statement(database.engine, instruments.query)
+    instruments.pool(database.pool)
 
     shelf = Shelf()
+    targets = {"route": lambda: ROUTES, "business_id": lambda: shelf.ids}
+    registry = FaultRegistry(telemetry, kinds.ALL, known=targets)
     model = ModelClient(settings, telemetry, instruments)
-    toolbox = Toolbox(database, lambda: shelf.directory, telemetry, instruments)
+    toolbox = Toolbox(database, lambda: shelf.directory, telemetry, instruments, registry)
     assistant = Assistant(
         settings=settings,
         telemetry=telemetry,
@@ -62,17 +67,21 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
             model_name=settings.model_name,
         ),
         no_show=no_show.load_or_train(settings.data_dir),
+        room=DataRoom(settings.data_dir, settings.data_limit),
         tally=Tally(),
         shelf=shelf,
+        faults=registry,
     )
     instruments.no_show_model(assistant.no_show.version)
+    instruments.room(assistant.room)
     app.extensions["assistant"] = assistant
 
     _give_time(app, settings)
     tally.init_app(app, assistant.tally, instruments)
+    wiring.init_app(app, assistant)
     for module in (chat, appointments, businesses, predictions, feedback, track, health):
         app.register_api(module.blueprint)
-    app.register_api(admin_blueprint(telemetry, settings.admin_token_file, FaultRegistry(telemetry, [])))
+    app.register_api(admin_blueprint(telemetry, settings.admin_token_file, registry))
     app.register_blueprint(page)
 
     _prepare_database(assistant)

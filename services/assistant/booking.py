@@ -6,7 +6,7 @@ That no time is given twice is the database's promise (see tables.BusyTime), not
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from services.assistant import opening
 from services.assistant.database import Database
 from services.assistant.directory import Business, Provider
 from services.assistant.tables import AppointmentRow, BusyTime
+from services.web.problems import Problem
 
 BOOKED, CANCELLED = "booked", "cancelled"
 
@@ -30,6 +31,13 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault
         super().__init__(reason)
         self.reason = reason
         self.detail = detail
+
+
+class BookingFailedError(Problem):
+    """A booking could not be brought to its end: a 503 problem document. Nothing of it is stored."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "Booking failed", "The appointment could not be stored; nothing was booked.")
 
 
 @dataclass(frozen=True)
@@ -70,10 +78,13 @@ def book(
     service: str | None = None,
     idempotency_key: str | None = None,
     now: datetime | None = None,
+    midway: Callable[[], None] | None = None,
 ) -> tuple[Appointment, bool]:
     """Book; without a provider any free one. Returns the appointment and whether it was there already (same key).
 
-    Raises Refused, DatabaseUnavailableError.
+    `midway` is called when the booking is written in part; what it raises takes all of it back.
+
+    Raises Refused, BookingFailedError (by `midway`), DatabaseUnavailableError.
     """
     key = _key_hash(user_id, idempotency_key)
     request_hash = _request_hash(business.id, provider, starts_at, service)
@@ -83,18 +94,10 @@ def book(
             return known, True
     check_time(business, starts_at, now)
     for candidate in _candidates(business, provider, starts_at):
-        row = _row(
-            business,
-            candidate,
-            starts_at,
-            user_id=user_id,
-            service=service,
-            key=key,
-            request_hash=request_hash,
-        )
+        row = _row(business, candidate, starts_at, user_id=user_id, service=service, key=key, request_hash=request_hash)
         try:
             with database.write() as session:
-                _insert(session, business, row)
+                _insert(session, business, row, midway)
             return _appointment(business, row), False
         except IntegrityError:
             # Either the time is taken or the same key came in at the same moment.
@@ -226,8 +229,10 @@ def _row(
     }
 
 
-def _insert(session: Session, business: Business, row: dict[str, Any]) -> None:
+def _insert(session: Session, business: Business, row: dict[str, Any], midway: Callable[[], None] | None) -> None:
     session.execute(insert(AppointmentRow), row)
+    if midway is not None:
+        midway()
     session.execute(insert(BusyTime), _busy(row["provider_id"], row["id"], row["starts_at"], business.minutes))
 
 

@@ -8,6 +8,14 @@ from typing import Any
 class MalformedAnswerError(Exception):
     """The answer is no chat completion."""
 
+    kind = "malformed_answer"
+
+
+class EmptyAnswerError(MalformedAnswerError):
+    """The answer has neither text nor tool calls."""
+
+    kind = "empty_answer"
+
 
 @dataclass(frozen=True)
 class ToolCall:
@@ -65,7 +73,7 @@ def parse(body: bytes) -> Completion:
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise MalformedAnswerError(type(error).__name__) from None
     if not completion.text.strip() and not completion.tool_calls:
-        raise MalformedAnswerError("neither text nor tool calls")
+        raise EmptyAnswerError
     return completion
 
 

@@ -12,9 +12,11 @@ from services.assistant.database import Database, DatabaseUnavailableError
 from services.assistant.directory import Business, Directory
 from services.assistant.instruments import Instruments
 from services.assistant.no_show import NoShowModel
+from services.assistant.room import DataRoom
 from services.assistant.settings import AssistantSettings
 from services.assistant.tally import Tally
 from services.telemetry import Telemetry
+from services.web.faults import FaultRegistry
 from services.web.problems import Problem
 
 
@@ -28,8 +30,10 @@ class Assistant:
     database: Database
     chat: Chat
     no_show: NoShowModel
+    room: DataRoom
     tally: Tally
     shelf: "Shelf"
+    faults: FaultRegistry
     started: float = field(default_factory=time.time)
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -61,6 +65,11 @@ class Shelf:
     def is_filled(self) -> bool:
         """Whether the directory was read."""
         return self._directory is not None
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Ids of the businesses that were read."""
+        return frozenset(business.id for business in self._directory or ())
 
     @property
     def directory(self) -> Directory:

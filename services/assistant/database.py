@@ -17,14 +17,17 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
+from services.assistant.pool import WatchedPool
 from services.assistant.recovery import remaining_seconds
 from services.web.problems import Problem
 
-# As many connections as gunicorn has threads, and one for the watch.
-CONNECTIONS = int(os.environ.get("THREADS", "16")) + 1
+# Fewer than gunicorn has threads: a request that waits for the model holds none.
+CONNECTIONS = int(os.environ.get("THREADS", "32")) // 2
 # Held while the schema changes, so that two assistants that start together take turns. Any constant number does.
 MIGRATION_LOCK = 5001
 WATCH_SECONDS = 2.0
+# How long a request waits for a connection: less than its budget, so that it can still say what was missing.
+POOL_SECONDS = 2.5
 # A database that does not answer a trivial question within this time counts as lost.
 PING_SECONDS = 2
 
@@ -32,10 +35,22 @@ PING_SECONDS = 2
 class DatabaseUnavailableError(Problem):
     """The database did not answer in time, or has not been prepared yet: a 503 problem document."""
 
-    def __init__(self, why: str) -> None:
-        detail = "The database does not answer. Nothing was changed; try again in a moment."
-        super().__init__(503, "Database unavailable", detail, headers={"Retry-After": "5"})
+    def __init__(
+        self,
+        why: str,
+        title: str = "Database unavailable",
+        detail: str = "The database does not answer. Nothing was changed; try again in a moment.",
+    ) -> None:
+        super().__init__(503, title, detail, headers={"Retry-After": "5"})
         self.why = why
+
+
+class PoolExhaustedError(DatabaseUnavailableError):
+    """No connection became free in time; the database itself may be well."""
+
+    def __init__(self, why: str) -> None:
+        detail = "All connections to the database are in use. Nothing was changed; try again in a moment."
+        super().__init__(why, "Database connections exhausted", detail)
 
 
 class Database:
@@ -43,7 +58,12 @@ class Database:
 
     def __init__(self, url: str, password_file: Path | None = None) -> None:
         self._answered_at = -math.inf
-        self.engine = _engine(_with_password(make_url(url), password_file))
+        address = _with_password(make_url(url), password_file)
+        self.engine = _engine(address, CONNECTIONS)
+        # The watch has a connection of its own: that the pool is exhausted says nothing about the database.
+        self._probe = _engine(address, 1)
+        # Called at the begin of each transaction, in its thread; may raise what a database raises.
+        self.before_transaction: Callable[[], None] | None = None
         self._reader = sessionmaker(self.engine, expire_on_commit=False)
         # SQLite needs to know at BEGIN that a transaction will write; see _begin_sqlite.
         self._writer = sessionmaker(self.engine.execution_options(writes=True), expire_on_commit=False)
@@ -52,6 +72,18 @@ class Database:
     def is_sqlite(self) -> bool:
         """Whether this is the embedded database of native mode."""
         return self.engine.dialect.name == "sqlite"
+
+    @property
+    def pool(self) -> WatchedPool:
+        """The pool that requests get their connections from."""
+        assert isinstance(self.engine.pool, WatchedPool)
+        return self.engine.pool
+
+    def guard(self, gate: Callable[[], None]) -> None:
+        """Have `gate` called before a connection is given, to a request or to the watch. It may raise."""
+        for engine in (self.engine, self._probe):
+            assert isinstance(engine.pool, WatchedPool)
+            engine.pool.gate = gate
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -67,11 +99,18 @@ class Database:
 
     @contextmanager
     def _session(self, factory: "sessionmaker[Session]") -> Iterator[Session]:
-        with _reached(), factory.begin() as session:
-            if not self.is_sqlite:
-                milliseconds = max(1, int(remaining_seconds() * 1000))
-                session.connection().connection.cursor().execute(f"SET LOCAL statement_timeout = {milliseconds}")
-            yield session
+        with _reached():
+            if self.before_transaction is not None:
+                self.before_transaction()
+            with factory.begin() as session:
+                self.limit(session.connection())
+                yield session
+
+    def limit(self, connection: Connection) -> None:
+        """Let no statement of the transaction at hand outlast the request's budget; SQLite is limited as it begins."""
+        if not self.is_sqlite:
+            milliseconds = max(1, int(remaining_seconds() * 1000))
+            connection.connection.cursor().execute(f"SET LOCAL statement_timeout = {milliseconds}")
 
     def migrate(self) -> None:
         """Bring the schema to the newest version; safe when several processes start at once.
@@ -89,7 +128,7 @@ class Database:
     def ping(self) -> bool:
         """Ask the database a trivial question, past the instrumentation: a probe is no request."""
         try:
-            connection = self.engine.raw_connection()
+            connection = self._probe.raw_connection()
         except Exception:  # whatever the driver says: it is not there
             return False
         try:
@@ -145,7 +184,9 @@ def _reached() -> Iterator[None]:
     """Turn every way in which a database can be away, or too slow, into DatabaseUnavailableError."""
     try:
         yield
-    except (OperationalError, PoolTimeout, sqlite3.OperationalError) as error:
+    except PoolTimeout as error:
+        raise PoolExhaustedError(type(error).__name__) from error
+    except (OperationalError, sqlite3.OperationalError) as error:
         raise DatabaseUnavailableError(type(error).__name__) from error
     except DBAPIError as error:
         if error.connection_invalidated:
@@ -159,7 +200,7 @@ def _with_password(url: URL, password_file: Path | None) -> URL:
     return url.set(password=password_file.read_text(encoding="utf-8").strip())
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, connections: int) -> Engine:
     # hide_parameters: the text of an error stands in the log, and parameters are what users wrote.
     if url.get_backend_name() == "sqlite":
         if url.database and url.database != ":memory:":
@@ -167,9 +208,10 @@ def _engine(url: URL) -> Engine:
         engine = create_engine(
             url,
             hide_parameters=True,
-            pool_size=CONNECTIONS,
+            poolclass=WatchedPool,
+            pool_size=connections,
             max_overflow=0,
-            pool_timeout=5,
+            pool_timeout=POOL_SECONDS,
             connect_args={"check_same_thread": False},
         )
         event.listen(engine, "connect", _prepare_sqlite)
@@ -178,9 +220,10 @@ def _engine(url: URL) -> Engine:
     return create_engine(
         url,
         hide_parameters=True,
-        pool_size=CONNECTIONS,
+        poolclass=WatchedPool,
+        pool_size=connections,
         max_overflow=0,
-        pool_timeout=PING_SECONDS,
+        pool_timeout=POOL_SECONDS,
         pool_pre_ping=True,
         connect_args={"connect_timeout": PING_SECONDS},
     )
@@ -192,6 +235,16 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")  # readers and the one writer do not wait for each other
     connection.execute("PRAGMA synchronous=NORMAL")  # safe with WAL but for the last moments before a power cut
     connection.execute("PRAGMA foreign_keys=ON")
+    # As Postgres has it, for the fault `slow-query`.
+    connection.create_function("pg_sleep", 1, _sleep)
+
+
+def _sleep(seconds: float) -> None:
+    """Take time within a statement, but not more than the request's budget."""
+    left = remaining_seconds()
+    time.sleep(min(seconds, left))
+    if seconds > left:
+        raise TimeoutError("canceling statement due to statement timeout")
 
 
 def _begin_sqlite(connection: Connection) -> None:

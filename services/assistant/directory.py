@@ -11,8 +11,11 @@ from sqlalchemy.orm import Session
 from services.assistant.tables import BusinessRow, ProviderRow
 
 KINDS = ("hair", "dentist", "doctor", "therapist")
-# Made for probes: always open, and kept out of the figures of the business (names.APPOINTMENTS and the like).
+# Made for the lab's own checks and for its synthetic journey: always open, and kept out of the figures of the business
+# (names.APPOINTMENTS and the like).
 PROBE_BUSINESS = "lab-doctor"
+JOURNEY_BUSINESS = "lab-journey"
+PROBE_BUSINESSES = (PROBE_BUSINESS, JOURNEY_BUSINESS)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Business:
     @property
     def is_probe(self) -> bool:
         """Whether it is there for probes only."""
-        return self.id == PROBE_BUSINESS
+        return self.id in PROBE_BUSINESSES
 
     def summary(self) -> dict[str, Any]:
         """What is told about it in lists."""

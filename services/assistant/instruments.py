@@ -6,7 +6,9 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.metrics_core import Metric
 
 from services.assistant.completions import Completion
-from services.assistant.directory import KINDS, PROBE_BUSINESS, Business
+from services.assistant.directory import KINDS, PROBE_BUSINESSES, Business
+from services.assistant.pool import WatchedPool
+from services.assistant.room import DataRoom
 from services.telemetry import Telemetry, genai, names
 
 # The first part of the path: an appointment and the list of them are one thing to users.
@@ -31,7 +33,7 @@ class Instruments:
 
     def __init__(self, telemetry: Telemetry, model: str, max_business_labels: int) -> None:
         self._telemetry = telemetry
-        self._guard = telemetry.guard("business_id", max_business_labels, (PROBE_BUSINESS, NO_BUSINESS))
+        self._guard = telemetry.guard("business_id", max_business_labels, (*PROBE_BUSINESSES, NO_BUSINESS))
         self._guard_event = telemetry.guard("event", 10, _KNOWN_EVENTS)
         counter, histogram, gauge = telemetry.counter, telemetry.histogram, telemetry.gauge
         self.requests = counter(
@@ -79,6 +81,16 @@ class Instruments:
             names.APPOINTMENTS_LABELS,
             [{"action": action, "kind": kind} for action in ("booked", "moved", "cancelled") for kind in KINDS],
         )
+        self.bookings = counter(
+            names.BOOKINGS,
+            "Bookings that were begun, by what became of them.",
+            names.BOOKINGS_LABELS,
+            [
+                {"through": through, "outcome": outcome}
+                for through in ("chat", "api")
+                for outcome in ("done", "refused", "failed")
+            ],
+        )
         self.conversations = counter(
             names.CONVERSATIONS,
             "Conversations started, and those that led to a booking or to a human.",
@@ -122,6 +134,21 @@ class Instruments:
             _QUERY_BUCKETS,
             [{"db_operation_name": operation} for operation in ("SELECT", "INSERT", "UPDATE", "DELETE")],
         )
+        self.pool_connections = gauge(
+            names.POOL_CONNECTIONS, "Connections to the database, in use and idle.", names.POOL_CONNECTIONS_LABELS
+        )
+        self.pool_max = gauge(names.POOL_MAX, "Connections to the database that there may be.")
+        self.pool_pending = gauge(names.POOL_PENDING, "Requests that wait for a connection to the database.")
+        self.pool_timeouts = counter(names.POOL_TIMEOUTS, "Requests that got no connection to the database in time.")
+        self.pool_wait = histogram(
+            names.POOL_WAIT, "Seconds until a connection to the database was had.", (), _QUERY_BUCKETS
+        )
+        self.disk_free = gauge(
+            names.DISK_FREE,
+            "Bytes that may still be written, by the budget and by the disk.",
+            names.DISK_LABELS,
+        )
+        self.disk_limit = gauge(names.DISK_LIMIT, "Bytes that the folder may hold.", names.DISK_LABELS)
         self.predictions = counter(names.PREDICTIONS, "Predictions made.", names.PREDICTIONS_LABELS)
         self.prediction_latency = histogram(
             names.PREDICTION_LATENCY,
@@ -182,11 +209,34 @@ class Instruments:
         if not business.is_probe:
             self._telemetry.inc(self.appointments, action=action, kind=business.kind)
 
+    def booking(self, outcome: str, business: Business, *, through: str) -> None:
+        """Count what became of a booking; those of the probe are no business."""
+        if not business.is_probe:
+            self._telemetry.inc(self.bookings, outcome=outcome, through=through)
+
     def conversation(self, result: str, business: Business | None) -> None:
         """Count a conversation's step; those of the probe are no business."""
         if business is None or not business.is_probe:
             kind = business.kind if business else NO_KIND
             self._telemetry.inc(self.conversations, result=result, kind=kind)
+
+    def pool(self, pool: WatchedPool) -> None:
+        """Show a pool, and measure what is asked of it."""
+        self.pool_connections.labels("used").set_function(pool.checkedout)
+        self.pool_connections.labels("idle").set_function(pool.checkedin)
+        self.pool_max.set_function(pool.size)
+        self.pool_pending.set_function(lambda: pool.pending)
+
+    def pool_waited(self, seconds: float, came: bool) -> None:
+        """Observe how long a connection was waited for; `came` is False when none did."""
+        self._telemetry.observe(self.pool_wait, seconds)
+        if not came:
+            self._telemetry.inc(self.pool_timeouts)
+
+    def room(self, room: DataRoom) -> None:
+        """Show the room of the data folder."""
+        self.disk_free.labels("data").set_function(room.free)
+        self.disk_limit.labels("data").set(room.limit)
 
     def query(self, operation: str, seconds: float) -> None:
         """Observe one database statement."""

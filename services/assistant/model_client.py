@@ -159,8 +159,8 @@ class ModelClient:
             raise CallFailedError(str(status), fault=status > 500)
         try:
             return completions.parse(body)
-        except MalformedAnswerError:
-            raise CallFailedError("malformed_answer") from None
+        except MalformedAnswerError as error:
+            raise CallFailedError(error.kind) from None
 
     def _measure(self, seconds: float, answer: Completion | None, error: str, request: dict[str, Any]) -> None:
         self._instruments.model_call(self._settings.model_name, seconds, error)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from services.assistant.directory import PROBE_BUSINESS
+from services.assistant.directory import JOURNEY_BUSINESS, PROBE_BUSINESS
 from services.assistant.places import REGION_OF_CITY, ZONE_OF_CITY, ZONE_OF_REGION
 from services.assistant.tables import BusinessRow, ProviderRow
 
@@ -111,14 +111,15 @@ def plant(session: Session) -> int:
 
 
 def businesses() -> Iterator[dict[str, object]]:
-    """Yield every business as a row, the probe last."""
+    """Yield every business as a row, those for probes last."""
     number = 0
     for kind, places in BUSINESSES.items():
         for name, city in places:
             number += 1
             yield _business(number, business_id(name), name, kind, city)
     always = {str(day): [0, 24 * 60] for day in range(7)}
-    yield _business(0, PROBE_BUSINESS, "Lab Doctor", "doctor", "San Francisco") | {"hours": always}
+    for identity, name in ((PROBE_BUSINESS, "Lab Doctor"), (JOURNEY_BUSINESS, "Lab Journey")):
+        yield _business(0, identity, name, "doctor", "San Francisco") | {"hours": always}
 
 
 def business_id(name: str) -> str:

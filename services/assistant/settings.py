@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.telemetry.settings import parse_size
 
 
 class AssistantSettings(BaseSettings):
@@ -19,6 +21,8 @@ class AssistantSettings(BaseSettings):
     database_password_file: Path | None = None
     # The trained no-show model is kept here.
     data_dir: Path = Path("data")
+    # Bytes that the folder may hold: the lab's own disk, so that it can be full without harm to the machine's.
+    data_limit: int = Field(default=256 * 1024**2, ge=1)
 
     model_base_url: str = "http://127.0.0.1:5002/v1"
     model_name: str = "lab-small"
@@ -40,6 +44,11 @@ class AssistantSettings(BaseSettings):
     max_business_labels: int = Field(default=60, ge=1)
     # Without a file nobody gets through the admin door.
     admin_token_file: Path | None = None
+
+    @field_validator("data_limit", mode="before")
+    @classmethod
+    def _size(cls, value: object) -> object:
+        return parse_size(value) if isinstance(value, str) else value
 
     def dollars(self, input_tokens: int, output_tokens: int) -> float:
         """Return what so many tokens cost."""

@@ -12,9 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.assistant import booking, free_times
-from services.assistant.booking import Appointment, Refused
+from services.assistant.attempts import attempt
+from services.assistant.booking import Appointment, BookingFailedError, Refused
 from services.assistant.database import Database
 from services.assistant.directory import Business, Directory
+from services.assistant.faults.bookings import midway
 from services.assistant.instants import parse_clock, parse_day, parse_instant
 from services.assistant.instruments import Instruments
 from services.assistant.tables import AppointmentRow
@@ -29,7 +31,9 @@ from services.assistant.tool_arguments import (
     MoveAppointment,
 )
 from services.telemetry import Telemetry, genai
+from services.web.faults import FaultRegistry
 
+_LOGGER = "assistant.tools"
 _MAX_SLOTS = 24
 _MAX_NEXT = 6
 # Reasons of booking.Refused in the words of the tools' contract.
@@ -58,8 +62,10 @@ class Toolbox:
         directory: Callable[[], Directory],
         telemetry: Telemetry,
         instruments: Instruments,
+        faults: FaultRegistry,
     ) -> None:
         self._database = database
+        self._faults = faults
         self._directory = directory
         self._telemetry = telemetry
         self._instruments = instruments
@@ -81,6 +87,10 @@ class Toolbox:
             if result.get("ok") is False:
                 span.set_attribute("lab.tool.error", str(result.get("error")))
         turn.used.append(known)
+        done = result.get("ok") is not False
+        self._telemetry.log(
+            "application", "tool.run", f"tool {known} was run", level="debug", logger=_LOGGER, tool=known, ok=done
+        )
         return json.dumps(result, separators=(",", ":"), ensure_ascii=False)
 
     def _run(self, name: str, arguments: str, turn: Turn) -> dict[str, Any]:
@@ -130,18 +140,24 @@ class Toolbox:
         provider = business.provider(given.provider)
         starts_at = parse_instant(given.starts_at, business.zone)
         try:
-            appointment, repeated = booking.book(
-                self._database,
-                business,
-                starts_at,
-                user_id=turn.user_id,
-                provider=provider,
-                service=given.service,
-                # A model that asks twice in one turn books once.
-                idempotency_key=f"{turn.id} {business.id} {starts_at.astimezone(UTC).isoformat()}",
-            )
+            with attempt(self._instruments, business, through="chat"):
+                appointment, repeated = booking.book(
+                    self._database,
+                    business,
+                    starts_at,
+                    user_id=turn.user_id,
+                    provider=provider,
+                    service=given.service,
+                    # A model that asks twice in one turn books once.
+                    idempotency_key=f"{turn.id} {business.id} {starts_at.astimezone(UTC).isoformat()}",
+                    midway=midway(self._faults, business.id),
+                )
         except Refused as refused:
             return self._refused(refused, business, starts_at)
+        except BookingFailedError as error:
+            # The model can say it; the conversation goes on, and only the figures of bookings tell.
+            self._telemetry.exception("a confirmed booking failed", error, "booking.failed", "assistant.booking")
+            return {"ok": False, "error": "failed", "detail": error.detail}
         if not repeated:
             self._done("booked", business, appointment, turn)
         return {"ok": True, "appointment": _told(business, appointment)}
@@ -215,6 +231,8 @@ def report(
 ) -> None:
     """Count and log an appointment that was booked, moved or cancelled; `through` is chat or api."""
     instruments.appointment(action, business)
+    if action == "booked":
+        instruments.booking("done", business, through=through)
     telemetry.log(
         "application",
         f"appointment.{action}",

@@ -48,7 +48,8 @@ class Completion:
 
     def document(self) -> dict[str, Any]:
         """The whole answer."""
-        message: dict[str, Any] = {"role": "assistant", "content": self.text or None, "refusal": None}
+        content = self.text or (None if self.calls else "")
+        message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
         if self.calls:
             message["tool_calls"] = [call_document(call) for call in self.calls]
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": self.finish_reason}

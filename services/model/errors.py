@@ -69,6 +69,11 @@ def server_error(status: int) -> ApiError:
     return ApiError(status, "The server had an error while processing your request. Sorry about that!", "server_error")
 
 
+def client_gone() -> ApiError:
+    """499, as some proxies call it: the client has closed the connection. Nobody reads it but our own signals."""
+    return ApiError(499, "The client closed the connection.", "client_closed_request")
+
+
 def invalid(error: ValidationError) -> ApiError:
     """400 for the first wrong parameter. Values are not repeated: they may be personal."""
     first = error.errors(include_url=False, include_input=False)[0]

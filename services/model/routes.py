@@ -1,16 +1,15 @@
 """The OpenAI API: /v1/chat/completions and /v1/models."""
 
-from collections.abc import Iterator
-
 from flask import Blueprint, Response, jsonify, request
 from opentelemetry import trace
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from services.model import errors, faults
+from services.model import errors
 from services.model.completions import Completion, complete
 from services.model.errors import ApiError
 from services.model.latency import Latency
+from services.model.mishaps import Mishaps
 from services.model.settings import ModelSettings
 from services.model.streaming import events
 from services.model.wire import CompletionRequest
@@ -28,6 +27,7 @@ def blueprint(settings: ModelSettings, telemetry: Telemetry, registry: FaultRegi
     routes = Blueprint("openai", __name__, url_prefix="/v1")
     model = settings.model_name
     card = {"id": model, "object": "model", "created": _CREATED, "owned_by": "observability-lab"}
+    mishaps = Mishaps(registry, model, settings.model_seed, most_hanging=settings.threads // 2)
     _answer_errors(routes, telemetry)
 
     @routes.before_request
@@ -38,18 +38,18 @@ def blueprint(settings: ModelSettings, telemetry: Telemetry, registry: FaultRegi
 
     @routes.post("/chat/completions")
     def chat_completions() -> Response:
-        slow = _suffer(registry, model)
         asked = _read()
         if asked.model != model:
             raise errors.unknown_model(asked.model)
-        completion = complete(asked, model, settings.model_seed)
+        mishaps.before()
+        completion = mishaps.spoil(complete(asked, model, settings.model_seed))
         _describe(completion)
-        latency.before_first(slow)
+        latency.before_first()
         if asked.stream:
             include_usage = asked.stream_options is not None and asked.stream_options.include_usage
-            return _streamed(events(completion, latency, include_usage=include_usage))
+            return mishaps.send_stream(events(completion, latency, include_usage=include_usage))
         latency.of_tokens(completion.output_tokens)
-        return jsonify(completion.document())
+        return mishaps.send(completion.document())
 
     @routes.get("/models")
     def models() -> Response:
@@ -72,16 +72,6 @@ def blueprint(settings: ModelSettings, telemetry: Telemetry, registry: FaultRegi
     return routes
 
 
-def _suffer(registry: FaultRegistry, model: str) -> float:
-    """Raise the error of a fault that is on, or return the seconds by which one delays the answer."""
-    if fault := registry.hit(faults.ERRORS.name):
-        raise errors.server_error(int(fault.parameters["status"]))
-    if fault := registry.hit(faults.THROTTLE.name):
-        raise errors.throttled(model, int(fault.parameters["retry_after"]))
-    fault = registry.hit(faults.LATENCY.name)
-    return float(fault.parameters["seconds"]) if fault else 0.0
-
-
 def _read() -> CompletionRequest:
     try:
         return CompletionRequest.model_validate(request.get_json())
@@ -98,12 +88,6 @@ def _describe(completion: Completion) -> None:
         finish_reasons=(completion.finish_reason,),
         response_id=completion.id,
     )
-
-
-def _streamed(chunks: Iterator[str]) -> Response:
-    # A proxy must pass each event on at once.
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return Response(chunks, content_type="text/event-stream; charset=utf-8", headers=headers)
 
 
 def _answer_errors(routes: Blueprint, telemetry: Telemetry) -> None:

@@ -17,4 +17,6 @@ class ModelSettings(BaseSettings):
     model_tokens_per_second: float = Field(default=0.0, ge=0)
     # Taken when a request names no seed of its own.
     model_seed: int = 1
+    # Threads that answer requests; half of them may hang by a fault.
+    threads: int = Field(default=32, ge=2)
     admin_token_file: Path | None = None

@@ -68,8 +68,19 @@ class Telemetry:
         self.registry.register(self._gc)
         # The names every Prometheus dashboard knows, process_cpu_seconds_total and process_start_time_seconds first.
         ProcessCollector(registry=self.registry)
-        build = self.gauge(names.BUILD_INFO, "What runs here; always 1.", ("version", "service"))
-        build.labels(version=self.settings.version, service=self.service).set(1)
+        self._build = self.gauge(names.BUILD_INFO, "What runs here; always 1.", ("version", "service"))
+        self.set_version(self.settings.version)
+
+    @property
+    def version(self) -> str:
+        """The version that runs."""
+        return self._version
+
+    def set_version(self, version: str) -> None:
+        """Tell which version runs, when it is another one now."""
+        self._version = version
+        self._build.clear()
+        self._build.labels(version=version, service=self.service).set(1)
 
     def init_app(self, app: Flask) -> None:
         """Join the app: /metrics, spans, measurements, access lines, headers. Call it before other hooks are added."""

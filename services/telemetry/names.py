@@ -36,6 +36,10 @@ AI_COST: Final = "ai_cost_dollars_total"
 AI_COST_LABELS: Final = ("model",)
 APPOINTMENTS: Final = "ai_appointments_total"
 APPOINTMENTS_LABELS: Final = ("action", "kind")  # action: booked | moved | cancelled; kind: hair | dentist | ...
+# What became of a booking once the customer had confirmed it. outcome: done | refused (the customer's wish cannot be
+# met) | failed (ours); through: chat | api.
+BOOKINGS: Final = "ai_bookings_total"
+BOOKINGS_LABELS: Final = ("through", "outcome")
 CONVERSATIONS: Final = "ai_conversations_total"
 CONVERSATIONS_LABELS: Final = ("result", "kind")  # result: started | booked | handed_over
 HANDOFFS: Final = "ai_handoffs_total"
@@ -53,6 +57,17 @@ TRACKED_LABELS: Final = ("event", "business_id")
 DATABASE_UP: Final = "ai_database_up"
 DATABASE_QUERY: Final = "db_client_operation_duration_seconds"
 DATABASE_QUERY_LABELS: Final = ("db_operation_name",)
+# The pool of connections, as the semantic conventions name it.
+POOL_CONNECTIONS: Final = "db_client_connection_count"
+POOL_CONNECTIONS_LABELS: Final = ("db_client_connection_state",)  # used | idle
+POOL_MAX: Final = "db_client_connection_max"
+POOL_PENDING: Final = "db_client_connection_pending_requests"
+POOL_TIMEOUTS: Final = "db_client_connection_timeouts_total"
+POOL_WAIT: Final = "db_client_connection_wait_time_seconds"
+# What the assistant may write into its data folder, which has a budget.
+DISK_FREE: Final = "lab_disk_free_bytes"
+DISK_LIMIT: Final = "lab_disk_limit_bytes"
+DISK_LABELS: Final = ("path",)  # data
 PREDICTIONS: Final = "predictions_total"
 PREDICTIONS_LABELS: Final = ("model_version", "outcome")  # outcome: show | no_show
 PREDICTION_LATENCY: Final = "prediction_latency_seconds"
@@ -68,6 +83,7 @@ GC_PAUSE: Final = "python_gc_pause_seconds"
 BUILD_INFO: Final = "lab_build_info"  # labels: version, service
 FAULT_ACTIVE: Final = "lab_fault_active"  # labels: fault, target
 FAULT_LABELS: Final = ("fault", "target")
+FAULT_HITS: Final = "lab_fault_hits_total"  # labels: fault
 FOLDED: Final = "lab_labels_folded_total"  # values that the guard turned into OTHER
 FOLDED_LABELS: Final = ("label",)
 ADMIN_REQUESTS: Final = "lab_admin_requests_total"
@@ -80,6 +96,23 @@ PAGER_NOTIFICATIONS_LABELS: Final = ("channel", "result")  # result: accepted | 
 PAGER_INCIDENTS_OPEN: Final = "pager_incidents_open"
 PAGER_INCIDENTS_LABELS: Final = ("severity",)
 PAGER_HEARTBEAT: Final = "pager_heartbeat_timestamp_seconds"  # when the Watchdog was last heard
+
+# --- The load -----------------------------------------------------------------------------------------------------
+# Set by loadtest/metrics.py, which knows no service and therefore repeats them; a test compares.
+# origin: always-on (with the page's) | scenario | journey
+LOCUST_USERS: Final = "locust_users"
+LOCUST_USERS_LABELS: Final = ("origin", "user")
+LOCUST_REQUESTS: Final = "locust_requests_total"
+LOCUST_REQUESTS_LABELS: Final = ("origin", "name", "method", "outcome")  # outcome: ok | failed
+LOCUST_DURATION: Final = "locust_request_duration_seconds"
+LOCUST_DURATION_LABELS: Final = ("origin", "name")
+LOCUST_BOOKINGS: Final = "locust_bookings_total"
+LOCUST_BOOKINGS_LABELS: Final = ("origin", "event")  # event: confirmed | cancelled
+JOURNEY_RUNS: Final = "lab_journey_runs_total"
+JOURNEY_RUNS_LABELS: Final = ("outcome", "step")  # step at which it failed: book | read | cancel | none
+JOURNEY_DURATION: Final = "lab_journey_duration_seconds"
+JOURNEY_UP: Final = "lab_journey_up"  # 1 when the newest run reached its end; absent before the first
+JOURNEY_FAILURES: Final = "lab_journey_failures_in_a_row"
 
 OTHER: Final = "other"
 

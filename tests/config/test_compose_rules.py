@@ -146,7 +146,7 @@ def test_networks_part_those_who_have_nothing_to_say_to_each_other() -> None:
 
     assert reached("init") == set()
     assert reached("postgres") == {"assistant"}
-    assert reached("loadtest") == {"assistant", "model"}
+    assert reached("loadtest") == {"assistant", "model", "prometheus"}
     assert not reached("model") & {"postgres", "loki", "tempo", "grafana", "alertmanager"}
     assert not reached("assistant") & {"loki", "tempo", "grafana", "alertmanager"}
     assert document()["networks"]["database"]["internal"] is True

@@ -22,7 +22,7 @@ SOURCE_UIDS = {"prometheus", "loki", "tempo", "alertmanager"}
 # Panels whose content has no unit.
 WITHOUT_UNIT = {"row", "logs", "alertlist", "text"}
 # Made by the servers, not by our services.
-SERVER_METRICS = {"up", "ALERTS"}
+SERVER_METRICS = {"up", "ALERTS", "scrape_duration_seconds", "scrape_samples_scraped"}
 # What Grafana puts in the place of its variables.
 VARIABLES = {"$__rate_interval": "1m", "$__auto": "1m", "$__range": "15m", "$route": ".+"}
 
@@ -51,7 +51,7 @@ def queries(dashboard: dict[str, Any], source: str) -> list[str]:
         if target["datasource"]["uid"] == source
     ]
     found += [a["expr"] for a in dashboard["annotations"]["list"] if a["datasource"]["uid"] == source]
-    for variable in dashboard["templating"]["list"]:
+    for variable in dashboard["templating"].get("list", []):
         if variable["datasource"]["uid"] == source:
             found.append(re.sub(r"^label_values\((.*), \w+\)$", r"\1", variable["query"]["query"]))
     return [filled(query) for query in found]

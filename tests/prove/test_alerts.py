@@ -6,11 +6,14 @@ import time
 from pathlib import Path
 
 from lab.query import Lab
+from loadtest import registry
 from tests.support.running import RunningLab
 
 # Ten minutes; a shorter soak while one works on the alerts: STEADY_SECONDS=60 make prove.
 STEADY_SECONDS = float(os.environ.get("STEADY_SECONDS", "600"))
 HEARTBEAT = "Watchdog"
+# All scenarios, each as short as it can be, on two cores.
+DRILL_SECONDS = 20 * 60
 
 
 def test_steady_traffic_sets_off_no_alert(running_lab: RunningLab, lab: Lab) -> None:
@@ -35,3 +38,17 @@ def test_the_outage_of_the_provider_pages_and_resolves(running_lab: RunningLab, 
 
     assert "ErrorRateCritical" in done.stdout
     assert json.loads(report.read_text())
+
+
+def test_every_scenario_does_what_it_declares(running_lab: RunningLab, tmp_path: Path) -> None:
+    report = tmp_path / "drill.json"
+
+    done = running_lab.run("drill", "--all", "--quick", "--report", str(report), timeout=2 * DRILL_SECONDS, check=False)
+
+    told = json.loads(report.read_text())
+    outcomes = {one["scenario"]: (one["outcome"], one["reason"]) for one in told["scenarios"]}
+    assert done.returncode == 0, f"{outcomes}\n{done.stdout}{done.stderr}"
+    assert {name: outcome for name, outcome in outcomes.items() if outcome[0] != "passed"} == {}
+    assert set(outcomes) == set(registry.find()[0])
+    assert told["seconds"] < DRILL_SECONDS
+    assert running_lab.lab.model.faults() == running_lab.lab.assistant.faults() == []

@@ -14,12 +14,16 @@ USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 
 @dataclass
 class Answer:
-    """One answer of the stub: a status and a body; `wait` is set by the test to let a hanging one go."""
+    """One answer of the stub: a status and a body; `wait` is set by the test to let a hanging one go.
+
+    A `cut` one ends in its middle, and the connection with it.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     wait: threading.Event | None = None
+    cut: bool = False
 
 
 @dataclass
@@ -45,6 +49,10 @@ class OpenAiStub:
 
     def raw(self, body: bytes) -> None:
         self.queue.append(Answer(200, body))
+
+    def cut(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.queue.append(Answer(200, said("You hear half of this.").body, cut=True))
 
     def hang(self) -> threading.Event:
         event = threading.Event()
@@ -115,7 +123,8 @@ def running_stub() -> Iterator[OpenAiStub]:
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
-                self.wfile.write(answer.body)
+                self.wfile.write(answer.body[: len(answer.body) // 2] if answer.cut else answer.body)
+                self.close_connection = answer.cut
             except OSError:
                 self.close_connection = True
 

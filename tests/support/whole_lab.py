@@ -49,7 +49,7 @@ class WholeLab:
 
     def _settings(self, home: Path) -> LabSettings:
         port = self.server.url.rsplit(":", 1)[1]
-        names = ("ASSISTANT", "MODEL", "PAGER", "PROMETHEUS", "ALERTMANAGER", "LOKI", "TEMPO", "GRAFANA")
+        names = ("ASSISTANT", "MODEL", "PAGER", "PROMETHEUS", "ALERTMANAGER", "LOKI", "TEMPO", "GRAFANA", "LOADTEST")
         values = {f"{name}_PORT": port for name in names} | {"STEADY_USERS": "4", "LOKI_VERSION": "3.7.8"}
         settings = LabSettings(Path(__file__).parents[3], home, values)
         State("native", time.time(), values, {}).write(settings)

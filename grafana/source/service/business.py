@@ -1,7 +1,7 @@
 """What the service is for."""
 
+from grafana.source import queries
 from grafana.source.panels import BLUE, GREEN, ORANGE, RED, YELLOW, Panel, graph
-from grafana.source.service import queries
 from grafana.source.sources import metric
 from services.telemetry import names
 

@@ -1,7 +1,7 @@
 """What the services wrote about it."""
 
+from grafana.source import queries
 from grafana.source.panels import BLUE, GREY, RED, YELLOW, Panel, graph, lines_of_logs
-from grafana.source.service import queries
 from grafana.source.sources import LOKI, log_lines, log_metric
 
 

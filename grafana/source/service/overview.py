@@ -3,9 +3,8 @@
 from grafana_foundation_sdk.builders import common
 from grafana_foundation_sdk.models import common as cm
 
-from grafana.source import links
+from grafana.source import links, queries
 from grafana.source.panels import BLUE, GREEN, ORANGE, RED, YELLOW, Panel, alerts, big_number, values
-from grafana.source.service import queries
 from grafana.source.sources import latest
 from services.telemetry import names
 

@@ -1,8 +1,7 @@
 """The model provider: how fast, how well, how much, how dear."""
 
-from grafana.source import links
+from grafana.source import links, queries
 from grafana.source.panels import GREEN, ORANGE, RED, YELLOW, Panel, graph
-from grafana.source.service import queries
 from grafana.source.sources import metric
 from services.telemetry import names
 

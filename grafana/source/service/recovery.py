@@ -1,8 +1,7 @@
 """What the assistant does when the provider fails."""
 
-from grafana.source import links
+from grafana.source import links, queries
 from grafana.source.panels import Panel, graph, states
-from grafana.source.service import queries
 from grafana.source.service.overview import CIRCUIT
 from grafana.source.sources import metric
 from services.telemetry import names
@@ -33,7 +32,7 @@ def panels() -> list[Panel]:
         states(
             "Circuit breaker",
             "Closed: calls go through. Open: calls are not tried. Half open: one call tries whether it works again.",
-            metric(f"max by (target) ({names.CIRCUIT_STATE}{{{queries.ASSISTANT}}})", "{{target}}"),
+            [metric(f"max by (target) ({names.CIRCUIT_STATE}{{{queries.ASSISTANT}}})", "{{target}}")],
             CIRCUIT,
         ),
     ]

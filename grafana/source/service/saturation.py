@@ -1,7 +1,7 @@
 """How full our services are."""
 
+from grafana.source import queries
 from grafana.source.panels import RED, SERVICES, Panel, graph
-from grafana.source.service import queries
 from grafana.source.sources import metric
 from services.telemetry import names
 

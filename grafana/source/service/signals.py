@@ -2,9 +2,8 @@
 
 from grafana_foundation_sdk.builders.dashboard import DashboardLink
 
-from grafana.source import links
+from grafana.source import links, queries
 from grafana.source.panels import DARK_PURPLE, GREEN, RED, YELLOW, Panel, graph, spread
-from grafana.source.service import queries
 from grafana.source.sources import buckets, metric
 from services.telemetry import names
 

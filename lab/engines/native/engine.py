@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+from rich.console import Console
 
 from lab import compose_file, ports
 from lab.compose_file import Service
@@ -223,6 +224,36 @@ class NativeEngine:
         else:
             self.supervisor.stop(chosen)
         self.up(board)
+
+    def stop(self, names: Iterable[str]) -> None:
+        """Stop services and nothing else; supervisord starts none of them again by itself."""
+        chosen = list(names)
+        self._described(chosen)
+        self.supervisor.stop(chosen)
+
+    def start(self, names: Iterable[str]) -> None:
+        """Start services as they were, and wait until each is ready."""
+        chosen = list(names)
+        self._described(chosen)
+        for name in chosen:
+            self.supervisor.start(name)
+        deadlines = dict.fromkeys(chosen, time.monotonic() + READY_SECONDS)
+        failed: dict[str, str] = {}
+        while deadlines:
+            failed |= self._settle(deadlines, Board(Console(quiet=True)))
+            time.sleep(0.1 if deadlines else 0)
+        if failed:
+            raise LabError("; ".join(f"{name}: {why}" for name, why in failed.items()), "`make up` starts it again.")
+
+    def _described(self, names: Iterable[str]) -> None:
+        """Refuse names of services that supervisord does not have."""
+        here = self.supervisor.processes()
+        for name in names:
+            self._known(name)
+            if name not in here:
+                state = read_state(self.settings.home)
+                reason = state.missing.get(name, "the lab does not run") if state else "the lab does not run"
+                raise LabError(f"{name} does not run here: {reason}.", "`lab status` shows what runs.")
 
     # --- looking --------------------------------------------------------------------------------------------------
 

@@ -151,6 +151,9 @@ class Supervisor:
 
     def start(self, name: str) -> None:
         """Start one process, without waiting for it. One that runs is left alone."""
+        # supervisord takes no notice of a start while the process is still on its way out.
+        while any(info.state == "STOPPING" for info in self._some([name])):
+            time.sleep(0.05)
         try:
             self._call("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
@@ -161,13 +164,18 @@ class Supervisor:
 
     def stop(self, names: Sequence[str]) -> None:
         """Stop processes side by side and wait until all are gone."""
+        running = {info.name: info.pid for info in self._some(names)}
         for name in names:
             try:
                 self._call("stopProcess", name, False)
             except xmlrpc.client.Fault as fault:
                 if "NOT_RUNNING" not in fault.faultString and "BAD_NAME" not in fault.faultString:
                     raise
-        while any(info.state in {"STOPPING", "RUNNING", "STARTING"} for info in self._some(names)):
+        # One with another process id was started by somebody else in the meantime.
+        while any(
+            info.state in {"STOPPING", "RUNNING", "STARTING"} and info.pid == running.get(info.name)
+            for info in self._some(names)
+        ):
             time.sleep(0.05)
 
     def shutdown(self) -> None:

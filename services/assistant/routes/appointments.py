@@ -7,9 +7,11 @@ from typing import Any
 from flask_openapi3.blueprint import APIBlueprint
 
 from services.assistant import booking, free_times
+from services.assistant.attempts import attempt
 from services.assistant.booking import Refused
 from services.assistant.context import Assistant, current
 from services.assistant.directory import Business
+from services.assistant.faults.bookings import midway
 from services.assistant.instants import parse_instant
 from services.assistant.schemas import (
     AppointmentDocument,
@@ -79,15 +81,17 @@ def book(header: BookingHeader, body: BookingRequest) -> tuple[dict[str, Any], i
             raise Problem(404, "Unknown provider", "Nobody with this id works at this business.")
     starts_at = parse_instant(body.starts_at)
     try:
-        appointment, replayed = booking.book(
-            assistant.database,
-            business,
-            starts_at,
-            user_id=body.user_id,
-            provider=provider,
-            service=body.service,
-            idempotency_key=header.idempotency_key,
-        )
+        with attempt(assistant.instruments, business, through="api"):
+            appointment, replayed = booking.book(
+                assistant.database,
+                business,
+                starts_at,
+                user_id=body.user_id,
+                provider=provider,
+                service=body.service,
+                idempotency_key=header.idempotency_key,
+                midway=midway(assistant.faults, business.id),
+            )
     except Refused as refused:
         near = free_times.alternatives(assistant.database, business, starts_at, provider)
         raise _problem(refused, near) from None

@@ -48,7 +48,7 @@ def detailed() -> dict[str, Any]:
     return {
         "status": "healthy" if connected else "degraded",
         "service": assistant.telemetry.service,
-        "version": settings.version,
+        "version": assistant.telemetry.version,
         "timestamp": _instant(time.time()),
         "environment": environment,
         "uptime": _uptime(assistant),

@@ -34,6 +34,11 @@ class Service:
     log_file: Path
 
     @property
+    def admin(self) -> dict[str, str]:
+        """The header that opens the admin door."""
+        return {"Authorization": f"Bearer {TOKEN}"}
+
+    @property
     def client(self):
         return self.app.test_client()
 
@@ -55,6 +60,21 @@ class Service:
             **fields,
         }
         return self.client.post("/appointments", json=wish, headers={"Idempotency-Key": key} if key else {})
+
+    def faulty_spans(self) -> dict[str, str]:
+        """The spans that tell of a fault, by name."""
+        spans = [span for span in self.spans.get_finished_spans() if "lab.fault" in span.attributes]
+        return {span.name: span.attributes["lab.fault"] for span in spans}
+
+    def on(self, fault: str, seconds: float = 60, **order: Any) -> dict[str, Any]:
+        """Switch a fault on through the admin door."""
+        wish = {"fault": fault, "duration_seconds": seconds, **order}
+        answer = self.client.post("/admin/faults", json=wish, headers=self.admin)
+        assert answer.status_code == 201, answer.text
+        return answer.get_json()
+
+    def off(self, fault: str) -> None:
+        assert self.client.delete(f"/admin/faults/{fault}", headers=self.admin).status_code == 204
 
     def lines(self, event: str | None = None) -> list[dict[str, Any]]:
         found = [json.loads(line) for line in self.log_file.read_text().splitlines()]
@@ -104,7 +124,7 @@ def start(tmp_path: Path, trained: Path, planted: Path, model: OpenAiStub) -> It
     made: list[Service] = []
     shutil.copy(planted, tmp_path / "assistant.db")
 
-    def begin(**settings: Any) -> Service:
+    def begin(memory_limit: int = 0, **settings: Any) -> Service:
         provider, spans = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
         provider.add_span_processor(SimpleSpanProcessor(spans))
         token_file = tmp_path / "admin_token"
@@ -115,6 +135,7 @@ def start(tmp_path: Path, trained: Path, planted: Path, model: OpenAiStub) -> It
                 otel_resource_attributes="service.version=1.2.3,deployment.environment.name=test",
                 log_dir=tmp_path,
                 log_stdout=False,
+                memory_limit=memory_limit,
             ),
             tracer_provider=provider,
         )

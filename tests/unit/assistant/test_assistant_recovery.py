@@ -97,6 +97,33 @@ def test_an_answer_that_makes_no_sense_is_a_failure_of_the_provider(service, mod
     assert service.say()["outcome"] == "fallback"
 
 
+def failures(service, kind: str) -> float:
+    labels = {"gen_ai_operation_name": "chat", "gen_ai_request_model": "lab-small", "error_type": kind}
+    return service.sample("gen_ai_client_operation_duration_seconds_count", **labels) or 0
+
+
+@pytest.mark.parametrize("content", ["", " \n", None])
+def test_an_empty_answer_is_told_apart_from_a_broken_one(service, model, content: str | None) -> None:
+    model.queue.append(said(content))
+    assert service.say()["outcome"] == "fallback"
+    assert failures(service, "empty_answer") == 1
+    model.raw(b"{")
+    assert service.say()["outcome"] == "fallback"
+    assert (failures(service, "empty_answer"), failures(service, "malformed_answer")) == (1, 1)
+    assert [line["error_type"] for line in service.lines("model.failed")] == ["empty_answer", "malformed_answer"]
+    assert service.sample("ai_fallbacks_total", reason="provider_error") == 2
+
+
+def test_an_answer_that_is_cut_is_asked_for_again(service, model) -> None:
+    model.cut()
+    model.say("All of it.")
+    assert service.say()["reply"] == "All of it."
+    assert failures(service, "RemoteProtocolError") == 1
+    model.cut(times=3)
+    assert service.say()["outcome"] == "fallback"
+    assert len(model.requests) == 5
+
+
 def test_a_wrong_key_is_not_tried_again(service, model) -> None:
     model.fail(401)
     assert service.say()["outcome"] == "fallback"

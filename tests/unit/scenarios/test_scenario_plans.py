@@ -64,7 +64,7 @@ def test_every_scenario_says_what_it_is_for() -> None:
     assert {"steady", "provider-outage"} <= set(found)
     for name, scenario in found.items():
         assert scenario.story.endswith(".")
-        assert scenario.effects, name
+        assert scenario.plan(1).expected.effects, name
         assert all(fault.duration <= 3600 for fault in scenario.faults)
         assert not set(scenario.must) & set(scenario.may)
         if scenario.must:

@@ -42,7 +42,7 @@ class Made(StrictModel):
 
 FAULTS = [
     Fault("errors", "Answers with an error status.", ErrorsParameters),
-    Fault("latency", "Answers late.", targets=("*", "search")),
+    Fault("latency", "Answers late.", dimensions=("route", "business_id", "model")),
 ]
 
 
@@ -83,7 +83,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
     token_file = tmp_path / "admin_token"
     token_file.write_text(TOKEN + "\n")
     app = create_app(__name__, telemetry, title="Shop", on_problem=problems.rejections(telemetry))
-    faults = FaultRegistry(telemetry, FAULTS, seed=7)
+    known = {"route": lambda: ("/items", "/search"), "business_id": lambda: {f"b{number:03}" for number in range(200)}}
+    faults = FaultRegistry(telemetry, FAULTS, seed=7, known=known)
     app.register_api(admin_blueprint(telemetry, token_file, faults))
     made = Service(app, telemetry, faults, tmp_path / "shop.log", token_file)
     _add_routes(app, made)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from services.telemetry import names
 from services.web.faults import FaultOrder
@@ -90,14 +90,14 @@ def test_a_fault_is_switched_on_told_and_switched_off(service):
 
 def test_what_is_available_is_told_with_its_parameters(service):
     errors, latency = service.admin("GET", "/faults").json["available"]
-    assert (errors["name"], errors["targets"]) == ("errors", ["*"])
+    assert (errors["name"], errors["dimensions"]) == ("errors", [])
     assert errors["parameters"]["status"]["default"] == 503
-    assert (latency["targets"], latency["parameters"]) == (["*", "search"], {})
+    assert (latency["dimensions"], latency["parameters"]) == (["route", "business_id", "model"], {})
 
 
 def test_all_are_switched_off_together(service):
     service.admin("POST", "/faults", json=ORDER)
-    service.admin("POST", "/faults", json={"fault": "latency", "duration_seconds": 60, "target": "search"})
+    service.admin("POST", "/faults", json={"fault": "latency", "duration_seconds": 60, "target": "route=/search"})
     assert service.admin("DELETE", "/faults").status_code == 204
     assert service.faults.document()["active"] == []
 
@@ -153,15 +153,6 @@ def test_a_fault_that_was_replaced_ends_by_its_new_time(service):
     assert service.sample(names.FAULT_ACTIVE, fault="errors", target="*") == 1
 
 
-def test_a_fault_for_one_target_spares_the_others(service):
-    service.faults.start(FaultOrder(fault="latency", duration_seconds=60, target="search"))
-    assert service.faults.active("latency", "search")
-    assert service.faults.active("latency") is None
-    assert service.faults.active("latency", "book") is None
-    service.faults.start(FaultOrder(fault="latency", duration_seconds=60))
-    assert service.faults.active("latency", "book")
-
-
 def test_strength_is_drawn_the_same_for_a_seed(service):
     def draws():
         registry = type(service.faults)(_Apart(service.telemetry), list(service.faults._faults.values()), seed=3)
@@ -176,13 +167,16 @@ def test_strength_is_drawn_the_same_for_a_seed(service):
 
 
 class _Apart:
-    """Telemetry whose gauge is not registered, so that a second registry may have it."""
+    """Telemetry whose metrics are not registered, so that a second registry may have them."""
 
     def __init__(self, telemetry):
         self.log = telemetry.log
 
     def gauge(self, *args, **kwargs):
         return Gauge("apart", "doc", names.FAULT_LABELS, registry=None)
+
+    def counter(self, *args, **kwargs):
+        return Counter("apart", "doc", ["fault"], registry=None)
 
 
 def test_a_full_strength_always_hits_and_none_never_does(service):
@@ -227,4 +221,6 @@ def test_admin_series_stand_at_zero_from_the_start(service):
     for action in ("faults.list", "faults.on", "faults.off", "log-level"):
         for result in ("ok", "refused", "invalid"):
             assert service.sample(names.ADMIN_REQUESTS, action=action, result=result) == 0
-    assert service.sample(names.FAULT_ACTIVE, fault="latency", target="search") == 0
+    for fault in ("errors", "latency", "sealed"):
+        assert service.sample(names.FAULT_ACTIVE, fault=fault, target="*") == 0
+        assert service.sample(names.FAULT_HITS, fault=fault) == 0

@@ -1,4 +1,4 @@
-"""Pieces of queries that several rows share."""
+"""Pieces of queries that several rows and dashboards share."""
 
 from typing import Final
 
@@ -27,10 +27,20 @@ def rate(metric: str, selector: str = ASSISTANT, by: str = "", window: str = WIN
     return f"sum{grouped} (rate({metric}{{{selector}}}[{window}]))"
 
 
-def quantile(share: float, histogram: str, selector: str, by: str = "") -> str:
+def quantile(share: float, histogram: str, selector: str, by: str = "", window: str = WINDOW) -> str:
     """A quantile of a classic histogram over the window."""
     labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', selector, labels)})"
+    return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', selector, labels, window)})"
+
+
+def increase(metric: str, selector: str, window: str = LAB_HOUR) -> str:
+    """How often counters rose together in the window."""
+    return f"sum(increase({metric}{{{selector}}}[{window}]))"
+
+
+def or_none(query: str, label: str) -> str:
+    """The series of `query` that are above 0, or one at 0 whose label says "none"."""
+    return f'({query} > 0) or on () label_replace(vector(0), "{label}", "none", "", "")'
 
 
 def counted(metric: str, by: str, selector: str = ASSISTANT) -> str:

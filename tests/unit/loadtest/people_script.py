@@ -1,4 +1,4 @@
-"""Lives through many steps of some people without waiting between them. Run by test_scenario_people.py."""
+"""Lives through many steps of four people of one kind without waiting between them. Run by test_people_lives.py."""
 
 import json
 import sys
@@ -6,18 +6,22 @@ from collections import Counter
 
 from locust.env import Environment
 
-from loadtest import upkeep
-from loadtest.users import SteadyUser
+from loadtest import upkeep, users
+from loadtest.ledger import Ledger
 
-SteadyUser.host = sys.argv[1]
-environment = Environment(user_classes=[SteadyUser])
+kind = getattr(users, sys.argv[3])
+kind.host = sys.argv[1]
+environment = Environment(user_classes=[kind])
 environment.create_local_runner()  # it is what counts requests
-people = [SteadyUser(environment) for _ in range(4)]
+people = [kind(environment) for _ in range(4)]
 waits = []
 for _ in range(int(sys.argv[2])):
     for person in people:
         person.step()
         waits.append(person.wait_time())
+for person in people[1:3]:
+    person.on_stop()  # whose numbers are free again
+people += [kind(environment) for _ in range(3)]
 stats = environment.stats
 seconds = len(stats.total.num_reqs_per_sec)
 upkeep.forget_old(stats, now=stats.total.last_request_timestamp + 1000)
@@ -30,6 +34,8 @@ print(
             "requests": stats.total.num_requests,
             "seconds_before": seconds,
             "seconds_after": sum(len(entry.num_reqs_per_sec) for entry in [stats.total, *stats.entries.values()]),
+            "numbers": [person.number for person in people],
+            "ledger": Ledger.of(environment).document(),
             "mean_wait": sum(waits) / len(waits),
         }
     )

@@ -1,0 +1,35 @@
+"""The dashboard as a whole: first what users saw, then why, then what it costs."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models import dashboard as dm
+
+from grafana.source import links
+from grafana.source.load import both_sides, cost, faults, journey, overview, users
+from grafana.source.whole import Rows, whole
+
+UID: Final = "load"
+ROWS: Final[Rows] = (
+    ("The same requests from both sides: yellow is what users saw, blue what the service saw", both_sides.panels),
+    ("Broken on purpose", faults.panels),
+    ("Who asks for what, and how it ended for them", users.panels),
+    ("Synthetic journey: one scripted customer books, reads and cancels, always", journey.panels),
+    ("What it costs: services and monitoring", cost.panels),
+)
+
+
+def load() -> dm.Dashboard:
+    """Build the dashboard."""
+    return whole(
+        UID,
+        "The lab and its load",
+        "What simulated users do and saw, beside what the service saw, and the faults that are on. Lab time: every "
+        "window is the usual one divided by 12, so an hour is 5 minutes.",
+        top=overview.panels(),
+        rows=ROWS,
+        links=[
+            links.SERVICE,
+            links.logs_link("Switches", faults.SWITCHES, "Who switched which fault, when: the audit log of this time"),
+            links.RUNBOOKS,
+        ],
+    )

@@ -1,0 +1,30 @@
+"""The lab's own disk fills up."""
+
+from loadtest.scenario import ANY, Effect, Fault, Scenario
+
+
+class DiskFilling(Scenario):
+    """Nothing fails yet, and that is when it should be known. The machine's own disk stays free."""
+
+    name = "disk-filling"
+    story = "The assistant's data folder fills up to its last few percent; nobody suffers yet, but soon will."
+    faults = (Fault("assistant", "disk-filling", at=(1, 3), duration=60, parameters={"percent": 97}),)
+    effects = (
+        Effect(
+            "little room is left",
+            'min(lab_disk_free_bytes{path="data"} / lab_disk_limit_bytes{path="data"}) < bool 0.1',
+            within=30,
+        ),
+        Effect(
+            "the logs tell of it",
+            '{service_name="assistant", kind="performance"} | event="disk.low"',
+            within=25,
+            source="loki",
+        ),
+    )
+    may = ("DiskFilling",)
+    must_not = (ANY,)
+    duration = 70
+    quick_duration = 5
+    needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")
+    touches = ("disk",)

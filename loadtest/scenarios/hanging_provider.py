@@ -1,0 +1,36 @@
+"""The model provider takes calls and does not answer."""
+
+from loadtest.scenario import ANY, Effect, Fault, Scenario
+
+
+class HangingProvider(Scenario):
+    """Worse than a refusal: each chat waits for its whole budget of time before anybody knows."""
+
+    name = "hanging-provider"
+    story = "The model provider takes every call and does not answer: customers wait ten seconds for an excuse."
+    faults = (Fault("model", "hang", at=(2, 5), duration=100, parameters={"seconds": 60}),)
+    effects = (
+        Effect(
+            "calls of the model time out",
+            'sum(increase(gen_ai_client_operation_duration_seconds_count{error_type="timeout"}[30s]))',
+            within=40,
+        ),
+        Effect(
+            "chats have used up their time",
+            'sum(increase(ai_fallbacks_total{reason="budget"}[30s]))',
+            within=40,
+        ),
+    )
+    may = (
+        "ErrorRateCritical",
+        "ErrorRateHigh",
+        "ErrorBudgetFastBurn",
+        "ErrorBudgetSlowBurn",
+        "SlowResponses",
+        "SyntheticJourneyFailing",
+        "ConversionDrop",
+    )
+    must_not = (ANY,)
+    duration = 110
+    quick_duration = 5
+    needs = ("assistant", "model", "prometheus", "pager")

@@ -1,0 +1,33 @@
+"""Somebody tries the handle of the admin door."""
+
+from typing import ClassVar
+
+from loadtest.scenario import ANY, Effect, Scenario, Stage
+
+
+class IntruderAtTheDoor(Scenario):
+    """Every try is refused without a hint, counted and audited."""
+
+    name = "intruder"
+    story = "Somebody tries one token after the other at the assistant's admin door, and never gets in."
+    users: ClassVar = {"Intruder": 1}
+    shape = (Stage(0, 3),)
+    effects = (
+        Effect(
+            "admin calls are refused",
+            'sum(increase(lab_admin_requests_total{job="assistant",result="refused"}[30s]))',
+            within=40,
+        ),
+        Effect(
+            "the audit log holds them",
+            '{service_name="assistant", kind="audit"} | event="admin.refused"',
+            within=40,
+            source="loki",
+        ),
+    )
+    may = ("AuthFailures",)
+    must_not = (ANY,)
+    duration = 60
+    quick_duration = 10
+    needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")
+    touches = ("admin door",)

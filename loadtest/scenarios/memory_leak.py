@@ -1,0 +1,33 @@
+"""The assistant forgets to give memory back."""
+
+from loadtest.scenario import ANY, Effect, Fault, Scenario
+
+
+class MemoryLeak(Scenario):
+    """The leak stops short of the limit, and of what the machine can spare."""
+
+    name = "memory-leak"
+    story = "The assistant's memory grows and grows towards its limit; nobody suffers before it is reached."
+    # 32 MiB a second: from 130 MiB to 80 % of the limit of 512 MiB in nine seconds.
+    faults = (
+        Fault("assistant", "memory-leak", at=(1, 3), duration=60, parameters={"bytes_per_second": 32 * 1024 * 1024}),
+    )
+    effects = (
+        Effect(
+            "memory is almost used up",
+            'max(process_memory_usage_bytes{job="assistant"} / process_memory_limit_bytes{job="assistant"}) > bool 0.8',
+            within=40,
+        ),
+        Effect(
+            "the logs tell of it",
+            '{service_name="assistant", kind="performance"} | event="memory.high"',
+            within=25,
+            source="loki",
+        ),
+    )
+    may = ("MemoryHigh",)
+    must_not = (ANY,)
+    duration = 70
+    quick_duration = 5
+    needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")
+    touches = ("memory",)

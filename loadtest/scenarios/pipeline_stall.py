@@ -1,0 +1,24 @@
+"""Log lines do not get through."""
+
+from loadtest.scenario import ANY, ENGINE, Effect, Fault, Scenario
+
+
+class PipelineStall(Scenario):
+    """Nothing is lost: the Collector keeps the lines on its disk until Loki takes them."""
+
+    name = "pipeline-stall"
+    story = "Loki stops: customers notice nothing, new log lines wait in the Collector and nobody can read them."
+    faults = (Fault(ENGINE, "stop", target="loki", at=(2, 4), duration=60),)
+    effects = (
+        Effect("Loki does not answer", '1 - min(up{job="loki"})', within=20),
+        Effect(
+            "lines wait in the Collector",
+            'max(otelcol_exporter_queue_size{exporter="otlp_http/loki"}) > bool 20',
+            within=40,
+        ),
+    )
+    may = ("ServiceDown", "TelemetryLoss")
+    must_not = (ANY,)
+    duration = 70
+    quick_duration = 5
+    needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")

@@ -1,0 +1,23 @@
+"""A crowd comes from nowhere."""
+
+from typing import ClassVar
+
+from loadtest.scenario import ANY, Effect, Scenario, Stage
+
+
+class Spike(Scenario):
+    """Good news or an attack: the traffic alone cannot tell, and somebody should look."""
+
+    name = "spike"
+    story = "Within ten seconds ten times as many customers as usual come, many of them impatient, and leave again."
+    users: ClassVar = {"Customer": 2, "Impatient": 1}
+    shape = (Stage(0, 0), Stage(10, 45), Stage(90, 45), Stage(100, 0))
+    quick_shape = (Stage(0, 0), Stage(5, 45))
+    effects = (
+        Effect("more than 20 requests a second arrive", "sum(rate(ai_requests_total[15s])) > bool 20", within=60),
+    )
+    may = ("TrafficSpike", "SlowResponses")
+    must_not = (ANY,)
+    duration = 110
+    quick_duration = 20
+    needs = ("assistant", "model", "prometheus", "pager", "loadtest")

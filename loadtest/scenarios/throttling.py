@@ -1,0 +1,33 @@
+"""The model provider says: not so fast."""
+
+from loadtest.scenario import ANY, Effect, Fault, Scenario
+
+
+class Throttling(Scenario):
+    """The provider is well, it only wants less of us: the circuit breaker stays closed, waiting is the remedy."""
+
+    name = "throttling"
+    story = "The model provider answers every call with 429 and asks to wait: customers get an excuse after a while."
+    faults = (Fault("model", "throttle", at=(2, 5), duration=60, parameters={"retry_after": 2}),)
+    effects = (
+        Effect(
+            "the provider refuses calls",
+            'sum(increase(gen_ai_client_operation_duration_seconds_count{error_type="429"}[30s]))',
+            within=20,
+        ),
+        Effect("chats end in a fallback", 'sum(increase(ai_fallbacks_total{reason="throttled"}[30s]))', within=30),
+    )
+    may = (
+        "ProviderThrottled",
+        "ErrorRateCritical",
+        "ErrorRateHigh",
+        "ErrorBudgetFastBurn",
+        "ErrorBudgetSlowBurn",
+        "SlowResponses",
+        "SyntheticJourneyFailing",
+        "ConversionDrop",
+    )
+    must_not = (ANY,)
+    duration = 70
+    quick_duration = 5
+    needs = ("assistant", "model", "prometheus", "pager")

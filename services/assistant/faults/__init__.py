@@ -1,0 +1,1 @@
+"""Faults of the assistant: what can be broken on purpose, and how each is done."""

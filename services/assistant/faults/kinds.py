@@ -1,0 +1,98 @@
+"""The faults that can be switched on in the assistant."""
+
+from typing import Final
+
+from pydantic import Field
+
+from services.web.bodies import StrictModel
+from services.web.faults import Fault
+
+# Names as Python gives them to exceptions.
+_ERROR_TYPE = r"^[A-Z][A-Za-z0-9]{2,59}$"
+_REQUESTS = ("route", "business_id")
+
+
+class SlowQueryParameters(StrictModel):
+    """How long the slow statement takes."""
+
+    seconds: float = Field(default=2.0, gt=0, le=60)
+
+
+class MemoryLeakParameters(StrictModel):
+    """How fast the memory grows, and up to which share of its limit."""
+
+    bytes_per_second: int = Field(default=8 * 1024**2, ge=64 * 1024, le=256 * 1024**2)
+    limit_percent: float = Field(default=90, gt=0, le=95)
+
+
+class DiskFillingParameters(StrictModel):
+    """Up to which share of its budget the data folder is filled."""
+
+    percent: float = Field(default=95, gt=0, le=100)
+
+
+class BadReleaseParameters(StrictModel):
+    """What the release is called, how much slower it is, and with which exception it fails."""
+
+    # Empty: the version after the one that runs.
+    version: str = Field(default="", max_length=32, pattern=r"^[A-Za-z0-9.+-]*$")
+    seconds: float = Field(default=0.3, ge=0, le=10)
+    # Empty: one that was never seen.
+    error_type: str = Field(default="", pattern=rf"^$|{_ERROR_TYPE}")
+
+
+class NewExceptionParameters(StrictModel):
+    """With which exception requests fail."""
+
+    error_type: str = Field(default="", pattern=rf"^$|{_ERROR_TYPE}")
+
+
+SLOW_QUERY: Final = Fault(
+    "slow-query",
+    "A request runs a slow statement before its others, and holds a connection for as long.",
+    SlowQueryParameters,
+    dimensions=_REQUESTS,
+)
+DATABASE_UNREACHABLE: Final = Fault(
+    "database-unreachable", "Connections to the database are refused; strength is the share of them."
+)
+POOL_EXHAUSTED: Final = Fault(
+    "pool-exhausted", "Connections of the pool are held and never given back; strength is the share of them."
+)
+MEMORY_LEAK: Final = Fault(
+    "memory-leak",
+    "Memory grows up to a share of its limit and is freed at the end; strength scales how fast.",
+    MemoryLeakParameters,
+)
+DISK_FILLING: Final = Fault(
+    "disk-filling",
+    "The data folder fills up to a share of its budget and is cleared at the end; strength scales the share.",
+    DiskFillingParameters,
+)
+BROKEN_BOOKING: Final = Fault(
+    "broken-booking",
+    "A booking that the customer confirmed fails halfway and is rolled back.",
+    dimensions=_REQUESTS,
+)
+BAD_RELEASE: Final = Fault(
+    "bad-release",
+    "A new version runs: its requests are slower, and the share given by strength fails with a new exception.",
+    BadReleaseParameters,
+    dimensions=_REQUESTS,
+)
+NEW_EXCEPTION: Final = Fault(
+    "new-exception",
+    "Requests fail with an exception that was never seen.",
+    NewExceptionParameters,
+    dimensions=_REQUESTS,
+)
+ALL: Final = (
+    SLOW_QUERY,
+    DATABASE_UNREACHABLE,
+    POOL_EXHAUSTED,
+    MEMORY_LEAK,
+    DISK_FILLING,
+    BROKEN_BOOKING,
+    BAD_RELEASE,
+    NEW_EXCEPTION,
+)

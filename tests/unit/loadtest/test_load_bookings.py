@@ -1,0 +1,80 @@
+"""What users of a run were told, compared through the assistant's API page by page, as a row of the report."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.query import Endpoints, Lab
+from lab.scenarios import bookings
+from loadtest.ledger import Ledger
+from tests.support.stand_in import StandIn, serving
+
+MANY = 450
+
+
+class Desk:
+    """Keeps many appointments of one user, and lists them page by page."""
+
+    def __init__(self, server: StandIn) -> None:
+        self.rows = [{"id": f"a{number:03}", "status": "booked"} for number in range(MANY)]
+        server.react("GET", "/appointments", self.listed)
+
+    def listed(self, request: dict[str, Any]) -> tuple[int, Any]:
+        if request["params"]["user_id"] != "ann":
+            return 200, {"appointments": [], "next": None}
+        ids = [row["id"] for row in self.rows]
+        limit, after = int(request["params"]["limit"]), request["params"].get("after")
+        first = ids.index(after) + 1 if after else 0
+        page = self.rows[first : first + limit]
+        return 200, {"appointments": page, "next": page[-1]["id"] if first + limit < len(ids) else None}
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    ledger = Ledger()
+    for user in ("ann", "ben"):
+        ledger.join(user)
+    for number in range(MANY):
+        ledger.tell(f"a{number:03}", "booked")
+    path = tmp_path / "run.ledger.json"
+    path.write_text(json.dumps(ledger.document()))
+    return path
+
+
+def lab(server: StandIn) -> Lab:
+    return Lab(Endpoints({"assistant": server.url}))
+
+
+def test_all_kept_is_a_good_row_and_the_file_goes(server: StandIn, file: Path) -> None:
+    Desk(server)
+    row = bookings.row(lab(server), file)
+    assert row.ok
+    assert row.seen == f"all {MANY} are kept"
+    assert not file.exists()
+
+
+def test_what_is_lost_changed_or_too_much_is_named_and_the_file_stays(server: StandIn, file: Path) -> None:
+    desk = Desk(server)
+    desk.rows[7]["status"] = "cancelled"
+    del desk.rows[449], desk.rows[3]
+    desk.rows.append({"id": "new", "status": "booked"})
+    row = bookings.row(lab(server), file)
+    assert not row.ok
+    assert row.seen == "of 450: 2 lost (a003, a449); 1 of another status (a007); 1 told to nobody (new)"
+    assert file.exists()
+
+
+def test_a_missing_file_or_assistant_is_no_good_row(server: StandIn, file: Path, tmp_path: Path) -> None:
+    assert not bookings.row(lab(server), tmp_path / "none.json").ok
+    server.answer("GET", "/appointments", {"detail": "away"}, 503)
+    row = bookings.row(lab(server), file)
+    assert (row.ok, row.seen.startswith("cannot be compared: ")) == (False, True)
