@@ -153,4 +153,6 @@ def _starts() -> bool:
 
 
 def _no(message: str) -> Response:
+    # The page shows the answer to "New"; that to "Edit" it drops, and then the tab with the logs has it.
+    _log.warning("not started: %s", message)
     return jsonify(success=False, message=message)
