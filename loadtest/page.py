@@ -126,6 +126,11 @@ class Page:
             return _no(f"This scenario stops servers, which only the host can do. Run there: {wish}")
         if wish not in choices():
             return _no(f"There is no scenario `{wish}`.")
+        if self.run and _starts():
+            # Its faults would stand in the way of the next one's.
+            before = self.run
+            self.end()
+            before.wait()
         if wish != NONE and (trouble := self._doors.busy()):
             return _no(f"{trouble} What a scenario does could not be told apart from it.")
         return None
@@ -148,4 +153,6 @@ def _starts() -> bool:
 
 
 def _no(message: str) -> Response:
+    # The page shows the answer to "New"; that to "Edit" it drops, and then the tab with the logs has it.
+    _log.warning("not started: %s", message)
     return jsonify(success=False, message=message)

@@ -32,5 +32,5 @@ class BadRelease(Scenario):
     )
     must_not = (ANY,)
     duration = 110
-    quick_duration = 5
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")

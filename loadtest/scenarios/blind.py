@@ -27,5 +27,5 @@ class Blind(Scenario):
     may = ("Watchdog", "TelemetryLoss")
     must_not = (ANY,)
     duration = 60
-    quick_duration = 10
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")

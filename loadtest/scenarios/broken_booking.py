@@ -25,5 +25,5 @@ class BrokenBooking(Scenario):
     )
     must_not = (ANY,)
     duration = 160
-    quick_duration = 5
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "pager")

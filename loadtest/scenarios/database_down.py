@@ -31,5 +31,5 @@ class DatabaseDown(Scenario):
     )
     must_not = (ANY,)
     duration = 70
-    quick_duration = 5
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")

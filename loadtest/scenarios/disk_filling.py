@@ -25,6 +25,6 @@ class DiskFilling(Scenario):
     may = ("DiskFilling",)
     must_not = (ANY,)
     duration = 70
-    quick_duration = 5
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")
     touches = ("disk",)

@@ -27,5 +27,5 @@ class FlakyProvider(Scenario):
     )
     must_not = (ANY,)
     duration = 110
-    quick_duration = 5
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "pager")

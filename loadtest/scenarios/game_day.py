@@ -83,5 +83,5 @@ class GameDay(Scenario):
     may = ("ConversionDrop",)
     must_not = (ANY,)
     duration = 120
-    quick_duration = 10
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "pager")

@@ -28,6 +28,6 @@ class IntruderAtTheDoor(Scenario):
     may = ("AuthFailures",)
     must_not = (ANY,)
     duration = 60
-    quick_duration = 10
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")
     touches = ("admin door",)

@@ -28,6 +28,6 @@ class MemoryLeak(Scenario):
     may = ("MemoryHigh",)
     must_not = (ANY,)
     duration = 70
-    quick_duration = 5
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")
     touches = ("memory",)

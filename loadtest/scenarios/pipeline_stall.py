@@ -20,5 +20,5 @@ class PipelineStall(Scenario):
     may = ("ServiceDown", "TelemetryLoss")
     must_not = (ANY,)
     duration = 70
-    quick_duration = 5
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")

@@ -25,6 +25,8 @@ class ServiceDown(Scenario):
         "ConversionDrop",
     )
     must_not = (ANY,)
+    # Usually 25 s. A Prometheus that has just been away watches for a minute before it calls a service down.
+    page_within = 90
     duration = 100
-    quick_duration = 10
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "alertmanager", "pager", "loadtest")

@@ -24,5 +24,5 @@ class SlowBurn(Scenario):
     may = ("ErrorBudgetSlowBurn", "ErrorBudgetFastBurn", "NewErrorKind")
     must_not = (ANY,)
     duration = 250
-    quick_duration = 5
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "pager")

@@ -26,5 +26,5 @@ class SlowModel(Scenario):
     may = ("SlowResponses", "ErrorRateHigh", "ErrorBudgetFastBurn", "ErrorBudgetSlowBurn", "ConversionDrop")
     must_not = (ANY,)
     duration = 130
-    quick_duration = 5
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "pager")

@@ -29,5 +29,5 @@ class Throttling(Scenario):
     )
     must_not = (ANY,)
     duration = 70
-    quick_duration = 5
+    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "pager")

@@ -1,5 +1,7 @@
 """The load of a real lab: the journey, the users of another process, and scenarios from Locust's page."""
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -104,9 +106,34 @@ def test_locusts_page_offers_scenarios_and_runs_one_with_its_faults(journey_lab:
     users = 'locust_users{origin="always-on",user="SteadyUser"}'
     eventually(lambda: [fault.fault for fault in lab.model.faults()] == ["errors"])
     eventually(lambda: lab.prometheus.value(users) == 3)
-    assert swarm("none", 1)["success"] is True
+    # Another choice takes the fault back; users of another kind come beside the always-on ones.
+    assert swarm("black-friday", 2)["success"] is True
     eventually(lambda: lab.model.faults() == [])
-    eventually(lambda: lab.prometheus.value(users) == 1)
+    eventually(lambda: lab.prometheus.value('locust_users{origin="always-on",user="Customer"}') >= 2, 40)
+    assert lab.prometheus.value(users) == 2
+    assert swarm("none", 1)["success"] is True
+    eventually(lambda: lab.prometheus.value('sum(locust_users{origin="always-on"})') == 1)
+
+
+def test_a_black_friday_loses_no_booking(journey_lab: RunningLab, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    done = journey_lab.run(
+        "scenario",
+        "run",
+        "black-friday",
+        "--quick",
+        "--duration",
+        "25",
+        "--report",
+        str(report),
+        timeout=200,
+        check=False,
+    )
+    assert report.exists(), done.stderr
+    told = json.loads(report.read_text())
+    kept = next(row for row in told["expected"] if row["what"].startswith("bookings confirmed"))
+    assert kept["ok"], done.stdout
+    assert int(re.fullmatch(r"all (\d+) are kept.*", kept["seen"])[1]) > 30
 
 
 def test_the_target_is_up_and_nobody_is_paged_for_it(lab: Lab) -> None:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -36,6 +37,8 @@ class Stoppable:
         own = {"LOKI_PORT": ports["LOKI_PORT"], "LAB_ENGINE": "native"}
         self.settings = LabSettings(ROOT, home, {**every, **ports, **(values or {}), **own})
         self.supervisor = Supervisor(self.settings.native)
+        # A stand-in for its other servers, where a test needs one.
+        self.server: Any = None
 
     def start(self) -> None:
         self.settings.native.mkdir(parents=True, exist_ok=True)

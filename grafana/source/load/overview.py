@@ -60,8 +60,8 @@ def panels() -> list[Panel]:
         ),
         big_number(
             "Faults on",
-            "Faults that somebody switched on, by hand or by a scenario; a blind run counts as well. Each ends by "
-            "itself.",
+            "Faults of services that somebody switched on, by hand or by a scenario; a blind run counts as well. Each "
+            "ends by itself. A server that was stopped stands below, under servers lost.",
             "none",
             latest(f"sum({names.FAULT_ACTIVE}) or vector(0)"),
             steps=((None, GREEN), (1, ORANGE)),

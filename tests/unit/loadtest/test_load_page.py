@@ -145,6 +145,15 @@ def test_another_choice_ends_the_scenario_and_none_leaves_the_always_on_users(
     assert len(door.on()) == 1  # the second fault never comes
 
 
+def test_a_scenario_after_another_does_not_stumble_over_its_faults(door: Door, chosen: tuple[Page, Any]) -> None:
+    _, client = chosen
+    door.server.react("POST", "/admin/faults", lambda one: (door.active.append(json.loads(one["body"])), (201, {}))[1])
+    door.server.react("DELETE", "/admin/faults/errors", lambda _: (door.active.clear(), (204, b""))[1])
+    client.post("/swarm", data={"scenario": "quick"})
+    wait(lambda: len(door.active) == 1)
+    assert client.post("/swarm", data={"scenario": "short"}).get_json()["success"] is True
+
+
 def test_a_scenario_ends_by_itself(door: Door, chosen: tuple[Page, Any]) -> None:
     made, client = chosen
     client.post("/swarm", data={"scenario": "short"})

@@ -1,0 +1,190 @@
+"""Many scenarios in one drill: which may run side by side, what the table and the report say, and the exit code."""
+
+import io
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from lab.cli import app
+from lab.errors import LabError
+from lab.query import wait_for
+from lab.scenarios.drill import execute
+from lab.scenarios.groups import Member, grouped
+from lab.scenarios.session import Options
+from loadtest import registry
+from loadtest import scenarios as package
+from loadtest.registry import Broken
+from loadtest.scenario import Effect, Fault, Scenario, Stage
+from tests.support.stand_in import serving
+from tests.support.whole_lab import WholeLab
+
+
+class Seen(Scenario):
+    name = "seen"
+    story = "It breaks."
+    faults = (Fault("model", "errors", at=0.1, duration=20),)
+    effects = (Effect("it is seen", "effect", within=3),)
+    duration = 0.5
+    quick_duration = 0.5
+    needs = ("assistant", "model", "prometheus", "pager")
+
+
+class Unseen(Seen):
+    name = "unseen"
+    faults: ClassVar = ()
+    effects = (Effect("it is never seen", "never", within=0.5),)
+
+
+class NotHere(Seen):
+    name = "not-here"
+    needs = ("grafana",)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[WholeLab]:
+    with serving() as server:
+        made = WholeLab(server, tmp_path)
+        made.pages = False
+        state = json.loads(made.settings.state_file.read_text())
+        made.settings.state_file.write_text(json.dumps(state | {"missing": {"grafana": "there is none here"}}))
+        yield made
+
+
+def drill(lab: WholeLab, *scenarios: type[Scenario], broken: tuple[Broken, ...] = ()) -> tuple[int, str, Any]:
+    out = io.StringIO()
+    report = lab.settings.home / "drill.json"
+    options = Options(seed=3, quick=True, report=report)
+    code = execute(list(scenarios), list(broken), options, lab.settings, Console(file=out, width=150))
+    return code, out.getvalue(), json.loads(report.read_text())
+
+
+def test_all_are_run_and_told_in_one_table(lab: WholeLab) -> None:
+    code, text, report = drill(lab, Seen, Unseen, NotHere)
+    assert code == 1
+    outcomes = {one["scenario"]: one["outcome"] for one in report["scenarios"]}
+    assert outcomes == {"seen": "passed", "unseen": "failed", "not-here": "not here"}
+    assert (report["exit_code"], report["seed"], report["quick"]) == (1, 3, True)
+    table = text[text.index("Drill") :]
+    assert "✓ it is seen: after " in table
+    assert "✗ it is never seen: not seen" in table
+    assert "grafana (no dashboard can be looked at)" in text
+    assert "1 of 3 passed" in text
+    assert Path(report["scenarios"][0]["report"]).exists()
+
+
+def test_what_cannot_be_here_fails_no_drill_and_a_broken_file_does(lab: WholeLab) -> None:
+    assert drill(lab, Seen, NotHere)[0] == 0
+    code, text, report = drill(lab, NotHere, broken=(Broken("loadtest/scenarios/x.py", 7, "SyntaxError"),))
+    assert code == 1
+    assert report["broken"] == [{"file": "loadtest/scenarios/x.py", "line": 7, "reason": "SyntaxError"}]
+    assert report["scenarios"][0]["outcome"] == "not here"
+    assert "loadtest/scenarios/x.py:7: SyntaxError" in text
+
+
+def test_ctrl_c_ends_the_drill_and_the_rest_is_not_run(lab: WholeLab) -> None:
+    class Long(Seen):
+        effects = (Effect("it is never seen", "never", within=60),)
+
+    def interrupt() -> None:
+        wait_for(lab.is_on, 10, every=0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    code, _, report = drill(lab, Long, Unseen)
+    assert code == 130
+    assert [one["outcome"] for one in report["scenarios"]] == ["stopped", "not run"]
+    assert not lab.is_on()
+
+
+def test_side_by_side_each_is_judged_alone_and_its_lines_bear_its_name(lab: WholeLab) -> None:
+    class One(Unseen):
+        name = "one"
+        touches = ("memory",)
+
+    class Other(Unseen):
+        name = "other"
+        touches = ("admin door",)
+        effects = (Effect("goes on", "effect-of-other", within=2, always=True),)
+
+    code, text, report = drill(lab, One, Other)
+    assert code == 1
+    assert {one["scenario"]: one["outcome"] for one in report["scenarios"]} == {"one": "failed", "other": "passed"}
+    assert "other                    0." in text
+
+
+def member(name: str, **declared: Any) -> Member:
+    scenario: type[Scenario] = type(name, (Scenario,), {"name": name, "story": "x.", **declared})
+    return Member(scenario, scenario.plan(1))
+
+
+def test_only_those_that_cannot_be_confused_run_side_by_side() -> None:
+    def names(*members: Member) -> list[list[str]]:
+        return [[one.scenario.name for one in group] for group in grouped(members)]
+
+    memory = member("memory", touches=("memory",), must=("MemoryHigh",))
+    door = member("door", touches=("admin door",), must=("AuthFailures",), may=("NewErrorKind",))
+    assert names(memory, door) == [["memory", "door"]]
+    assert names(member("silent"), memory, member("silent2"), door) == [["silent"], ["memory", "door"], ["silent2"]]
+    assert names(memory, member("same", touches=("memory",))) == [["memory"], ["same"]]
+    assert names(door, member("alike", touches=("x",), must=("NewErrorKind",))) == [["door"], ["alike"]]
+    assert names(door, member("strict", touches=("x",), must_not=("AuthFailures",))) == [["door"], ["strict"]]
+    stop = (Fault("engine", "stop", at=1, duration=5, target="loki"),)
+    assert names(memory, member("stops", touches=("logs",), faults=stop)) == [["memory"], ["stops"]]
+    crowd = {"users": {"Customer": 1}, "shape": (Stage(0, 5),)}
+    assert names(memory, member("crowd", touches=("load",), **crowd)) == [["memory"], ["crowd"]]
+
+
+def test_names_are_needed_or_all_but_not_both() -> None:
+    for arguments in (["drill"], ["drill", "steady", "--all"]):
+        error = CliRunner().invoke(app, arguments).exception
+        assert isinstance(error, LabError)
+        assert (error.message, error.exit_code) == ("Which scenarios?", 2)
+    error = CliRunner().invoke(app, ["drill", "steedy"]).exception
+    assert isinstance(error, LabError)
+    assert "Did you mean `steady`?" in error.remedy
+
+
+DECLARATIONS = {
+    "too_strong": ('faults = (Fault("model", "errors", at=1, duration=5, strength=1.5),)', "the strength 1.5"),
+    "endless": ('faults = (Fault("model", "errors", at=1, duration=7200),)', "lasts 7200 s"),
+    "no_server": ('faults = (Fault("engine", "stop", at=1, duration=5),)', "with a server as target"),
+    "no_story": ("story = None", "has no story"),
+    "nobody": ('users = {"Customer": 1}', "`users` and `shape` go together"),
+}
+
+
+@pytest.mark.parametrize("name", DECLARATIONS)
+def test_a_wrong_declaration_is_named_by_file_and_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, reason = DECLARATIONS[name]
+    source = (
+        f'"""x"""\nfrom loadtest.scenario import Fault, Scenario\n\n\nclass Wrong(Scenario):\n    name = "{name}"\n'
+    )
+    story = "" if "story" in line else '    story = "x."\n'
+    (tmp_path / f"{name}.py").write_text(f"{source}{story}    {line}\n")
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    found, broken = registry.find()
+    (one,) = broken
+    assert (one.file, one.line) == (f"loadtest/scenarios/{name}.py", 5)
+    assert reason in one.reason
+    assert "steady" in found
+    assert name not in found
+
+
+def test_two_scenarios_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "zz_twin.py").write_text(
+        '"""x"""\nfrom loadtest.scenario import Scenario\nclass Twin(Scenario):\n'
+        '    name = "steady"\n    story = "x."\n'
+    )
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    (one,) = registry.find()[1]
+    assert one.reason == "the name `steady` is taken by steady.py"
