@@ -110,10 +110,12 @@ def test_a_lab_that_was_stopped_meanwhile_is_not_started(small: Stoppable) -> No
 
 
 def test_without_a_guardian_nothing_is_stopped(small: Stoppable, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = small.supervisor.processes()["loki"].pid
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(LabError, match="the process that would bring it back does not start"):
         Servers(small.settings).stop("loki", 60)
     assert small.answers()
+    assert small.supervisor.processes()["loki"].pid == before
     assert stopped(small.settings.home) == []
 
 

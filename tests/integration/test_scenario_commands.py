@@ -1,0 +1,162 @@
+"""Scenarios and faults on a real lab: whatever becomes of the command, the lab is whole again."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from lab.query import wait_for
+from lab.settings import ROOT
+from tests.support.running import RunningLab
+
+BACK_SECONDS = 40
+
+
+@contextmanager
+def running(lab: RunningLab, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The lab command, with the tests' own scenario, going on in the background."""
+    command = [sys.executable, "-m", "tests.support.scenarios_of_tests", *arguments]
+    environment = {**lab.environment, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def read_until(process: subprocess.Popen[str], pattern: str) -> None:
+    """Read its lines until one has this."""
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if re.search(pattern, line):
+            return
+    raise AssertionError(f"it never said {pattern}: {''.join(said)}")
+
+
+def notes(lab: RunningLab) -> list[Path]:
+    return list((lab.home / "stopped").glob("*.json"))
+
+
+def whole(lab: RunningLab) -> bool:
+    """No fault is on, no server stopped, no guardian left."""
+    return lab.lab.loki.ready() and lab.lab.model.ready() and lab.lab.model.faults() == [] and not notes(lab)
+
+
+@pytest.fixture
+def calm(running_lab: RunningLab) -> RunningLab:
+    """The lab, once the test before is over for good."""
+    assert wait_for(lambda: whole(running_lab), BACK_SECONDS)
+    assert wait_for(lambda: running_lab.lab.prometheus.value('sum(up{job=~"loki|assistant|model"})') == 3, 30)
+    return running_lab
+
+
+def test_a_run_with_a_stopped_server_passes_and_puts_everything_back(calm: RunningLab, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    with running(calm, "scenario", "run", "loki-away", "--quick", "--blind", "--report", str(report)) as run:
+        read_until(run, "fault on +sealed")
+        assert wait_for(lambda: not calm.lab.loki.ready(), 15)
+        (fault,) = calm.lab.model.faults()
+        assert fault.fault == "sealed"
+        assert run.stdout is not None
+        rest = run.stdout.read()
+        assert run.wait(60) == 0, rest
+    told = json.loads(report.read_text())
+    assert (told["outcome"], [one["fault"] for one in told["faults"]]) == ("passed", ["stop-loki", "errors"])
+    assert "Revealed: Loki is stopped" in rest
+    assert whole(calm)
+
+
+def test_a_killed_run_leaves_no_server_stopped(calm: RunningLab) -> None:
+    with running(calm, "scenario", "run", "loki-away") as run:
+        read_until(run, "fault on +loki")
+        assert wait_for(lambda: not calm.lab.loki.ready(), 15)
+        ends_at = json.loads(notes(calm)[0].read_text())["ends_at"]
+        run.send_signal(signal.SIGKILL)
+        run.wait(10)
+    assert wait_for(calm.lab.loki.ready, BACK_SECONDS)
+    assert time.time() < ends_at
+    # The other fault was sent with its end.
+    assert wait_for(lambda: whole(calm), ends_at + 5 - time.time())
+
+
+def test_ctrl_c_in_the_middle_puts_everything_back(calm: RunningLab, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    with running(calm, "scenario", "run", "pipeline-stall", "--users", "2", "--report", str(report)) as run:
+        read_until(run, "effect +Loki does not answer")
+        locust = [
+            one for one in psutil.Process(run.pid).children(recursive=True) if "locust" in " ".join(one.cmdline())
+        ]
+        assert locust
+        run.send_signal(signal.SIGINT)
+        assert run.wait(BACK_SECONDS) == 130
+    assert whole(calm)
+    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in locust)
+    told = json.loads(report.read_text())
+    assert (told["outcome"], told["exit_code"]) == ("stopped", 130)
+    assert told["requests"]
+
+
+def test_a_run_whose_assistant_dies_says_so(calm: RunningLab, tmp_path: Path, engine: str) -> None:
+    report = tmp_path / "report.json"
+    with running(calm, "scenario", "run", "loki-away", "--report", str(report)) as run:
+        read_until(run, "effect +Prometheus sees it")
+        kill_assistant(calm, engine)
+        assert run.wait(60) == 1
+    told = json.loads(report.read_text())
+    assert told["outcome"] == "aborted"
+    assert told["reason"].startswith("assistant died and was started anew")
+    assert wait_for(lambda: whole(calm), BACK_SECONDS)
+
+
+def kill_assistant(lab: RunningLab, engine: str) -> None:
+    if engine == "compose":
+        for what in ("kill", "start"):
+            command = ["docker", "compose", "-p", lab.project, what, "assistant"]
+            subprocess.run(command, cwd=ROOT, env=lab.environment, check=True)
+        return
+    port = int(lab.settings.values["ASSISTANT_PORT"])
+    for process in psutil.process_iter():
+        try:
+            if any(one.laddr.port == port for one in process.net_connections("tcp") if one.status == "LISTEN"):
+                process.kill()
+        except psutil.Error:
+            continue
+
+
+def test_a_fault_by_hand_has_its_end(calm: RunningLab) -> None:
+    run: Callable[..., Any] = calm.run
+    run("fault", "on", "latency", "--service", "model", "--for", "60", "--param", "seconds=0.5")
+    run("fault", "on", "stop", "--target", "loki", "--for", "8s")
+    assert not calm.lab.loki.ready()
+    listed = run("fault", "list").stdout
+    assert "model: latency" in listed
+    assert "engine: loki is stopped" in listed
+    refused = run("scenario", "run", "steady", "--quick", check=False)
+    assert "The fault `latency` is on in model already" in refused.stderr
+    assert wait_for(calm.lab.loki.ready, BACK_SECONDS)
+    run("fault", "off")
+    assert whole(calm)
+
+
+def test_wrong_input_is_refused(calm: RunningLab) -> None:
+    for arguments, words in (
+        (("fault", "on", "latencyy", "--for", "5"), "Did you mean `latency`?"),
+        (("fault", "on", "latency"), "must end by itself"),
+        (("scenario", "run", "stedy"), "Did you mean `steady`?"),
+        (("drill",), "Name some, or say `lab drill --all`."),
+    ):
+        done = calm.run(*arguments, check=False)
+        assert (done.returncode, words in done.stderr) == (2, True), done.stderr

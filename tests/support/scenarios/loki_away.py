@@ -1,0 +1,17 @@
+"""Loki is stopped."""
+
+from loadtest.scenario import Effect, Fault, Scenario
+
+
+class LokiAway(Scenario):
+    """For tests of what becomes of a stopped server."""
+
+    name = "loki-away"
+    story = "Loki is stopped, and the model fails for good measure."
+    faults = (
+        Fault("engine", "stop", target="loki", at=1, duration=25),
+        Fault("model", "errors", at=1, duration=20),
+    )
+    effects = (Effect("Prometheus sees it", '1 - max(up{job="loki"})', within=20, of="stop-loki"),)
+    duration = 30
+    quick_duration = 3
