@@ -10,6 +10,9 @@ import typer
 from lab.cli import app
 from lab.envfile import read
 from lab.settings import ROOT
+from loadtest import registry
+from services.assistant.faults.kinds import ALL as ASSISTANT_FAULTS
+from services.model.faults import ALL as MODEL_FAULTS
 
 DOCUMENTS = sorted(
     path
@@ -127,3 +130,11 @@ def test_every_setting_is_explained() -> None:
         above = lines[:number]
         start = max((i for i, text in enumerate(above) if not text.strip()), default=-1)
         assert any(text.startswith("#") for text in above[start + 1 :]), f"line {number + 1}: {line}"
+
+
+def test_every_scenario_and_fault_stands_in_its_document() -> None:
+    text = (ROOT / "docs" / "scenarios.md").read_text()
+    told = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", text, re.MULTILINE))
+    assert told == {name: scenario.story for name, scenario in registry.find()[0].items()}
+    for service, faults in (("model", MODEL_FAULTS), ("assistant", ASSISTANT_FAULTS)):
+        assert f"| {service} | {', '.join(fault.name for fault in faults)} |" in text
