@@ -171,6 +171,8 @@ class Scenario:
     # How long it lasts at least, all at once and with --quick (which also ends a fault once its alerts have come).
     duration: ClassVar[float] = 60
     quick_duration: ClassVar[float] = 20
+    # How long it goes on after its last fault: an alert sees the end of it a scrape and an evaluation later.
+    aftermath: ClassVar[float] = 0
     # Servers without which it says nothing.
     needs: ClassVar[tuple[str, ...]] = ("assistant", "model", "prometheus")
     # What it disturbs, in words that other scenarios use too (`memory`, `admin door`). A drill runs those side by side

@@ -178,7 +178,7 @@ class Session:
         expected = self._plan.expected
         start = self._timeline.first("fault on") or self._timeline.started_at
         off = self._timeline.last("fault off") or self.calm or start
-        if now < self._timeline.started_at + self._plan.duration:
+        if now < max(self._timeline.started_at + self._plan.duration, off + self._scenario.aftermath):
             return False
         if any(now < origin(self._timeline, effect.of) + effect.within for effect in self._watch.unseen):
             return False

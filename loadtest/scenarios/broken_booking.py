@@ -26,4 +26,5 @@ class BrokenBooking(Scenario):
     must_not = (ANY,)
     duration = 160
     quick_duration = 20
+    aftermath = 12
     needs = ("assistant", "model", "prometheus", "pager")

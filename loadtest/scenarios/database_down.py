@@ -32,4 +32,5 @@ class DatabaseDown(Scenario):
     must_not = (ANY,)
     duration = 70
     quick_duration = 20
+    aftermath = 12
     needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")

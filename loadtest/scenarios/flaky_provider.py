@@ -28,4 +28,5 @@ class FlakyProvider(Scenario):
     must_not = (ANY,)
     duration = 110
     quick_duration = 20
+    aftermath = 12
     needs = ("assistant", "model", "prometheus", "pager")

@@ -84,4 +84,5 @@ class GameDay(Scenario):
     must_not = (ANY,)
     duration = 120
     quick_duration = 20
+    aftermath = 12
     needs = ("assistant", "model", "prometheus", "pager")

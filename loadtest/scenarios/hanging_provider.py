@@ -33,4 +33,5 @@ class HangingProvider(Scenario):
     must_not = (ANY,)
     duration = 110
     quick_duration = 20
+    aftermath = 12
     needs = ("assistant", "model", "prometheus", "pager")

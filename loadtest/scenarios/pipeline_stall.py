@@ -21,4 +21,5 @@ class PipelineStall(Scenario):
     must_not = (ANY,)
     duration = 70
     quick_duration = 20
+    aftermath = 12
     needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")

@@ -25,4 +25,5 @@ class SlowBurn(Scenario):
     must_not = (ANY,)
     duration = 250
     quick_duration = 20
+    aftermath = 12
     needs = ("assistant", "model", "prometheus", "pager")

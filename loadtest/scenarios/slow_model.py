@@ -27,4 +27,5 @@ class SlowModel(Scenario):
     must_not = (ANY,)
     duration = 130
     quick_duration = 20
+    aftermath = 12
     needs = ("assistant", "model", "prometheus", "pager")

@@ -30,4 +30,5 @@ class Throttling(Scenario):
     must_not = (ANY,)
     duration = 70
     quick_duration = 20
+    aftermath = 12
     needs = ("assistant", "model", "prometheus", "pager")

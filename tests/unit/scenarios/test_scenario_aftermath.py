@@ -1,0 +1,51 @@
+"""A run goes on for a while after its last fault: an alert that comes of it late still is of its making."""
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from lab.scenarios.runner import execute
+from lab.scenarios.session import Options
+from loadtest.scenario import ANY, Effect, Fault, Scenario
+from tests.support.stand_in import serving
+from tests.support.whole_lab import WholeLab
+
+
+class Short(Scenario):
+    name = "short"
+    story = "It breaks for a moment."
+    faults = (Fault("model", "errors", at=0.1, duration=1),)
+    effects = (Effect("it is seen", "effect", within=3),)
+    must_not = (ANY,)
+    duration = 0.5
+    quick_duration = 0.5
+    needs = ("assistant", "model", "prometheus", "pager")
+
+
+class Lasting(Short):
+    aftermath = 2
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[WholeLab]:
+    with serving() as server:
+        yield WholeLab(server, tmp_path)
+
+
+@pytest.mark.parametrize(("scenario", "least", "most"), [(Lasting, 2.0, 6.0), (Short, 0.0, 1.5)])
+def test_the_run_ends_so_long_after_its_last_fault(
+    lab: WholeLab, scenario: type[Scenario], least: float, most: float
+) -> None:
+    report = lab.settings.home / "report.json"
+
+    execute(scenario, Options(quick=True, report=report), lab.settings, Console(file=io.StringIO()))
+
+    timeline = json.loads(report.read_text())["timeline"]
+    off = next(datetime.fromisoformat(event["at"]) for event in timeline if event["event"] == "fault off")
+    assert least <= time.time() - off.timestamp() <= most
