@@ -47,7 +47,7 @@ test: $(DEV) ## All tests, against real servers that the tests start
 # The same tests as native mode, one option apart, and what only containers have.
 ON_BOTH_ENGINES := tests/integration/test_signals.py tests/integration/test_conversations.py \
   tests/integration/test_scenarios.py tests/integration/test_scenario_commands.py \
-  tests/integration/test_assistant_faults.py tests/integration/test_model_faults_seen.py \
+  tests/integration/test_assistant_faults.py \
   tests/integration/test_grafana_links.py tests/prove/test_exercises.py
 
 test-compose: $(DEV) ## The lab on a real container engine (starts one where none answers)
