@@ -155,16 +155,19 @@ def fake(folder: Path, name: str, body: str) -> str:
 @pytest.mark.parametrize(
     ("docker", "said"),
     [
-        ('echo "2.10.2"', "Docker Compose 2.10.2 is too old (2.24 or later is needed)"),
-        ("exit 1", "Docker has no compose plugin"),
+        ("compose) echo 2.10.2;;", "Docker Compose 2.10.2 is too old (2.24 or later is needed)"),
+        ("compose) exit 1;;", "Docker has no Compose plugin"),
         (
-            'case "$1" in compose) echo 5.0.2;; *) echo "Cannot connect to the Docker daemon" >&2; exit 1;; esac',
-            "no container engine answers (Cannot connect to the Docker daemon)",
+            'compose) echo 5.0.2;; version) echo "Cannot connect to the Docker daemon" >&2; exit 1;;',
+            "no container engine answers at unix:///nowhere/docker.sock",
         ),
     ],
 )
 def test_a_compose_that_cannot_be_used_is_told(fresh_lab: RunningLab, tmp_path: Path, docker: str, said: str) -> None:
-    fresh_lab.environment |= {"PATH": fake(tmp_path, "docker", docker), "LAB_ENGINE": "compose"}
+    script = f'case "$1" in context) echo unix:///nowhere/docker.sock;; {docker} esac'
+    fake(tmp_path, "docker", script)
+    # A Compose that stands alone on this machine's PATH is another story.
+    fresh_lab.environment |= {"PATH": f"{tmp_path}:/usr/bin:/bin", "LAB_ENGINE": "compose"}
 
     done = fresh_lab.run("up", check=False)
 
