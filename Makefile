@@ -38,7 +38,7 @@ drill: $(NATIVE) ## Run all scenarios and say which effects came: make drill ARG
 logs: $(NATIVE) ## Follow what the services write: make logs SERVICE=assistant
 	@$(BIN)/lab logs --follow $(SERVICE)
 
-test-fast: $(DEV) ## Tests that need no server (at most two minutes)
+test-fast: $(DEV) ## Tests that need no server
 	@$(BIN)/python -m pytest tests/unit tests/config -q
 
 test: $(DEV) ## All tests, against real servers that the tests start
