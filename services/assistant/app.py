@@ -81,7 +81,7 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
     wiring.init_app(app, assistant)
     for module in (chat, appointments, businesses, predictions, feedback, track, health):
         app.register_api(module.blueprint)
-    app.register_api(admin_blueprint(telemetry, settings.admin_token_file, registry))
+    app.register_api(admin_blueprint(telemetry, settings.admin_token_file, registry, restart=True))
     app.register_blueprint(page)
 
     _prepare_database(assistant)

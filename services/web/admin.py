@@ -1,20 +1,28 @@
-"""The admin door: faults and the log level, for who has the token. Every use is counted, and logged as audit."""
+"""The admin door: faults, the log level and a restart, for who has the token.
 
+Every use is counted, and logged as audit.
+"""
+
+import contextlib
 import hmac
+import os
+import signal
 from pathlib import Path
 from typing import Literal
 
-from flask import Response, jsonify, request
+from flask import Response, current_app, jsonify, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from services.telemetry import Telemetry, names
 from services.web.bodies import StrictModel
 from services.web.faults import FaultOrder, FaultRegistry
-from services.web.openapi import SECURITY_SCHEME, problem_responses
+from services.web.openapi import SECURITY_SCHEME, Responses, problem_responses
 from services.web.problems import Problem
 
-ACTIONS = ("faults.list", "faults.on", "faults.off", "log-level")
+ACTIONS = ("faults.list", "faults.on", "faults.off", "log-level", "restart")
+# Under this name the app knows the process id of the gunicorn that serves it (services/web/gunicorn.py).
+MASTER = "gunicorn_master"
 
 
 class LogLevelOrder(StrictModel):
@@ -27,6 +35,12 @@ class FaultName(BaseModel):
     """The path of DELETE /admin/faults/{name}."""
 
     name: str = Field(max_length=64)
+
+
+class Restarting(BaseModel):
+    """The answer of POST /admin/restart."""
+
+    status: Literal["restarting"] = "restarting"
 
 
 class AdminDoor:
@@ -72,7 +86,8 @@ class AdminDoor:
     def action(self) -> str:
         """The name of what the request at hand asks for; one of ACTIONS, or `other`."""
         name = (request.endpoint or "").rsplit(".", 1)[-1].replace("_", "-")
-        action = {"list-faults": "faults.list", "start-fault": "faults.on", "log-level": "log-level"}.get(name)
+        known = {"list-faults": "faults.list", "start-fault": "faults.on"}
+        action = name if name in ("log-level", "restart") else known.get(name)
         return action or ("faults.off" if name.startswith("stop-fault") else names.OTHER)
 
     def count(self, result: str) -> None:
@@ -80,8 +95,14 @@ class AdminDoor:
         self._telemetry.inc(self._counter, action=self.action(), result=result)
 
 
-def admin_blueprint(telemetry: Telemetry, token_file: Path | None, faults: FaultRegistry | None = None) -> APIBlueprint:
-    """The routes below /admin; register with `app.register_api`. Without faults only the log level can be set."""
+def admin_blueprint(
+    telemetry: Telemetry, token_file: Path | None, faults: FaultRegistry | None = None, *, restart: bool = False
+) -> APIBlueprint:
+    """The routes below /admin; register with `app.register_api`.
+
+    Without faults only the log level can be set; with `restart` the service can be told to stop, so that whoever
+    keeps it running starts it anew.
+    """
     door = AdminDoor(telemetry, token_file)
     admin = APIBlueprint(
         "admin",
@@ -106,6 +127,8 @@ def admin_blueprint(telemetry: Telemetry, token_file: Path | None, faults: Fault
 
     if faults is not None:
         _add_faults(admin, faults)
+    if restart:
+        _add_restart(admin, telemetry)
     return admin
 
 
@@ -127,3 +150,24 @@ def _add_faults(admin: APIBlueprint, faults: FaultRegistry) -> None:
     def stop_fault(path: FaultName) -> tuple[str, int]:
         faults.stop(path.name)
         return "", 204
+
+
+_RESTART: Responses = {"202": Restarting, **problem_responses(409)}
+
+
+def _add_restart(admin: APIBlueprint, telemetry: Telemetry) -> None:
+    @admin.post("/restart", summary="Stop the service; its restart policy starts it anew", responses=_RESTART)
+    def restart() -> tuple[Response, int]:
+        master = current_app.extensions.get(MASTER)
+        if master is None:
+            raise Problem(409, "Nobody would restart it", "This service does not run under gunicorn. Stop it by hand.")
+        telemetry.log("audit", "admin.restart", "restart ordered", level="warning", logger="admin", master=master)
+        response = jsonify(Restarting().model_dump())
+        # Once the answer is sent. gunicorn then finishes the requests at hand, and ends.
+        response.call_on_close(lambda: _ask_to_stop(master))
+        return response, 202
+
+
+def _ask_to_stop(process_id: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it is on its way out already
+        os.kill(process_id, signal.SIGTERM)

@@ -30,8 +30,10 @@ limit_request_fields = 64
 limit_request_field_size = 8190
 
 
-def post_worker_init(worker: Any) -> None:  # noqa: ARG001
-    """All is loaded: the collector need not look at it again."""
+def post_worker_init(worker: Any) -> None:
+    """All is loaded: the collector need not look at it again, and the app may ask us to stop."""
     from services.telemetry.runtime import freeze  # noqa: PLC0415
+    from services.web.admin import MASTER  # noqa: PLC0415
 
+    worker.wsgi.extensions[MASTER] = worker.ppid
     freeze()

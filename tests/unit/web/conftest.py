@@ -85,7 +85,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     app = create_app(__name__, telemetry, title="Shop", on_problem=problems.rejections(telemetry))
     known = {"route": lambda: ("/items", "/search"), "business_id": lambda: {f"b{number:03}" for number in range(200)}}
     faults = FaultRegistry(telemetry, FAULTS, seed=7, known=known)
-    app.register_api(admin_blueprint(telemetry, token_file, faults))
+    app.register_api(admin_blueprint(telemetry, token_file, faults, restart=True))
     made = Service(app, telemetry, faults, tmp_path / "shop.log", token_file)
     _add_routes(app, made)
     yield made

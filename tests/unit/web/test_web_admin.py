@@ -1,5 +1,8 @@
 """The admin door and the faults behind it."""
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +12,7 @@ import pytest
 from prometheus_client import Counter, Gauge
 
 from services.telemetry import names
+from services.web.admin import MASTER
 from services.web.faults import FaultOrder
 from services.web.problems import Problem
 
@@ -38,7 +42,9 @@ def eventually(condition, seconds=5.0):
         "Bearer \xff",
     ],
 )
-@pytest.mark.parametrize(("method", "path"), [("GET", "/faults"), ("POST", "/faults"), ("PUT", "/log-level")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/faults"), ("POST", "/faults"), ("PUT", "/log-level"), ("POST", "/restart")]
+)
 def test_without_the_token_nobody_gets_in(service, header, method, path):
     headers = {} if header is None else {"Authorization": header}
     response = service.client.open(f"/admin{path}", method=method, headers=headers, json={"level": "ERROR"})
@@ -46,6 +52,7 @@ def test_without_the_token_nobody_gets_in(service, header, method, path):
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
     assert response.json["detail"] == "This address needs the admin token."
     action = {"GET": "faults.list", "POST": "faults.on", "PUT": "log-level"}[method]
+    action = "restart" if path == "/restart" else action
     assert service.sample(names.ADMIN_REQUESTS, action=action, result="refused") == 1
     assert service.sample(names.ADMIN_REQUESTS, action=action, result="invalid") == 0
     (line,) = service.lines("audit")
@@ -217,8 +224,57 @@ def test_the_log_level_is_set_and_audited(service):
     assert [line["log_level"] for line in service.lines("audit")] == ["ERROR", "DEBUG"]
 
 
+@pytest.fixture
+def master(service):
+    """A process in the place of the gunicorn that serves the app."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    service.app.extensions[MASTER] = process.pid
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_restart_stops_the_server_once_the_answer_is_sent(service, master):
+    response = service.admin("POST", "/restart")
+    assert (response.status_code, response.json) == (202, {"status": "restarting"})
+    assert master.poll() is None
+    response.close()
+    assert master.wait(5) == -signal.SIGTERM
+    (line,) = service.lines("audit")
+    assert (line["event"], line["level"], line["master"]) == ("admin.restart", "warning", master.pid)
+    assert line["trace_id"]
+    assert service.sample(names.ADMIN_REQUESTS, action="restart", result="ok") == 1
+
+
+def test_a_restart_of_a_server_that_is_gone_is_no_error(service, master):
+    master.kill()
+    master.wait()
+    response = service.admin("POST", "/restart")
+    response.close()
+    assert response.status_code == 202
+
+
+def test_without_the_token_nothing_stops(service, master):
+    service.admin("POST", "/restart", token="wrong").close()
+    assert master.poll() is None
+
+
+def test_where_nobody_would_start_it_anew_it_is_not_stopped(service):
+    response = service.admin("POST", "/restart")
+    assert (response.status_code, response.json["type"]) == (409, "/problems/nobody-would-restart-it")
+    assert service.lines("audit") == []
+    assert service.sample(names.ADMIN_REQUESTS, action="restart", result="invalid") == 1
+
+
+def test_the_restart_stands_in_the_document_with_what_it_answers(service):
+    operation = service.client.get("/openapi.json").json["paths"]["/admin/restart"]["post"]
+    assert set(operation["responses"]) >= {"202", "401", "409"}
+    assert "200" not in operation["responses"]
+    assert operation["security"] == [{"adminToken": []}]
+
+
 def test_admin_series_stand_at_zero_from_the_start(service):
-    for action in ("faults.list", "faults.on", "faults.off", "log-level"):
+    for action in ("faults.list", "faults.on", "faults.off", "log-level", "restart"):
         for result in ("ok", "refused", "invalid"):
             assert service.sample(names.ADMIN_REQUESTS, action=action, result=result) == 0
     for fault in ("errors", "latency", "sealed"):
