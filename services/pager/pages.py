@@ -6,10 +6,12 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.pager import wording
 from services.pager.incidents import IncidentBook
 from services.pager.notice import SEVERITIES
 from services.pager.runbooks import Runbooks
 from services.pager.tables import Incident
+from services.web import problems
 from services.web.problems import Problem
 
 # Seconds without the heartbeat after which the page says that alerts may not get through. It comes every 20 s.
@@ -20,19 +22,17 @@ MAX_LISTED = 200
 def blueprint(book: IncidentBook, runbooks: Runbooks) -> Blueprint:
     """The pages, their JSON, and the probes."""
     routes = Blueprint("pages", __name__)
-    routes.app_template_filter("clock")(_clock)
-    routes.app_template_filter("ago")(_ago)
-    routes.app_template_filter("span")(_span)
+    _teach(routes)
 
     @routes.get("/")
     def front() -> str:
-        incidents = book.listed()
+        incidents = [as_json(incident) for incident in book.listed()]
         heard = book.last_heartbeat()
         return render_template(
             "incidents.html",
             # Sorting keeps the order of opening among equals: the most urgent first, then the newest.
-            still_open=sorted((incident for incident in incidents if incident.resolved_at is None), key=_urgency),
-            resolved=[incident for incident in incidents if incident.resolved_at is not None],
+            still_open=sorted((incident for incident in incidents if not incident["resolved_at"]), key=_urgency),
+            resolved=[incident for incident in incidents if incident["resolved_at"]],
             heard=heard,
             silent=heard is None or (datetime.now(UTC) - heard).total_seconds() > SILENCE,
         )
@@ -44,18 +44,15 @@ def blueprint(book: IncidentBook, runbooks: Runbooks) -> Blueprint:
             raise Problem(422, "Limit out of range", f"Give a limit of 1 to {MAX_LISTED}.", "/problems/invalid-limit")
         return jsonify(incidents=[as_json(incident) for incident in book.listed(limit)])
 
-    @routes.get("/incidents/<int:number>")
-    def show_incident(number: int) -> Response | str:
-        # Numbers beyond 64 bits are no number of a row, and SQLite refuses to look for them.
-        incident = book.get(number) if number < 2**63 else None
-        if incident is None:
-            raise Problem(
-                404, "No such incident", f"There is no incident {str(number)[:20]}.", "/problems/unknown-incident"
-            )
-        wanted = request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")
-        if wanted == "application/json":
-            return jsonify(as_json(incident))
-        return render_template("incident.html", incident=incident)
+    @routes.get("/incidents/<number>")
+    def show_incident(number: str) -> Response | str:
+        incident = _found(book, number)
+        document = as_json(incident)
+        if not _is_for("text/html", "application/json"):
+            return jsonify(document)
+        alerts = sorted(incident.instances.values(), key=lambda one: (one["ended_at"] is not None, one["started_at"]))
+        lines = wording.timeline(document["timeline"])
+        return render_template("incident.html", incident=document, lines=lines, alerts=alerts, people=[])
 
     @routes.get("/runbooks/")
     def list_runbooks() -> str:
@@ -106,32 +103,53 @@ def as_json(incident: Incident) -> dict[str, Any]:
     }
 
 
-def _urgency(incident: Incident) -> int:
-    return SEVERITIES.index(incident.severity)
+def _teach(routes: Blueprint) -> None:
+    """Give the templates their words, and those who came with a browser a page instead of a problem document."""
+    for name, words in {
+        "clock": wording.clock,
+        "ago": wording.ago,
+        "ahead": wording.ahead,
+        "iso": lambda value: wording.moment(value).isoformat(),
+        "lasted": lambda one: wording.lasted(one["opened_at"], one["resolved_at"]),
+    }.items():
+        routes.add_app_template_filter(words, name)
+
+    @routes.after_app_request
+    def readable(response: Response) -> Response:
+        if (
+            response.mimetype == problems.CONTENT_TYPE
+            and request.method == "GET"
+            and not _is_for("application/json", "text/html")
+        ):
+            response.set_data(render_template("problem.html", problem=response.get_json(force=True)))
+            response.mimetype = "text/html"
+        return response
+
+
+def _is_for(this: str, other: str) -> bool:
+    """Whether who asks wants this rather than the other; this, where either will do."""
+    return request.accept_mimetypes.best_match([this, other], default=this) == this
+
+
+def _found(book: IncidentBook, number: str) -> Incident:
+    """The incident of this number. Raises Problem (404) that says what to do."""
+    # Numbers beyond 64 bits are no number of a row, and SQLite refuses to look for them.
+    is_number = number.isascii() and number.isdecimal() and int(number[:20]) < 2**63
+    incident = book.get(int(number[:20])) if is_number and len(number) <= 19 else None
+    if incident is None:
+        raise Problem(
+            404,
+            "No such incident",
+            f"There is no incident {number[:20]}. The pager keeps all that are open and the newest of the resolved "
+            "ones, and counts anew when its data is deleted: look for yours in the list of all incidents, at /.",
+            "/problems/unknown-incident",
+        )
+    return incident
+
+
+def _urgency(incident: dict[str, Any]) -> tuple[int, bool]:
+    return SEVERITIES.index(incident["severity"]), bool(incident.get("acknowledged_at"))
 
 
 def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _clock(moment: datetime) -> str:
-    """Time of day in UTC, with the date where it is not today's."""
-    utc = moment.astimezone(UTC)
-    today = datetime.now(UTC).date()
-    return utc.strftime("%H:%M:%S" if utc.date() == today else "%Y-%m-%d %H:%M:%S")
-
-
-def _ago(moment: datetime) -> str:
-    return f"{_span((datetime.now(UTC) - moment).total_seconds())} ago"
-
-
-def _span(seconds: float) -> str:
-    """A duration in its largest two units: `42 s`, `3 min 5 s`, `2 h 10 min`, `4 d 1 h`."""
-    whole = max(0, round(seconds))
-    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    parts: list[str] = []
-    for name, size in units:
-        count, whole = divmod(whole, size)
-        if count or (name == "s" and not parts):
-            parts.append(f"{count} {name}")
-    return " ".join(parts[:2])

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.pager.pages import _span
 from services.pager.runbooks import Runbooks
+from services.pager.wording import span
 from tests.support.pager import Pager, notice
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
@@ -120,4 +120,4 @@ def test_a_runbook_is_never_read_from_another_folder(tmp_path: Path, name: str) 
     [(0, "0 s"), (42.4, "42 s"), (60, "1 min"), (185, "3 min 5 s"), (7800, "2 h 10 min"), (-3, "0 s")],
 )
 def test_durations_read_well(seconds: float, text: str) -> None:
-    assert _span(seconds) == text
+    assert span(seconds) == text
