@@ -1,4 +1,4 @@
-"""Prometheus's rules, their tests and the runbooks, read from the repository."""
+"""Prometheus's and Loki's rules, their tests and the runbooks, read from the repository."""
 
 import re
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from lab.settings import ROOT
 
 RULES = ROOT / "prometheus" / "rules"
 RULE_TESTS = ROOT / "prometheus" / "tests"
+LOG_RULES = ROOT / "loki" / "rules" / "fake"
 RUNBOOKS = ROOT / "runbooks"
 ALERTMANAGER = ROOT / "alertmanager" / "alertmanager.yml"
 
@@ -28,16 +29,28 @@ class Alert:
 
 
 def rules() -> list[dict[str, Any]]:
-    """Every rule of every file, alerts and recordings."""
-    files = [yaml.safe_load(path.read_text()) for path in sorted(RULES.glob("*.yml"))]
-    return [rule for file in files for group in file["groups"] for rule in group["rules"]]
+    """Every rule of every file of Prometheus, alerts and recordings."""
+    return _rules(RULES)
 
 
 def alerts() -> list[Alert]:
-    """The alert rules."""
-    return [
-        Alert(rule["alert"], rule["expr"], rule["labels"], rule["annotations"]) for rule in rules() if "alert" in rule
-    ]
+    """The alert rules of Prometheus."""
+    return _alerts(RULES)
+
+
+def log_alerts() -> list[Alert]:
+    """The alert rules of Loki's ruler."""
+    return _alerts(LOG_RULES)
+
+
+def _rules(folder: Path) -> list[dict[str, Any]]:
+    files = [yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yml"))]
+    return [rule for file in files for group in file["groups"] for rule in group["rules"]]
+
+
+def _alerts(folder: Path) -> list[Alert]:
+    found = [rule for rule in _rules(folder) if "alert" in rule]
+    return [Alert(rule["alert"], rule["expr"], rule["labels"], rule["annotations"]) for rule in found]
 
 
 def rule_tests() -> list[dict[str, Any]]:
