@@ -144,5 +144,6 @@ def loki(executable: Path, port: int, grpc_port: int, folder: Path) -> Server:
         [str(executable), f"-config.file={config}", "-config.expand-env=true"],
         folder,
         LOKI_RETENTION="48h",
+        PAGER_URL="http://127.0.0.1:5003",
         GRAFANA_URL="http://127.0.0.1:3000",
     )
