@@ -77,6 +77,11 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...] = (
     (re.compile(r"CONVERSATION_HOURS"), _number(0.01, 10_000, "hours")),
     (re.compile(r"MODEL_FIRST_TOKEN_SECONDS"), _number(0, 60, "seconds from 0 to 60")),
     (re.compile(r"CHAT_BUDGET_SECONDS"), _number(0.1, 120, "seconds from 0.1 to 120")),
+    (
+        re.compile(r"ESCALATE_SECONDS|WATCHDOG_SILENCE_SECONDS|REMEDIATION_(AFTER|EVERY)_SECONDS"),
+        _whole(1, 86_400, "whole seconds from 1 to 86400"),
+    ),
+    (re.compile(r"REMEDIATION"), _shape(re.compile("on|off|dry-run"), "on, off or dry-run")),
     (re.compile(r"MODEL_TOKENS_PER_SECOND"), _number(0, 1_000_000, "tokens per second, 0 or more")),
 )
 

@@ -1,9 +1,19 @@
-"""The pager's wiring: settings, telemetry, database, routes."""
+"""The pager's wiring: settings, telemetry, database, tasks, routes."""
+
+from dataclasses import dataclass
 
 from flask import Flask, Response
 
-from services.pager import pages, webhook
-from services.pager.incidents import IncidentBook, connect
+from services.pager import actions_routes, pages, webhook
+from services.pager.actions import Actions
+from services.pager.alertmanager import Alertmanager
+from services.pager.clock import Clock
+from services.pager.database import Database
+from services.pager.deadman import DeadMansSwitch
+from services.pager.escalation import Escalation, EscalationTask
+from services.pager.incidents import IncidentBook
+from services.pager.instruments import Instruments
+from services.pager.rotation import Rotation
 from services.pager.runbooks import Runbooks
 from services.pager.settings import PagerSettings
 from services.telemetry import Telemetry, TelemetrySettings
@@ -17,20 +27,56 @@ _CONTENT_POLICY = (
 )
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What the pager is made of: `app.extensions["pager"]`."""
+
+    settings: PagerSettings
+    telemetry: Telemetry
+    instruments: Instruments
+    database: Database
+    rotation: Rotation
+    book: IncidentBook
+    deadman: DeadMansSwitch
+    actions: Actions
+    clock: Clock
+
+
 def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> Flask:
-    """Make the pager. Raises sqlalchemy.exc.SQLAlchemyError when its database cannot be opened."""
+    """Make the pager; its clock does not run yet.
+
+    Raises sqlalchemy.exc.SQLAlchemyError when its database cannot be opened.
+    """
     app = Flask(__name__)
     telemetry = telemetry or Telemetry.from_settings(TelemetrySettings())
     telemetry.init_app(app)
     problems.init_app(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_notice_bytes
-    engine = connect(settings.database_url)
-    telemetry.instrument_engine(engine)
-    book = IncidentBook(engine, settings.max_resolved)
-    app.register_blueprint(webhook.blueprint(book, telemetry))
-    app.register_blueprint(pages.blueprint(book, Runbooks(settings.runbooks_dir)))
+
+    parts = _parts(settings, telemetry)
+    app.extensions["pager"] = parts
+    app.register_blueprint(webhook.blueprint(parts.book, parts.instruments))
+    app.register_blueprint(actions_routes.blueprint(parts.actions))
+    app.register_blueprint(pages.blueprint(parts.book, Runbooks(settings.runbooks_dir)))
     app.after_request(_protect)
     return app
+
+
+def _parts(settings: PagerSettings, telemetry: Telemetry) -> Parts:
+    instruments = Instruments(telemetry)
+    database = Database(settings.database_url)
+    telemetry.instrument_engine(database.engine)
+    rotation = Rotation(settings.rotation_file)
+    escalation = Escalation(rotation, settings.escalate_seconds)
+    book = IncidentBook(database, escalation, instruments, settings.max_resolved)
+    alertmanager = Alertmanager(settings.alertmanager_url, telemetry)
+    actions = Actions(database, book, escalation, alertmanager, instruments)
+    deadman = DeadMansSwitch(database, book, settings.watchdog_silence_seconds, settings.watchdog_grace_seconds)
+    book.on_heartbeat = deadman.heard
+    clock = Clock(telemetry)
+    clock.add("dead man's switch", deadman)
+    clock.add("escalation", EscalationTask(database, escalation, instruments))
+    return Parts(settings, telemetry, instruments, database, rotation, book, deadman, actions, clock)
 
 
 def _protect(response: Response) -> Response:

@@ -75,6 +75,10 @@ class Notice:
     instances: tuple[Instance, ...]
     truncated: int
     received_at: datetime
+    # How it came: webhook, mail, or pager (it found out by itself).
+    channel: str = "webhook"
+    # When Prometheus evaluated it, where the alert says so (the Watchdog does).
+    evaluated_at: datetime | None = None
 
     @property
     def is_heartbeat(self) -> bool:
@@ -100,13 +104,33 @@ def read_notice(body: Mapping[str, object], received_at: datetime) -> Notice:
         instances=tuple(_instance(alert, received_at) for alert in hook.alerts),
         truncated=hook.truncated_alerts,
         received_at=received_at,
+        evaluated_at=_evaluated_at(lead.annotations.get("evaluated_at", "")),
     )
 
 
+def identity(alert: str, service: str) -> str:
+    """What makes two notices speak of one incident: alert and service, whatever route, receiver or channel."""
+    return _digest({"alertname": alert, "service": service})
+
+
 def _group_key(hook: Webhook) -> str:
-    """Hash of the group's labels: the same after a change of the routes, which Alertmanager's own key is not."""
-    identity: object = hook.group_labels or hook.group_key
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    alert, service = _label(hook, "alertname"), _label(hook, "service")
+    if not alert and not service:
+        # Nameless alerts of different groups are no less different.
+        return _digest(hook.group_labels or hook.group_key)
+    return identity(alert or UNNAMED, service or UNNAMED)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _evaluated_at(text: str) -> datetime | None:
+    """Unix seconds, as the Watchdog's annotation carries them."""
+    try:
+        return datetime.fromtimestamp(float(text), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _label(hook: Webhook, name: str) -> str:

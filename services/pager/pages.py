@@ -7,6 +7,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.pager import wording
+from services.pager.documents import as_json
 from services.pager.incidents import IncidentBook
 from services.pager.notice import SEVERITIES
 from services.pager.runbooks import Runbooks
@@ -80,29 +81,6 @@ def blueprint(book: IncidentBook, runbooks: Runbooks) -> Blueprint:
     return routes
 
 
-def as_json(incident: Incident) -> dict[str, Any]:
-    """An incident as programs read it; times are RFC 3339 in UTC."""
-    return {
-        "id": incident.id,
-        "alert": incident.alert,
-        "severity": incident.severity,
-        "service": incident.service,
-        "receiver": incident.receiver,
-        "status": "open" if incident.resolved_at is None else "resolved",
-        "summary": incident.summary,
-        "description": incident.description,
-        "links": incident.links,
-        "notices": incident.notices,
-        "opened_at": _rfc3339(incident.opened_at),
-        "notified_at": _rfc3339(incident.notified_at),
-        "resolved_at": _rfc3339(incident.resolved_at) if incident.resolved_at else None,
-        "timeline": [
-            {"at": _rfc3339(line.at), "event": line.event, "text": line.text}
-            for line in sorted(incident.timeline, key=lambda line: (line.at, line.id))
-        ],
-    }
-
-
 def _teach(routes: Blueprint) -> None:
     """Give the templates their words, and those who came with a browser a page instead of a problem document."""
     for name, words in {
@@ -149,7 +127,3 @@ def _found(book: IncidentBook, number: str) -> Incident:
 
 def _urgency(incident: dict[str, Any]) -> tuple[int, bool]:
     return SEVERITIES.index(incident["severity"]), bool(incident.get("acknowledged_at"))
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

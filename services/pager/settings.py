@@ -1,6 +1,7 @@
 """What the pager can be told by its environment."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,3 +18,19 @@ class PagerSettings(BaseSettings):
     max_notice_bytes: int = Field(default=256 * 1024, ge=1024)
     # Resolved incidents that are kept; open ones are always kept.
     max_resolved: int = Field(default=500, ge=1)
+
+    rotation_file: Path = Path("/etc/lab/oncall/rotation.yml")
+    # A page that nobody acknowledges within this time goes to the next level.
+    escalate_seconds: float = Field(default=120, ge=1, le=86_400)
+
+    alertmanager_url: str = "http://127.0.0.1:9093"
+    # The dead man's switch: how long the Watchdog may be silent, and how long after the pager's own start nobody minds.
+    watchdog_silence_seconds: float = Field(default=60, ge=1, le=86_400)
+    watchdog_grace_seconds: float = Field(default=120, ge=0, le=86_400)
+
+    # The one thing that the pager does by itself: have an assistant restarted whose memory stays high.
+    remediation: Literal["off", "dry-run", "on"] = "dry-run"
+    remediation_after_seconds: float = Field(default=60, ge=1, le=86_400)
+    remediation_every_seconds: float = Field(default=600, ge=1, le=86_400)
+    assistant_url: str = "http://127.0.0.1:5001"
+    admin_token_file: Path | None = None

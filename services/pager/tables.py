@@ -1,4 +1,4 @@
-"""The pager's tables."""
+"""The pager's tables. A change here needs a migration (services/pager/migrations/versions)."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -45,7 +45,24 @@ class Incident(Base):
     opened_at: Mapped[datetime] = mapped_column(UtcTime)
     notified_at: Mapped[datetime] = mapped_column(UtcTime)
     resolved_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    # Who resolved it by hand; None where the alert itself was over.
+    resolved_by: Mapped[str | None] = mapped_column(String(60))
     notices: Mapped[int] = mapped_column(default=0)
+
+    acknowledged_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    acknowledged_by: Mapped[str | None] = mapped_column(String(60))
+    # Who was paged last, or who has taken it.
+    responder: Mapped[str] = mapped_column(String(500), default="")
+    # 0: the first level of the rotation.
+    escalation_level: Mapped[int] = mapped_column(default=0)
+    # When the next level is paged; None when nothing is waited for. In the database, so that a restart keeps to it.
+    next_escalation_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    # The silence that was set in Alertmanager from here.
+    silence_id: Mapped[str | None] = mapped_column(String(64))
+    silence_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    silence_by: Mapped[str | None] = mapped_column(String(60))
+    # What the pager did by itself: {"action", "result", "at", "text"}.
+    remediation: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     timeline: Mapped[list["Event"]] = relationship(
         order_by="(Event.at, Event.id)", cascade="all, delete-orphan", lazy="selectin"
@@ -63,6 +80,11 @@ class Incident(Base):
         Index("incidents_by_opening", "opened_at"),
     )
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not resolved."""
+        return self.resolved_at is None
+
 
 class Event(Base):
     """One line of an incident's timeline."""
@@ -72,14 +94,32 @@ class Event(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime] = mapped_column(UtcTime)
-    event: Mapped[str] = mapped_column(String(20))  # fired | notified | repeated | recovered | resolved | reopened
+    # fired | notified | mailed | repeated | recovered | resolved | reopened
+    # | acknowledged | escalated | commented | silenced | unsilenced | remediation
+    event: Mapped[str] = mapped_column(String(20))
     text: Mapped[str] = mapped_column(Text)
+    by: Mapped[str | None] = mapped_column(String(60))
 
 
 class Heartbeat(Base):
-    """When an alert that always fires was last heard: as long as it is, the way of an alert to the pager is open."""
+    """The alert that always fires: as long as it is heard, the way of an alert to the pager is open."""
 
     __tablename__ = "heartbeats"
 
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    # When Prometheus evaluated the newest one that arrived. Alertmanager repeats an old one for a while.
     heard_at: Mapped[datetime] = mapped_column(UtcTime)
+    # Its links, for the incident when it falls silent.
+    links: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+
+
+class Attempt(Base):
+    """One thing that the pager did by itself, written down before it is done: a restart forgets no limit."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    action: Mapped[str] = mapped_column(String(40))
+    at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    result: Mapped[str] = mapped_column(String(20))  # started | dry_run | done | failed
+    incident_id: Mapped[int]

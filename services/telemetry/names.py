@@ -92,10 +92,19 @@ LOG_WRITE_ERRORS: Final = "lab_log_write_errors_total"
 
 # --- The pager ----------------------------------------------------------------------------------------------------
 PAGER_NOTIFICATIONS: Final = "pager_notifications_total"
-PAGER_NOTIFICATIONS_LABELS: Final = ("channel", "result")  # result: accepted | repeated | refused
+PAGER_NOTIFICATIONS_LABELS: Final = ("channel", "result")  # webhook | mail; accepted | repeated | refused
 PAGER_INCIDENTS_OPEN: Final = "pager_incidents_open"
-PAGER_INCIDENTS_LABELS: Final = ("severity",)
-PAGER_HEARTBEAT: Final = "pager_heartbeat_timestamp_seconds"  # when the Watchdog was last heard
+PAGER_INCIDENTS: Final = "pager_incidents_total"
+PAGER_INCIDENTS_LABELS: Final = ("severity",)  # page | ticket; also of the times and the escalations below
+PAGER_ACKNOWLEDGE: Final = "pager_time_to_acknowledge_seconds"  # from the pager's first word of it
+PAGER_RESOLVE: Final = "pager_time_to_resolve_seconds"  # from the moment the alert fired
+# Seconds. Minutes of the lab are hours of production: what takes an hour here was forgotten.
+PAGER_BUCKETS: Final = (5, 10, 20, 30, 60, 120, 180, 300, 600, 1200, 1800, 3600, 7200, 14400)
+PAGER_ESCALATIONS: Final = "pager_escalations_total"
+PAGER_REMEDIATIONS: Final = "pager_remediations_total"
+PAGER_REMEDIATIONS_LABELS: Final = ("action", "result")  # restart-assistant; dry_run | done | failed | limited
+PAGER_ROTATION_PROBLEMS: Final = "pager_rotation_problems"  # what is wrong with oncall/rotation.yml
+PAGER_HEARTBEAT: Final = "pager_heartbeat_timestamp_seconds"  # when the Watchdog was last evaluated and heard
 
 # --- The load -----------------------------------------------------------------------------------------------------
 # Set by loadtest/metrics.py, which knows no service and therefore repeats them; a test compares.
