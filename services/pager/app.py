@@ -57,7 +57,7 @@ def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> F
     app.extensions["pager"] = parts
     app.register_blueprint(webhook.blueprint(parts.book, parts.instruments))
     app.register_blueprint(actions_routes.blueprint(parts.actions))
-    app.register_blueprint(pages.blueprint(parts.book, Runbooks(settings.runbooks_dir)))
+    app.register_blueprint(pages.blueprint(parts.book, Runbooks(settings.runbooks_dir), parts.rotation))
     app.after_request(_protect)
     return app
 

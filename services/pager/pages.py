@@ -6,10 +6,11 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.pager import wording
+from services.pager import shifts, wording
 from services.pager.documents import as_json
 from services.pager.incidents import IncidentBook
 from services.pager.notice import SEVERITIES
+from services.pager.rotation import Rotation
 from services.pager.runbooks import Runbooks
 from services.pager.tables import Incident
 from services.web import problems
@@ -20,7 +21,7 @@ SILENCE = 60
 MAX_LISTED = 200
 
 
-def blueprint(book: IncidentBook, runbooks: Runbooks) -> Blueprint:
+def blueprint(book: IncidentBook, runbooks: Runbooks, rotation: Rotation) -> Blueprint:
     """The pages, their JSON, and the probes."""
     routes = Blueprint("pages", __name__)
     _teach(routes)
@@ -35,7 +36,8 @@ def blueprint(book: IncidentBook, runbooks: Runbooks) -> Blueprint:
             still_open=sorted((incident for incident in incidents if not incident["resolved_at"]), key=_urgency),
             resolved=[incident for incident in incidents if incident["resolved_at"]],
             heard=heard,
-            silent=heard is None or (datetime.now(UTC) - heard).total_seconds() > SILENCE,
+            silent=heard is None or wording.until(heard) < -SILENCE,
+            duty=rotation.document(datetime.now(UTC)),
         )
 
     @routes.get("/incidents")
@@ -53,7 +55,18 @@ def blueprint(book: IncidentBook, runbooks: Runbooks) -> Blueprint:
             return jsonify(document)
         alerts = sorted(incident.instances.values(), key=lambda one: (one["ended_at"] is not None, one["started_at"]))
         lines = wording.timeline(document["timeline"])
-        return render_template("incident.html", incident=document, lines=lines, alerts=alerts, people=[])
+        people = rotation.read().people
+        return render_template("incident.html", incident=document, lines=lines, alerts=alerts, people=people)
+
+    @routes.get("/oncall")
+    def on_call() -> Response | str:
+        now = datetime.now(UTC)
+        document = rotation.document(now)
+        if not _is_for("text/html", "application/json"):
+            return jsonify(document)
+        plan = rotation.read()
+        days = [shifts.coming(plan, level, now) for level in range(plan.levels)]
+        return render_template("oncall.html", duty=document, days=days)
 
     @routes.get("/runbooks/")
     def list_runbooks() -> str:

@@ -74,8 +74,8 @@ class Server:
             self._process.wait()
 
 
-def pager(port: int, folder: Path) -> Server:
-    """The pager under gunicorn, with its database in the folder."""
+def pager(port: int, folder: Path, **environment: str) -> Server:
+    """The pager under gunicorn, with its database in the folder and the lab's rotation."""
     return Server(
         "pager",
         f"http://127.0.0.1:{port}",
@@ -87,6 +87,8 @@ def pager(port: int, folder: Path) -> Server:
         LOG_STDOUT="true",
         DATABASE_URL=f"sqlite:///{folder / 'pager.db'}",
         RUNBOOKS_DIR=str(ROOT / "runbooks"),
+        ROTATION_FILE=str(ROOT / "oncall" / "rotation.yml"),
+        **environment,
     )
 
 
