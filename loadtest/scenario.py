@@ -105,10 +105,32 @@ class Expected:
     effects: tuple[Effect, ...] = ()
     absences: tuple[Absence, ...] = ()
     must: tuple[str, ...] = ()
+    lasting: tuple[str, ...] = ()
+    held_back: tuple[str, ...] = ()
     may: tuple[str, ...] = ()
     must_not: tuple[str, ...] = ()
+    within: Mapping[str, float] = field(default_factory=dict)
     page_within: float = 60
     resolve_within: float = 150
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """The alerts that must reach the pager, whether their end is awaited or not."""
+        return (*self.must, *self.lasting)
+
+    @property
+    def proven(self) -> tuple[str, ...]:
+        """The alerts that the scenario is there to set off."""
+        return (*self.pages, *self.held_back)
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """All alerts that it may set off."""
+        return frozenset((*self.proven, *self.may))
+
+    def limit(self, alert: str) -> float:
+        """Return the seconds within which that alert must come."""
+        return self.within.get(alert, self.page_within)
 
 
 @dataclass(frozen=True)
@@ -165,9 +187,20 @@ class Scenario:
     must: ClassVar[tuple[str, ...]] = ()
     may: ClassVar[tuple[str, ...]] = ()
     must_not: ClassVar[tuple[str, ...]] = ()
-    # Seconds from the first fault to the pager, and from the last fault's end to resolved.
+    # Alerts that must reach the pager, and whose windows are too long to wait for their end.
+    lasting: ClassVar[tuple[str, ...]] = ()
+    # Alerts that must fire and must not reach the pager: Alertmanager holds them back while another one tells enough.
+    held_back: ClassVar[tuple[str, ...]] = ()
+    # Seconds from the first fault to the pager, for alerts that have a time of their own, and from the last fault's
+    # end to resolved.
     page_within: ClassVar[float] = 60
+    within: ClassVar[Mapping[str, float]] = {}
     resolve_within: ClassVar[float] = 150
+    # The lab must have run for so long: an alert that compares with what was before needs something to compare with.
+    lab_age: ClassVar[float] = 0
+    # Its place in a drill: lower ones first. With `last` it begins when every other scenario is over and resolved.
+    turn: ClassVar[int] = 50
+    last: ClassVar[bool] = False
     # How long it lasts at least, all at once and with --quick (which also ends a fault once its alerts have come).
     duration: ClassVar[float] = 60
     quick_duration: ClassVar[float] = 20
@@ -175,8 +208,8 @@ class Scenario:
     aftermath: ClassVar[float] = 0
     # Servers without which it says nothing.
     needs: ClassVar[tuple[str, ...]] = ("assistant", "model", "prometheus")
-    # What it disturbs, in words that other scenarios use too (`memory`, `admin door`). A drill runs those side by side
-    # that share no word, when their alerts differ; without any word a scenario runs alone.
+    # What it disturbs, in words that other scenarios use too (`memory`, `admin door`, `requests`). A drill runs those
+    # side by side that share no word, when their alerts differ; without any word a scenario runs alone.
     touches: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
@@ -199,6 +232,9 @@ class Scenario:
             effects=_each(cls.effects, *(draw.effects for draw in drawn)),
             absences=cls.absences,
             must=_each(cls.must, *(draw.must for draw in drawn)),
+            lasting=cls.lasting,
+            held_back=cls.held_back,
+            within=cls.within,
             may=_each(cls.may, *(draw.may for draw in drawn)),
             must_not=cls.must_not,
             page_within=cls.page_within,
@@ -230,15 +266,24 @@ def problem(scenario: type[Scenario]) -> str | None:
     if lacking:
         return f"{scenario.__name__} has no {' and no '.join(lacking)}"
     for fault in (*scenario.faults, *(draw.fault for draw in scenario.draws)):
-        about = f"{scenario.__name__}: the fault `{fault.name}`"
-        if not 0 < fault.strength <= 1:
-            return f"{about} has the strength {fault.strength:g}; it must be above 0 and at most 1"
-        if not 1 <= fault.duration <= LONGEST_FAULT:
-            return f"{about} lasts {fault.duration:g} s; it must be from 1 to {LONGEST_FAULT} s"
-        if fault.service == ENGINE and (fault.name != "stop" or fault.target == "*"):
-            return f"{about} of the engine must be `stop`, with a server as target"
+        if wrong := _problem_of_fault(scenario, fault):
+            return wrong
     if bool(scenario.users) != bool(scenario.shape):
         return f"{scenario.__name__}: `users` and `shape` go together"
+    ways = [*scenario.must, *scenario.lasting, *scenario.held_back, *scenario.may]
+    if twice := sorted({name for name in ways if ways.count(name) > 1}):
+        return f"{scenario.__name__}: {', '.join(twice)} stands twice in `must`, `lasting`, `held_back` and `may`"
+    return None
+
+
+def _problem_of_fault(scenario: type[Scenario], fault: Fault) -> str | None:
+    about = f"{scenario.__name__}: the fault `{fault.name}`"
+    if not 0 < fault.strength <= 1:
+        return f"{about} has the strength {fault.strength:g}; it must be above 0 and at most 1"
+    if not 1 <= fault.duration <= LONGEST_FAULT:
+        return f"{about} lasts {fault.duration:g} s; it must be from 1 to {LONGEST_FAULT} s"
+    if fault.service == ENGINE and (fault.name != "stop" or fault.target == "*"):
+        return f"{about} of the engine must be `stop`, with a server as target"
     return None
 
 

@@ -2,8 +2,11 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
+from lab.query.errors import BadAnswer
 from lab.query.http import Server
+from lab.query.prometheus import RuleAlert, rule_alerts
 
 # Asks Loki to keep index labels and structured metadata apart in its answer.
 _CATEGORIZE = {"X-Loki-Response-Encoding-Flags": "categorize-labels"}
@@ -41,6 +44,21 @@ class Loki(Server):
         answer = self.json("GET", "/loki/api/v1/query_range", params=params, headers=_CATEGORIZE)
         lines = [_line(stream["stream"], value) for stream in answer["data"]["result"] for value in stream["values"]]
         return sorted(lines, key=lambda line: line.time)
+
+    def alerts(self) -> list[RuleAlert]:
+        """Return the pending and firing alerts of the ruler; none where it has no rules."""
+        return rule_alerts(self._ruler("alerts"))
+
+    def rules(self, name: str) -> list[dict[str, Any]]:
+        """Return the rules with that name as the ruler describes them."""
+        return [rule for group in self._ruler("rules")["groups"] for rule in group["rules"] if rule.get("name") == name]
+
+    def _ruler(self, what: str) -> dict[str, Any]:
+        try:
+            data = self.json("GET", f"/prometheus/api/v1/{what}")["data"]
+        except BadAnswer:  # a Loki without a ruler
+            return {"alerts": [], "groups": []}
+        return dict(data)
 
     def ready(self) -> bool:
         """Tell whether Loki is ready."""

@@ -58,6 +58,20 @@ class Target:
     labels: dict[str, str]
 
 
+def rule_alerts(data: dict[str, Any]) -> list[RuleAlert]:
+    """Read a list of alerts, as Prometheus and Loki's ruler give it."""
+    return [
+        RuleAlert(
+            name=row["labels"].get("alertname", ""),
+            state=row["state"],
+            labels=row["labels"],
+            annotations=row.get("annotations", {}),
+            active_at=parse_time(row.get("activeAt")),
+        )
+        for row in data["alerts"] or ()
+    ]
+
+
 class Prometheus(Server):
     """Prometheus' HTTP API."""
 
@@ -93,16 +107,7 @@ class Prometheus(Server):
 
     def alerts(self) -> list[RuleAlert]:
         """Return all pending and firing alerts."""
-        return [
-            RuleAlert(
-                name=row["labels"].get("alertname", ""),
-                state=row["state"],
-                labels=row["labels"],
-                annotations=row.get("annotations", {}),
-                active_at=parse_time(row.get("activeAt")),
-            )
-            for row in self._data("/api/v1/alerts")["alerts"]
-        ]
+        return rule_alerts(self._data("/api/v1/alerts"))
 
     def rules(self, name: str) -> list[dict[str, Any]]:
         """Return the rules with that name as Prometheus describes them."""

@@ -1,9 +1,9 @@
-"""Follows alerts from Prometheus to the pager during a run."""
+"""Follows alerts from the rules of Prometheus and Loki to the pager during a run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lab.query import Incident, Lab, RuleAlert
+from lab.query import Incident, Lab, NotifiedAlert, QueryError, RuleAlert
 from lab.scenarios.timeline import Event
 from loadtest.scenario import Effect
 
@@ -13,46 +13,85 @@ _HEARTBEAT = "none"
 
 @dataclass(frozen=True)
 class Before:
-    """What was known before the run and is not of its making; `holding` are effects that could be seen already."""
+    """What was known before the run and is not of its making.
+
+    `incidents` are known to the pager already, `standing` names the alerts of those that are open; `alerts` are pending
+    or firing in Prometheus, `log_alerts` in Loki; `holding` are effects that could be seen already.
+    """
 
     incidents: frozenset[str]
     alerts: tuple[RuleAlert, ...]
     holding: tuple[Effect, ...] = ()
+    log_alerts: tuple[RuleAlert, ...] = ()
+    open: frozenset[str] = frozenset()
+
+    @property
+    def standing(self) -> frozenset[str]:
+        """The names of all alerts that are there."""
+        return self.open | {alert.name for alert in (*self.alerts, *self.log_alerts)}
 
 
 def look_before(lab: Lab) -> Before:
     """Remember the incidents that are open and the alerts that are pending or firing."""
-    incidents = frozenset(_key(one) for one in lab.pager.incidents())
-    return Before(incidents, tuple(_real(lab.prometheus.alerts())))
+    incidents = lab.pager.incidents()
+    try:
+        log_alerts = lab.loki.alerts()
+    except QueryError:  # who needs it says so
+        log_alerts = []
+    return Before(
+        frozenset(_key(one) for one in incidents),
+        tuple(_real(lab.prometheus.alerts())),
+        log_alerts=tuple(_real(log_alerts)),
+        open=frozenset(one.alert for one in incidents if one.status != "resolved"),
+    )
 
 
 @dataclass
 class AlertWatch:
-    """Turns what Prometheus and the pager say now into the events that are new."""
+    """Turns what Prometheus, Loki, Alertmanager and the pager say now into the events that are new."""
 
     before: Before
-    _states: dict[str, str] = field(default_factory=dict)
+    _in_prometheus: dict[str, str] = field(default_factory=dict)
+    _in_loki: dict[str, str] = field(default_factory=dict)
+    _held_back: set[str] = field(default_factory=set)
     _open: set[str] = field(default_factory=set)
     _closed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        for alert in self.before.alerts:
-            self._states[_series(alert)] = alert.state
+        self._in_prometheus |= {_series(alert): alert.state for alert in self.before.alerts}
+        self._in_loki |= {_series(alert): alert.state for alert in self.before.log_alerts}
 
     def prometheus(self, alerts: list[RuleAlert], now: float) -> Iterator[Event]:
         """Yield what changed in Prometheus."""
+        yield from self._changes(self._in_prometheus, "Prometheus", alerts, now)
+
+    def loki(self, alerts: list[RuleAlert], now: float) -> Iterator[Event]:
+        """Yield what changed in Loki's ruler."""
+        yield from self._changes(self._in_loki, "Loki", alerts, now)
+
+    def alertmanager(self, alerts: list[NotifiedAlert], names: tuple[str, ...], now: float) -> Iterator[Event]:
+        """Yield which of the named alerts are held back by another one now, each once."""
+        for alert in alerts:
+            if alert.name in names and alert.inhibited_by and alert.name not in self._held_back:
+                self._held_back.add(alert.name)
+                service = alert.labels.get("service", "no service")
+                yield Event(now, "held back", f"{alert.name} ({service}): another alert tells enough", alert.name)
+
+    @staticmethod
+    def _changes(states: dict[str, str], where: str, alerts: list[RuleAlert], now: float) -> Iterator[Event]:
         seen = {_series(alert): alert for alert in _real(alerts)}
         for series, alert in seen.items():
-            was = self._states.get(series)
+            was = states.get(series)
             if was is None:
                 yield Event(alert.active_at or now, "pending", f"{alert.name} ({_service(alert)})", alert.name)
             if alert.state == "firing" and was != "firing":
                 yield Event(now, "firing", f"{alert.name} ({_service(alert)})", alert.name)
-        for series, state in self._states.items():
+        for series, state in states.items():
             if series not in seen and state == "firing":
                 name = series.split("\n", 1)[0]
-                yield Event(now, "cleared", f"{name} no longer holds in Prometheus", name)
-        self._states = {series: alert.state for series, alert in seen.items()}
+                yield Event(now, "cleared", f"{name} no longer holds in {where}", name)
+        states.clear()
+        states.update((series, alert.state) for series, alert in seen.items())
 
     def pager(self, incidents: list[Incident]) -> Iterator[Event]:
         """Yield the incidents that were opened or resolved since the run began."""

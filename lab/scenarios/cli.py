@@ -27,7 +27,7 @@ def list_() -> None:
     for heading in ("name", "story", "must page"):
         table.add_column(heading)
     for scenario in found.values():
-        table.add_row(scenario.name, scenario.story, ", ".join(scenario.must) or "-")
+        table.add_row(scenario.name, scenario.story, ", ".join((*scenario.must, *scenario.lasting)) or "-")
     Console().print(table)
     for one in broken:
         typer.echo(f"{one.file}:{one.line}: {one.reason}", err=True)
@@ -51,11 +51,18 @@ def show(name: Name) -> None:
         table.add_row("effect", f"{effect.text}, within {effect.within:g} s: {effect.query}")
     for absence in scenario.absences:
         table.add_row("never", f"{absence.text}: {absence.query}")
-    for alert in scenario.must:
-        table.add_row("must page", f"{alert}, within {scenario.page_within:g} s, and resolve")
+    expected = plan.expected
+    for alert in expected.must:
+        table.add_row("must page", f"{alert}, within {expected.limit(alert):g} s, and resolve")
+    for alert in expected.lasting:
+        table.add_row("must page", f"{alert}, within {expected.limit(alert):g} s; its end is not awaited")
+    for alert in expected.held_back:
+        table.add_row("held back", f"{alert}: fires within {expected.limit(alert):g} s, and nobody is told of it")
     table.add_row("may page", ", ".join(scenario.may) or "-")
     table.add_row("must not", ", ".join("any other" if one == "*" else one for one in scenario.must_not) or "-")
     table.add_row("needs", ", ".join(scenario.needs))
+    if scenario.lab_age:
+        table.add_row("lab's age", f"{scenario.lab_age:g} s and more")
     table.add_row("lasts", f"{plan.duration:g} s and more, {scenario.quick_duration:g} s and more with --quick")
     Console().print(table)
 
@@ -92,6 +99,9 @@ def drill(
     quick: Annotated[bool, typer.Option("--quick", help="End each fault as soon as its alerts have come.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same plans.")] = 1,
     report: Annotated[Path | None, typer.Option(help="Where the JSON report goes.")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Markdown file that takes the measured times of the alerts.")
+    ] = None,
 ) -> None:
     """Run many scenarios, and say of each whether what it declares has come.
 
@@ -102,12 +112,11 @@ def drill(
     broken: list[registry.Broken] = []
     if all_:
         found, broken = registry.find()
-        # First what normal looks like: if that fails, the rest says little.
-        chosen = sorted(found.values(), key=lambda one: bool(one.faults or one.draws or one.users))
+        chosen = list(found.values())
     else:
         chosen = [_scenario(name) for name in dict.fromkeys(names or [])]
     options = Options(seed, quick, report=report)
-    raise typer.Exit(run_drill(chosen, broken, options, LabSettings.running(), Console()))
+    raise typer.Exit(run_drill(chosen, broken, options, LabSettings.running(), Console(), table=table))
 
 
 def _fault(fault: Fault) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from loadtest.scenario import ENGINE, Plan, Scenario
 
 # More would only compete for the machine, and find each other's load.
-_MOST = 3
+_MOST = 4
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,13 @@ class Member:
     @property
     def alerts(self) -> frozenset[str]:
         """The alerts that it may set off."""
-        return frozenset((*self.plan.expected.must, *self.plan.expected.may))
+        return self.plan.expected.declared
 
     @property
     def sociable(self) -> bool:
-        """Tell whether it says what it disturbs, disturbs no whole server and brings no users of its own."""
+        """Tell whether it says what it disturbs, and disturbs no whole server."""
         stops = any(fault.service == ENGINE for fault in self.plan.faults)
-        return bool(self.scenario.touches) and not stops and not self.plan.weights
+        return bool(self.scenario.touches) and not (stops or self.scenario.last)
 
     def fits(self, other: "Member") -> bool:
         """Tell whether nothing of the one can be taken for something of the other."""
@@ -33,14 +33,19 @@ class Member:
             return False
         mine, theirs = self.plan.expected, other.plan.expected
         forbidden = {*mine.must_not} & other.alerts or {*theirs.must_not} & self.alerts
-        return not (self.alerts & {*theirs.must} or other.alerts & {*mine.must} or forbidden)
+        return not (self.alerts & {*theirs.proven} or other.alerts & {*mine.proven} or forbidden)
 
 
-def grouped(members: Iterable[Member]) -> list[list[Member]]:
-    """Put each member into the first group in which it fits everybody; the order stays as near as can be."""
+def grouped(members: Iterable[Member], young: frozenset[str] = frozenset()) -> list[list[Member]]:
+    """Put each member into the first group in which it fits everybody; the order stays as near as can be.
+
+    For those in `young` the lab is too young as yet: nobody waits together with them.
+    """
     groups: list[list[Member]] = []
     for member in members:
-        home = next((g for g in groups if len(g) < _MOST and all(member.fits(other) for other in g)), None)
+        alone = member.scenario.name in young
+        homes = (g for g in groups if len(g) < _MOST and g[0].scenario.name not in young)
+        home = None if alone else next((g for g in homes if all(member.fits(other) for other in g)), None)
         if home is None:
             groups.append([member])
         else:

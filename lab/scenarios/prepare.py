@@ -48,14 +48,31 @@ def check(
     """
     _servers(lab, settings, scenario, plan)
     _no_fault(lab, scenario)
+    _old_enough(settings, scenario, stop=stop, say=say)
     before = look_before(lab)
-    _nothing_stands(lab, scenario, plan, before)
+    _nothing_stands(plan, before)
     if not plan.weights and not wait_for(lambda: stop.asked or _rate(lab) > 0, _FIRST_TRAFFIC_SECONDS, every=1.0):
         raise LabError(
             "No requests reach the assistant: the always-on users are away.",
             "Set STEADY_USERS in .env and `make up` again, or bring users along: `--users 4`.",
         )
     return replace(before, holding=_leftovers(lab, plan, stop=stop, say=say))
+
+
+def too_young(settings: LabSettings, scenario: type[Scenario]) -> float:
+    """Return for how many seconds more the lab must run before the scenario means something."""
+    state = read_state(settings.home)
+    return 0.0 if state is None else max(0.0, state.started_at + scenario.lab_age - time.time())
+
+
+def _old_enough(settings: LabSettings, scenario: type[Scenario], *, stop: Stop, say: Callable[[str], None]) -> None:
+    left = too_young(settings, scenario)
+    if left:
+        say(
+            f"`{scenario.name}` compares with what was before: the lab must have run for {scenario.lab_age:g} s, "
+            f"waiting another {left:.0f} s."
+        )
+        stop.wait(left)
 
 
 def _servers(lab: Lab, settings: LabSettings, scenario: type[Scenario], plan: Plan) -> None:
@@ -99,11 +116,8 @@ def _no_fault(lab: Lab, scenario: type[Scenario]) -> None:
             )
 
 
-def _nothing_stands(lab: Lab, scenario: type[Scenario], plan: Plan, before: Before) -> None:
-    standing = {alert.name for alert in before.alerts}
-    if "pager" in scenario.needs:
-        standing |= {one.alert for one in lab.pager.incidents() if one.status != "resolved"}
-    still = sorted(standing & set(plan.expected.must))
+def _nothing_stands(plan: Plan, before: Before) -> None:
+    still = sorted(before.standing & set(plan.expected.proven))
     if still:
         raise LabError(
             f"{', '.join(still)} still stands from before: its coming could not be told from its having been there.",
@@ -113,17 +127,22 @@ def _nothing_stands(lab: Lab, scenario: type[Scenario], plan: Plan, before: Befo
 
 def _leftovers(lab: Lab, plan: Plan, *, stop: Stop, say: Callable[[str], None]) -> tuple[Effect, ...]:
     """Wait until no effect can be seen that is still to come; return those that stay whatever happens."""
-    candidates = [one for one in plan.expected.effects if one.source == "prometheus" and not one.always]
     deadline = time.monotonic() + _LEFTOVER_SECONDS
     told = False
     while True:
-        holding = tuple(effect for effect in candidates if _holds(lab, effect))
-        if not holding or stop.asked or time.monotonic() > deadline:
-            return holding
+        left = holding(lab, plan)
+        if not left or stop.asked or time.monotonic() > deadline:
+            return left
         if not told:
             say("Waiting until what happened before has left the figures.")
             told = True
         stop.wait(1.0)
+
+
+def holding(lab: Lab, plan: Plan) -> tuple[Effect, ...]:
+    """Return the effects that can be seen already, though they are still to come."""
+    candidates = [one for one in plan.expected.effects if one.source == "prometheus" and not one.always]
+    return tuple(effect for effect in candidates if _holds(lab, effect))
 
 
 def _holds(lab: Lab, effect: Effect) -> bool:

@@ -15,17 +15,20 @@ from lab.scenarios.lock import only_run
 from lab.scenarios.servers import Servers
 from lab.scenarios.session import Options, Session
 from lab.scenarios.stopping import Stop, stop_on_signals
-from lab.scenarios.timeline import Timeline
+from lab.scenarios.timeline import Event, Timeline
 from lab.scenarios.verdict import Row, judge
 from lab.settings import LabSettings
-from loadtest.scenario import Plan, Scenario
+from loadtest.scenario import Expected, Plan, Scenario
 
 EXIT_CODES = {"passed": 0, "failed": 1, "aborted": 1, "stopped": 130}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a run: `outcome` is passed, failed, aborted or stopped; `content` is its report."""
+    """What came of a run: `outcome` is passed, failed, aborted or stopped; `content` is its report.
+
+    `ways` are the ways of its alerts from the fault to the pager and back.
+    """
 
     scenario: str
     outcome: str
@@ -33,6 +36,7 @@ class Result:
     timeline: Timeline
     path: Path
     content: dict[str, Any] = field(repr=False)
+    ways: list[floor.Way] = field(default_factory=list)
 
 
 def execute(scenario: type[Scenario], options: Options, settings: LabSettings, console: Console) -> int:
@@ -106,6 +110,7 @@ class Run:
         before: Before,
         stop: Stop,
         prefix: str = "",
+        lingers: bool = True,
     ) -> None:
         self.scenario = scenario
         self._lab = lab
@@ -131,14 +136,27 @@ class Run:
             timeline=self._timeline,
             stop=stop,
             log=self._path.with_suffix(".locust.log"),
+            lingers=lingers,
         )
+        self._bookings: Row | None = None
 
     def go(self) -> None:
-        """Run until it is finished, stopped or aborted; everything is as before then."""
-        self._session.run()
+        """Run until it is finished, stopped or aborted; everything is as before then, but for the end of its alerts."""
+        session = self._session
+        session.run()
+        if session.ledger and not session.stopped and not session.aborted:
+            self._bookings = bookings.row(self._lab, session.ledger)
+
+    def awaiting(self, now: float) -> tuple[str, ...]:
+        """Return the alerts whose end is still to come, and in time."""
+        return () if self._session.stopped else self._session.awaiting(now)
+
+    def look(self, now: float) -> list[Event]:
+        """Look which alerts ended since the run was over; return what is new."""
+        return self._session.resolutions(now)
 
     def finish(self, others_alerts: frozenset[str] = frozenset(), *, brief: bool = False) -> Result:
-        """Judge, write the report and tell of both; `others_alerts` are those of scenarios that ran side by side."""
+        """Judge, write the report and tell of both; `others_alerts` are what else may come: it set off none of them."""
         expected = self._plan.expected
         session = self._session
         rows = judge(
@@ -148,10 +166,10 @@ class Run:
             holding=self._before.holding,
             others_alerts=others_alerts,
         )
-        if session.ledger and not self._stop.asked and not session.aborted:
-            rows.append(bookings.row(self._lab, session.ledger))
-        ways = _ways(self._lab, expected.must, self._timeline)
-        if self._stop.asked:
+        if self._bookings is not None:
+            rows.append(self._bookings)
+        ways = _ways(self._lab, expected, self._timeline, session.calm, self._settings)
+        if session.stopped or (self._stop.asked and self.awaiting(time.time())):
             outcome = "stopped"
         elif session.aborted:
             outcome = "aborted"
@@ -167,7 +185,7 @@ class Run:
         self._console.print(f"{name}: {outcome}. Report: {self._path}", highlight=False, soft_wrap=True)
         if session.broken is not None:
             raise session.broken
-        return Result(name, outcome, rows, self._timeline, self._path, content)
+        return Result(name, outcome, rows, self._timeline, self._path, content, ways)
 
     def _content(self, outcome: str, rows: list[Row], ways: list[floor.Way]) -> dict[str, Any]:
         options, values = self._options, self._settings.values
@@ -194,11 +212,14 @@ class Run:
         }
 
 
-def _ways(lab: Lab, alerts: tuple[str, ...], timeline: Timeline) -> list[floor.Way]:
+def _ways(
+    lab: Lab, expected: Expected, timeline: Timeline, calm: float | None, settings: LabSettings
+) -> list[floor.Way]:
+    silence = float(settings.values.get("WATCHDOG_SILENCE_SECONDS") or 60)
     ways = []
-    for alert in alerts:
+    for alert in expected.proven:
         try:
-            way = floor.measure(lab, timeline, alert)
+            way = floor.measure(lab, timeline, alert, calm=calm, silence=silence)
         except (QueryError, KeyError):  # a service to the reader: the verdict does not need it
             way = None
         if way is not None:

@@ -22,6 +22,7 @@ _COLOURS = {
     "firing": "red",
     "trouble": "red",
     "pending": "yellow",
+    "held back": "magenta",
     "paged": "bold red",
     "fault off": "green",
     "cleared": "green",
@@ -31,7 +32,7 @@ _COLOURS = {
 
 
 # What is said of an alert, in the order in which it happens.
-_STEPS: tuple[Kind, ...] = ("pending", "firing", "paged", "cleared", "resolved")
+_STEPS: tuple[Kind, ...] = ("pending", "firing", "held back", "paged", "cleared", "resolved")
 
 
 @dataclass
@@ -164,7 +165,7 @@ def _way(way: Way) -> str:
         ("group wait", way.group_wait),
     ]
     told = " + ".join(f"{name} {'?' if value is None else f'{value:.1f}'}" for name, value in parts)
-    floor = (
-        "not known" if way.floor is None else f"{way.floor:.1f} s, so the page took {way.paged / way.floor:.2f} of it"
-    )
+    if way.paged is None:
+        return f"{way.alert}: fault to held back {way.held_back or 0.0:.1f} s; nobody was told."
+    floor = "not known" if not way.floor else f"{way.floor:.1f} s, so the page took {way.paged / way.floor:.2f} of it"
     return f"{way.alert}: fault to page {way.paged:.1f} s. Floor: {told} = {floor}."

@@ -47,7 +47,10 @@ class _Abort(Exception):  # noqa: N818 - ends the run, is no error of the progra
 
 
 class Session:
-    """One run while it goes on. `run` leaves everything as it was before: faults off, users gone."""
+    """One run while it goes on. `run` leaves everything as it was before: faults off, users gone.
+
+    Unless it `lingers`, it does not wait for the end of its alerts: see `resolutions`.
+    """
 
     def __init__(
         self,
@@ -63,8 +66,10 @@ class Session:
         timeline: Timeline,
         stop: Stop,
         log: Path,
+        lingers: bool = True,
     ) -> None:
         self._scenario = scenario
+        self._lingers = lingers
         self._plan = plan
         self._options = options
         self._steady_users = int(settings.values.get("STEADY_USERS", "0"))
@@ -84,7 +89,10 @@ class Session:
             sealed=sealed,
         )
         self.users_saw: dict[str, Any] = {}
+        self._users_left: float | None = None
         self.aborted = ""
+        # Somebody asked to stop before it was finished.
+        self.stopped = False
         # What no code of ours should ever raise; the report is written all the same.
         self.broken: Exception | None = None
 
@@ -96,16 +104,18 @@ class Session:
     @property
     def calm(self) -> float | None:
         """When the users have done what alerts may come of; None where faults do it. Unix time."""
-        return None if self._plan.faults else self._timeline.started_at + self._plan.duration
+        return None if self._plan.faults else self._users_left or self._timeline.started_at + self._plan.duration
 
     def run(self) -> None:
         """Run until it is finished, stopped or aborted; `aborted` then says why."""
+        finished = False
         with self._screen.live():
             try:
                 self._start_users()
                 self._watch.count_before_fault()
-                while not self._stop.asked and not self._step(time.time()):
+                while not self._stop.asked and not (finished := self._step(time.time())):
                     self._stop.wait(_TICK)
+                self.stopped = not finished
             except (_Abort, QueryError, LabError) as error:
                 self._abort(str(error))
             except Exception as error:
@@ -129,7 +139,35 @@ class Session:
             raise _Abort(f"{name} died and was started anew: its faults are gone, and what it counted began from zero")
         if died := self._load.died():
             raise _Abort(died)
+        if not self._plan.faults and self._plan.weights and self._users_left is None and self._users_are_done(now):
+            self._users_go(now)
         return self._faults.over and self._finished(now)
+
+    def awaiting(self, now: float) -> tuple[str, ...]:
+        """Return the alerts whose end is still to come, and in time."""
+        off = self._timeline.last("fault off") or self.calm or now
+        if self.aborted or now >= off + self._plan.expected.resolve_within:
+            return ()
+        told = self._timeline.first
+        return tuple(one for one in self._plan.expected.must if told("paged", one) and not told("resolved", one))
+
+    def resolutions(self, now: float) -> list[Event]:
+        """Look which of the alerts ended, after the run; return what is new."""
+        events = [one for one in self._watch.resolutions(now) if one.alert in self._plan.expected.must]
+        for event in events:
+            self._timeline.add(event)
+        return events
+
+    def _users_are_done(self, now: float) -> bool:
+        """Tell whether the users who are the whole scenario may leave: what they are for came, or its time is over."""
+        expected = self._plan.expected
+        limits = [*map(expected.limit, self._missing()), *(effect.within for effect in self._watch.unseen)]
+        return now >= self._timeline.started_at + max(self._plan.duration, *limits, 0.0)
+
+    def _users_go(self, now: float) -> None:
+        self.users_saw = self._load.stop()
+        self._users_left = now
+        self._tell(Event(now, "users", "the scenario's users leave"))
 
     def _abort(self, why: str) -> None:
         self.aborted = why
@@ -141,7 +179,9 @@ class Session:
             self._tell(Event(time.time(), "stopping", "asked to stop: faults off, users out"))
         for event in self._faults.end():
             self._tell(event)
-        self.users_saw = self._load.stop()
+        if self._plan.weights and self._users_left is None:
+            self._users_left = time.time()
+            self.users_saw = self._load.stop()
 
     def _start_users(self) -> None:
         if not self._plan.weights:
@@ -162,7 +202,8 @@ class Session:
         figures = self._screen.now
         figures.phase = self._faults.phase or "watching"
         figures.faults = self._faults.standing
-        figures.users = self._steady_users + users_at(self._plan.stages, now - self._timeline.started_at)
+        brought = 0 if self._users_left else users_at(self._plan.stages, now - self._timeline.started_at)
+        figures.users = self._steady_users + brought
         self._watch.figures(now, figures)
 
     def _tell(self, event: Event) -> None:
@@ -170,8 +211,13 @@ class Session:
         self._screen.show(event)
 
     def _all_seen(self) -> bool:
-        paged = all(self._timeline.first("paged", alert) for alert in self._plan.expected.must)
-        return paged and not self._watch.unseen
+        return not self._missing() and not self._watch.unseen
+
+    def _missing(self) -> list[str]:
+        """Return the alerts that must come and did not yet."""
+        expected, told = self._plan.expected, self._timeline.first
+        missing = [alert for alert in expected.pages if told("paged", alert) is None]
+        return missing + [alert for alert in expected.held_back if told("held back", alert) is None]
 
     def _finished(self, now: float) -> bool:
         """Tell whether everything came that is waited for, or its time is over."""
@@ -182,15 +228,12 @@ class Session:
             return False
         if any(now < origin(self._timeline, effect.of) + effect.within for effect in self._watch.unseen):
             return False
-        for alert in expected.must:
-            if self._timeline.first("paged", alert) is None:
-                if now < start + expected.page_within:
-                    return False
-            elif self._timeline.first("resolved", alert) is None and now < off + expected.resolve_within:
-                return False
-        return True
+        if any(now < start + expected.limit(alert) for alert in self._missing()):
+            return False
+        return not (self._lingers and self.awaiting(now))
 
     def _longest(self) -> float:
         ends = [fault.at + fault.duration for fault in self._plan.faults]
         expected = self._plan.expected
-        return max([self._plan.duration, *ends]) + (expected.resolve_within if expected.must else 0.0)
+        limits = [expected.limit(alert) for alert in expected.proven]
+        return max([self._plan.duration, *ends, *limits]) + (expected.resolve_within if expected.must else 0.0)

@@ -12,6 +12,7 @@ Kind = Literal[
     "unwanted",
     "pending",
     "firing",
+    "held back",
     "paged",
     "fault off",
     "cleared",

@@ -38,15 +38,17 @@ def judge(
     rows = [_effect(effect, timeline, holding) for effect in expected.effects]
     rows += [_absence(absence, timeline) for absence in expected.absences]
     for alert in expected.must:
-        rows += _must(expected, alert, timeline, calm)
-    paged = [name for name in timeline.alerts("paged") if name in expected.must or name not in others_alerts]
+        rows += [_page(expected, alert, timeline), _resolved(expected, alert, timeline, calm)]
+    rows += [_page(expected, alert, timeline) for alert in expected.lasting]
+    rows += [_held_back(expected, alert, timeline) for alert in expected.held_back]
+    paged = [name for name in timeline.alerts("paged") if name in expected.proven or name not in others_alerts]
     forbidden = [name for name in expected.must_not if name != ANY]
     rows += [
         Row(f"page {name}", "must not come", _seen_page(name, timeline, start), False)
         for name in paged
         if name in forbidden
     ]
-    others = [name for name in paged if name not in (*expected.must, *expected.may, *forbidden)]
+    others = [name for name in paged if name not in (*expected.declared, *forbidden)]
     strict = ANY in expected.must_not
     rows += [
         Row(
@@ -85,22 +87,47 @@ def _absence(absence: Absence, timeline: Timeline) -> Row:
     return Row(absence.text, "must not be seen", seen, at is None)
 
 
-def _must(declared: Expected, alert: str, timeline: Timeline, calm: float | None) -> list[Row]:
-    start = origin(timeline)
+def _page(declared: Expected, alert: str, timeline: Timeline) -> Row:
+    start, limit = origin(timeline), declared.limit(alert)
+    expected = f"within {limit:g} s"
     paged = timeline.first("paged", alert)
-    page = Row(
-        f"page {alert}",
-        f"within {declared.page_within:g} s",
-        _seen_page(alert, timeline, start),
-        paged is not None and paged - start <= declared.page_within,
-    )
+    if paged is None:
+        return Row(f"page {alert}", expected, _seen_page(alert, timeline, start), False)
+    # What an earlier fault has set off proves nothing of this one.
+    if _begun(alert, timeline, paged) < start:
+        return Row(f"page {alert}", expected, "it came before its fault, which proves nothing", False)
+    return Row(f"page {alert}", expected, _seen_page(alert, timeline, start), paged - start <= limit)
+
+
+def _begun(alert: str, timeline: Timeline, by: float) -> float:
+    """Return when an alert that was told of at `by` began to hold: Unix time."""
+    pending = [e.at for e in timeline.events if e.kind == "pending" and e.alert == alert and e.at <= by]
+    return max(pending, default=by)
+
+
+def _held_back(declared: Expected, alert: str, timeline: Timeline) -> Row:
+    start, limit = origin(timeline), declared.limit(alert)
+    what, expected = f"held back {alert}", f"fires within {limit:g} s and is not told of"
+    if (paged := timeline.first("paged", alert)) is not None:
+        return Row(what, expected, f"it was told of after {paged - start:.1f} s", False)
+    held = timeline.first("held back", alert)
+    if held is None:
+        firing = timeline.first("firing", alert)
+        seen = _seen_page(alert, timeline, start) if firing is None else "it fires, and nothing holds it back"
+        return Row(what, expected, seen, False)
+    if _begun(alert, timeline, held) < start:
+        return Row(what, expected, "it fired before its fault, which proves nothing", False)
+    return Row(what, expected, f"after {held - start:.1f} s", held - start <= limit)
+
+
+def _resolved(declared: Expected, alert: str, timeline: Timeline, calm: float | None) -> Row:
     faulty = timeline.first("fault on") is not None
     off, resolved = timeline.last("fault off") if faulty else calm, timeline.first("resolved", alert)
     expected = f"within {declared.resolve_within:g} s of {'the fault' if faulty else 'its cause'}'s end"
     if resolved is None or off is None:
-        return [page, Row(f"resolved {alert}", expected, "not seen", False)]
+        return Row(f"resolved {alert}", expected, "not seen", False)
     took = max(0.0, resolved - off)
-    return [page, Row(f"resolved {alert}", expected, f"after {took:.1f} s", took <= declared.resolve_within)]
+    return Row(f"resolved {alert}", expected, f"after {took:.1f} s", took <= declared.resolve_within)
 
 
 def _seen_page(alert: str, timeline: Timeline, start: float) -> str:

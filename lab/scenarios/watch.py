@@ -1,5 +1,6 @@
 """Asks the servers what they see, again and again, and turns it into events and figures."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -39,6 +40,8 @@ class Watch:
         self._sealed = sealed
         # What held before the faults came proves nothing.
         self._unseen = [effect for effect in expected.effects if effect not in before.holding]
+        self._held_back = expected.held_back
+        self._hears_loki = "loki" in needs
         self._absences = list(expected.absences)
         self._lives = Lives(lab, needs)
         self._away: dict[str, float] = {}
@@ -67,6 +70,11 @@ class Watch:
             self._away.pop(name, None)
         ask = partial(self._ask, stopped=stopped)
         yield from ask("prometheus", lambda: self._alerts.prometheus(self._lab.prometheus.alerts(), now))
+        if self._hears_loki:
+            yield from ask("loki", lambda: self._alerts.loki(self._lab.loki.alerts(), now))
+        if self._held_back:
+            told = self._lab.alertmanager.alerts
+            yield from ask("alertmanager", lambda: self._alerts.alertmanager(told(), self._held_back, now))
         yield from ask("pager", lambda: self._alerts.pager(self._lab.pager.incidents()))
         fault = self._timeline.first("fault on")
         if fault is not None and self._timeline.first("first failure", since=fault) is None:
@@ -77,6 +85,18 @@ class Watch:
             yield from ask("loki", self._in_loki)
             for name in self._lives.services:
                 yield from ask(name, partial(self._lives.look, name, stopped))
+
+    def resolutions(self, now: float) -> Iterator[Event]:
+        """Yield which alerts ended, once the run is over. A server that is away then may be so on purpose."""
+        asked: list[Callable[[], Iterable[Event]]] = [
+            lambda: self._alerts.prometheus(self._lab.prometheus.alerts(), now),
+            lambda: self._alerts.pager(self._lab.pager.incidents()),
+        ]
+        if self._hears_loki:
+            asked.append(lambda: self._alerts.loki(self._lab.loki.alerts(), now))
+        for question in asked:
+            with contextlib.suppress(QueryError):
+                yield from [event for event in question() if event.kind in {"cleared", "resolved"}]
 
     def count_before_fault(self) -> None:
         """Remember how many requests had failed before the first fault."""

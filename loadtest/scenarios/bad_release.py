@@ -1,5 +1,7 @@
 """A new version of the assistant is out, and it is worse."""
 
+from typing import ClassVar
+
 from loadtest.scenario import ANY, Effect, Fault, Scenario
 
 
@@ -21,8 +23,11 @@ class BadRelease(Scenario):
             source="loki",
         ),
     )
+    must = ("NewErrorKind",)
+    within: ClassVar = {"NewErrorKind": 100}
+    # It ends when the kind is two minutes old, or gone for as long.
+    resolve_within = 220
     may = (
-        "NewErrorKind",
         "ErrorRateCritical",
         "ErrorRateHigh",
         "ErrorBudgetFastBurn",
@@ -31,7 +36,10 @@ class BadRelease(Scenario):
         "ConversionDrop",
     )
     must_not = (ANY,)
+    # Younger labs know no error: all of them would be new.
+    lab_age = 660
+    turn = 45
     duration = 110
     quick_duration = 20
     aftermath = 12
-    needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")
+    needs = ("assistant", "model", "prometheus", "loki", "collector", "alertmanager", "pager")

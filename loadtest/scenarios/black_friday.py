@@ -22,8 +22,9 @@ class BlackFriday(Scenario):
             within=180,
         ),
     )
-    may = ("TrafficSpike", "SlowResponses")
+    may = ("TrafficSpike", "SlowResponses", "ErrorBudgetFastBurn", "ErrorBudgetSlowBurn", "ConversionDrop")
     must_not = (ANY,)
+    turn = 70
     duration = 180
     quick_duration = 40
     needs = ("assistant", "model", "prometheus", "pager", "loadtest")

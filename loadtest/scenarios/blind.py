@@ -1,5 +1,7 @@
 """Prometheus is gone, and with it every alert."""
 
+from typing import ClassVar
+
 from loadtest.scenario import ANY, ENGINE, Effect, Fault, Scenario
 
 
@@ -8,7 +10,7 @@ class Blind(Scenario):
 
     name = "blind"
     story = "Prometheus stops: customers notice nothing, and whoever is on call would notice nothing either."
-    faults = (Fault(ENGINE, "stop", target="prometheus", at=(2, 4), duration=25),)
+    faults = (Fault(ENGINE, "stop", target="prometheus", at=(2, 4), duration=85),)
     effects = (
         Effect(
             "the logs go on",
@@ -24,8 +26,12 @@ class Blind(Scenario):
             within=90,
         ),
     )
-    may = ("Watchdog", "TelemetryLoss")
+    must = ("Watchdog",)
+    # The pager waits for a minute before it believes the silence.
+    within: ClassVar = {"Watchdog": 80}
+    may = ("TelemetryLoss",)
     must_not = (ANY,)
+    last = True
     duration = 60
     quick_duration = 20
-    needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")
+    needs = ("assistant", "model", "prometheus", "loki", "collector", "alertmanager", "pager")

@@ -1,6 +1,8 @@
 """The one thing that the company lives on does not work."""
 
-from loadtest.scenario import ANY, Effect, Fault, Scenario
+from typing import ClassVar
+
+from loadtest.scenario import ANY, Effect, Fault, Scenario, Stage
 
 
 class BrokenBooking(Scenario):
@@ -8,14 +10,20 @@ class BrokenBooking(Scenario):
 
     name = "broken-booking"
     story = "Customers talk, choose and confirm as always, but no booking comes to its end."
+    # Enough conversations that it matters how many of them end in a booking.
+    users: ClassVar = {"Customer": 1}
+    shape = (Stage(0, 12),)
+    quick_shape = (Stage(0, 20),)
     faults = (Fault("assistant", "broken-booking", at=(2, 5), duration=150),)
     effects = (
         Effect("the fault stands in the metrics", 'max(lab_fault_active{fault=~"broken-booking|sealed"})', within=15),
         Effect("bookings fail", 'sum(increase(ai_bookings_total{outcome="failed"}[30s]))', within=40),
     )
+    must = ("SyntheticJourneyFailing",)
+    # The failing bookings themselves are told of: that fewer come is their consequence.
+    held_back = ("ConversionDrop",)
+    within: ClassVar = {"ConversionDrop": 150}
     may = (
-        "ConversionDrop",
-        "SyntheticJourneyFailing",
         "ErrorRateCritical",
         "ErrorRateHigh",
         "ErrorBudgetFastBurn",
@@ -27,4 +35,4 @@ class BrokenBooking(Scenario):
     duration = 160
     quick_duration = 20
     aftermath = 12
-    needs = ("assistant", "model", "prometheus", "pager")
+    needs = ("assistant", "model", "prometheus", "alertmanager", "pager", "loadtest")

@@ -8,7 +8,7 @@ class DatabaseDown(Scenario):
 
     name = "database-down"
     story = "The assistant's database refuses every connection: who writes is asked to come back later."
-    faults = (Fault("assistant", "database-unreachable", at=(2, 5), duration=60),)
+    faults = (Fault("assistant", "database-unreachable", at=(2, 5), duration=90),)
     effects = (
         Effect("the assistant has no database", "1 - min(ai_database_up)", within=20),
         Effect("requests fail", 'sum(increase(ai_requests_total{outcome="error"}[30s]))', within=25),
@@ -19,8 +19,9 @@ class DatabaseDown(Scenario):
             source="loki",
         ),
     )
+    must = ("DatabaseDown",)
     may = (
-        "DatabaseDown",
+        "SlowResponses",
         "ErrorRateCritical",
         "ErrorRateHigh",
         "ErrorBudgetFastBurn",
@@ -30,7 +31,7 @@ class DatabaseDown(Scenario):
         "NewErrorKind",
     )
     must_not = (ANY,)
-    duration = 70
+    duration = 100
     quick_duration = 20
     aftermath = 12
-    needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")
+    needs = ("assistant", "model", "prometheus", "loki", "collector", "alertmanager", "pager")

@@ -1,5 +1,7 @@
 """The lab's own disk fills up."""
 
+from typing import ClassVar
+
 from loadtest.scenario import ANY, Effect, Fault, Scenario
 
 
@@ -8,7 +10,7 @@ class DiskFilling(Scenario):
 
     name = "disk-filling"
     story = "The assistant's data folder fills up to its last few percent; nobody suffers yet, but soon will."
-    faults = (Fault("assistant", "disk-filling", at=(1, 3), duration=60, parameters={"percent": 97}),)
+    faults = (Fault("assistant", "disk-filling", at=(1, 3), duration=90, parameters={"percent": 97}),)
     effects = (
         Effect(
             "little room is left",
@@ -22,9 +24,10 @@ class DiskFilling(Scenario):
             source="loki",
         ),
     )
-    may = ("DiskFilling",)
+    must = ("DiskFilling",)
+    within: ClassVar = {"DiskFilling": 75}
     must_not = (ANY,)
-    duration = 70
+    duration = 100
     quick_duration = 20
-    needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")
+    needs = ("assistant", "model", "prometheus", "loki", "collector", "alertmanager", "pager")
     touches = ("disk",)

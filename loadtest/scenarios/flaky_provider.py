@@ -1,6 +1,8 @@
 """The model provider fails now and then."""
 
-from loadtest.scenario import ANY, Effect, Fault, Scenario
+from typing import ClassVar
+
+from loadtest.scenario import ANY, Effect, Fault, Scenario, Stage
 
 
 class FlakyProvider(Scenario):
@@ -8,7 +10,10 @@ class FlakyProvider(Scenario):
 
     name = "flaky-provider"
     story = "Two calls of the model in five end with 503: asking again saves most chats, but not all."
-    faults = (Fault("model", "errors", at=(2, 5), duration=100, strength=0.4, parameters={"status": 503}),)
+    # More of them, so that their share is a matter of the fault and not of chance.
+    users: ClassVar = {"Customer": 1}
+    shape = (Stage(0, 16),)
+    faults = (Fault("model", "errors", at=(2, 5), duration=130, strength=0.4, parameters={"status": 503}),)
     effects = (
         Effect("the model is asked again", 'sum(increase(ai_retries_total{reason="server_error"}[30s]))', within=25),
         Effect(
@@ -17,8 +22,10 @@ class FlakyProvider(Scenario):
             within=90,
         ),
     )
+    must = ("ErrorRateHigh",)
+    within: ClassVar = {"ErrorRateHigh": 120}
     may = (
-        "ErrorRateHigh",
+        "NewErrorKind",
         "ErrorRateCritical",
         "ErrorBudgetFastBurn",
         "ErrorBudgetSlowBurn",
@@ -26,7 +33,8 @@ class FlakyProvider(Scenario):
         "ConversionDrop",
     )
     must_not = (ANY,)
-    duration = 110
+    turn = 60
+    duration = 140
     quick_duration = 20
     aftermath = 12
-    needs = ("assistant", "model", "prometheus", "pager")
+    needs = ("assistant", "model", "prometheus", "alertmanager", "pager")

@@ -48,7 +48,7 @@ class GameDay(Scenario):
                     of="broken-booking",
                 ),
             ),
-            may=("ConversionDrop", "FeedbackLow", "NewErrorKind", *_FAILS),
+            may=("FeedbackLow", *_FAILS),
         ),
         Draw(
             Fault(
@@ -80,8 +80,9 @@ class GameDay(Scenario):
             may=("SlowResponses", *_FAILS),
         ),
     )
-    may = ("ConversionDrop",)
+    may = ("ConversionDrop", "NewErrorKind")
     must_not = (ANY,)
+    turn = 75
     duration = 120
     quick_duration = 20
     aftermath = 12

@@ -27,10 +27,12 @@ class HangingProvider(Scenario):
         "ErrorBudgetFastBurn",
         "ErrorBudgetSlowBurn",
         "SlowResponses",
+        "NewErrorKind",
         "SyntheticJourneyFailing",
         "ConversionDrop",
     )
     must_not = (ANY,)
+    turn = 65
     duration = 110
     quick_duration = 20
     aftermath = 12

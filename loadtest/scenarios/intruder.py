@@ -25,9 +25,10 @@ class IntruderAtTheDoor(Scenario):
             source="loki",
         ),
     )
-    may = ("AuthFailures",)
+    must = ("AuthFailures",)
+    within: ClassVar = {"AuthFailures": 75}
     must_not = (ANY,)
     duration = 60
     quick_duration = 20
-    needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")
+    needs = ("assistant", "model", "prometheus", "loki", "collector", "alertmanager", "pager")
     touches = ("admin door",)

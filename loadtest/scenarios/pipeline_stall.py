@@ -8,7 +8,7 @@ class PipelineStall(Scenario):
 
     name = "pipeline-stall"
     story = "Loki stops: customers notice nothing, new log lines wait in the Collector and nobody can read them."
-    faults = (Fault(ENGINE, "stop", target="loki", at=(2, 4), duration=60),)
+    faults = (Fault(ENGINE, "stop", target="loki", at=(2, 4), duration=100),)
     effects = (
         Effect("Loki does not answer", '1 - min(up{job="loki"})', within=20),
         Effect(
@@ -17,9 +17,10 @@ class PipelineStall(Scenario):
             within=40,
         ),
     )
-    may = ("ServiceDown", "TelemetryLoss")
+    must = ("ServiceDown", "TelemetryLoss")
     must_not = (ANY,)
-    duration = 70
+    turn = 35
+    duration = 110
     quick_duration = 20
     aftermath = 12
-    needs = ("assistant", "model", "prometheus", "loki", "collector", "pager")
+    needs = ("assistant", "model", "prometheus", "loki", "collector", "alertmanager", "pager")

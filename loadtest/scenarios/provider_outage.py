@@ -16,8 +16,12 @@ class ProviderOutage(Scenario):
         Effect("the circuit breaker opens", "max(max_over_time(ai_circuit_breaker_state[1m]))", within=40),
     )
     must = ("ErrorRateCritical",)
-    may = ("ErrorRateHigh", "ErrorBudgetFastBurn", "ErrorBudgetSlowBurn", "SyntheticJourneyFailing", "ConversionDrop")
+    # What it looks back on takes minutes to pass.
+    lasting = ("ErrorBudgetFastBurn",)
+    may = ("ErrorRateHigh", "ErrorBudgetSlowBurn", "SyntheticJourneyFailing", "ConversionDrop", "NewErrorKind")
     must_not = (ANY,)
+    # Before the others that burn the budget as fast.
+    turn = 20
     duration = 110
     quick_duration = 10
     needs = ("assistant", "model", "prometheus", "alertmanager", "pager")

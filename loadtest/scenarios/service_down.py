@@ -15,8 +15,9 @@ class ServiceDown(Scenario):
         Effect("the synthetic journey fails", "max(lab_journey_failures_in_a_row)", within=45),
     )
     must = ("ServiceDown",)
+    # Whose cause is told of already.
+    held_back = ("SyntheticJourneyFailing",)
     may = (
-        "SyntheticJourneyFailing",
         "TelemetryLoss",
         "ErrorRateCritical",
         "ErrorRateHigh",
@@ -27,6 +28,7 @@ class ServiceDown(Scenario):
     must_not = (ANY,)
     # Usually 25 s. A Prometheus that has just been away watches for a minute before it calls a service down.
     page_within = 90
+    turn = 80
     duration = 100
     quick_duration = 20
     needs = ("assistant", "model", "prometheus", "alertmanager", "pager", "loadtest")

@@ -13,7 +13,8 @@ class SlowBurn(Scenario):
     # More requests, so that even a quick run has its few failures.
     users: ClassVar = {"Customer": 1}
     shape = (Stage(0, 8),)
-    faults = (Fault("assistant", "new-exception", at=(2, 5), duration=240, strength=0.025),)
+    quick_shape = (Stage(0, 24),)
+    faults = (Fault("assistant", "new-exception", at=(2, 5), duration=300, strength=0.025),)
     effects = (
         Effect(
             "more requests fail than the objective allows",
@@ -21,9 +22,16 @@ class SlowBurn(Scenario):
             within=120,
         ),
     )
-    may = ("ErrorBudgetSlowBurn", "ErrorBudgetFastBurn", "NewErrorKind")
+    # Its windows are hours long: that it ends is proven by the rules' own tests.
+    lasting = ("ErrorBudgetSlowBurn",)
+    within: ClassVar = {"ErrorBudgetSlowBurn": 300}
+    may = ("ErrorBudgetFastBurn", "NewErrorKind")
     must_not = (ANY,)
+    # The alert says nothing in a lab younger than eight minutes. Later every other scenario would have set it off.
+    lab_age = 500
+    turn = 10
     duration = 250
     quick_duration = 20
     aftermath = 12
-    needs = ("assistant", "model", "prometheus", "pager")
+    needs = ("assistant", "model", "prometheus", "alertmanager", "pager")
+    touches = ("requests",)

@@ -1,5 +1,7 @@
 """The model provider takes its time."""
 
+from typing import ClassVar
+
 from loadtest.scenario import ANY, Effect, Fault, Scenario
 
 
@@ -23,9 +25,12 @@ class SlowModel(Scenario):
             within=40,
         ),
     )
-    may = ("SlowResponses", "ErrorRateHigh", "ErrorBudgetFastBurn", "ErrorBudgetSlowBurn", "ConversionDrop")
+    must = ("SlowResponses",)
+    within: ClassVar = {"SlowResponses": 100}
+    may = ("ErrorRateHigh", "ErrorBudgetFastBurn", "ErrorBudgetSlowBurn", "ConversionDrop", "NewErrorKind")
     must_not = (ANY,)
+    turn = 30
     duration = 130
     quick_duration = 20
     aftermath = 12
-    needs = ("assistant", "model", "prometheus", "pager")
+    needs = ("assistant", "model", "prometheus", "alertmanager", "pager")

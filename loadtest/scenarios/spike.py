@@ -16,8 +16,13 @@ class Spike(Scenario):
     effects = (
         Effect("more than 20 requests a second arrive", "sum(rate(ai_requests_total[15s])) > bool 20", within=60),
     )
-    may = ("TrafficSpike", "SlowResponses")
+    must = ("TrafficSpike",)
+    within: ClassVar = {"TrafficSpike": 110}
+    may = ("SlowResponses", "ErrorBudgetFastBurn", "ErrorBudgetSlowBurn", "ConversionDrop")
     must_not = (ANY,)
+    # The usual traffic that it is compared with is that of the last six minutes.
+    lab_age = 400
+    turn = 40
     duration = 110
     quick_duration = 20
-    needs = ("assistant", "model", "prometheus", "pager", "loadtest")
+    needs = ("assistant", "model", "prometheus", "alertmanager", "pager", "loadtest")

@@ -24,6 +24,8 @@ class Steady(Scenario):
         ),
     )
     must_not = (ANY,)
+    # First what normal looks like: if that fails, the rest says little.
+    turn = 0
     duration = 120
     quick_duration = 20
     needs = ("assistant", "model", "prometheus", "pager")

@@ -8,7 +8,7 @@ class Throttling(Scenario):
 
     name = "throttling"
     story = "The model provider answers every call with 429 and asks to wait: customers get an excuse after a while."
-    faults = (Fault("model", "throttle", at=(2, 5), duration=60, parameters={"retry_after": 2}),)
+    faults = (Fault("model", "throttle", at=(2, 5), duration=90, parameters={"retry_after": 2}),)
     effects = (
         Effect(
             "the provider refuses calls",
@@ -17,8 +17,9 @@ class Throttling(Scenario):
         ),
         Effect("chats end in a fallback", 'sum(increase(ai_fallbacks_total{reason="throttled"}[30s]))', within=30),
     )
+    must = ("ProviderThrottled",)
     may = (
-        "ProviderThrottled",
+        "NewErrorKind",
         "ErrorRateCritical",
         "ErrorRateHigh",
         "ErrorBudgetFastBurn",
@@ -28,7 +29,7 @@ class Throttling(Scenario):
         "ConversionDrop",
     )
     must_not = (ANY,)
-    duration = 70
+    duration = 100
     quick_duration = 20
     aftermath = 12
-    needs = ("assistant", "model", "prometheus", "pager")
+    needs = ("assistant", "model", "prometheus", "alertmanager", "pager")

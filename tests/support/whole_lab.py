@@ -41,6 +41,8 @@ class WholeLab:
         react("GET", "/api/v1/alerts", lambda _: (200, {"data": {"alerts": self._alerts()}}))
         react("GET", "/api/v1/query", self._query)
         react("GET", "/api/v1/rules", self._rules)
+        answer("GET", "/prometheus/api/v1/alerts", {"data": {"alerts": []}})
+        answer("GET", "/api/v2/alerts", [])
         react("GET", "/incidents", lambda _: (200, {"incidents": self._incidents()}))
         original = (
             "route: {receiver: x, group_wait: 20s, routes: [{matchers: ['severity=\"page\"'], group_wait: 100ms}]}"

@@ -139,7 +139,14 @@ def test_only_those_that_cannot_be_confused_run_side_by_side() -> None:
     stop = (Fault("engine", "stop", at=1, duration=5, target="loki"),)
     assert names(memory, member("stops", touches=("logs",), faults=stop)) == [["memory"], ["stops"]]
     crowd = {"users": {"Customer": 1}, "shape": (Stage(0, 5),)}
-    assert names(memory, member("crowd", touches=("load",), **crowd)) == [["memory"], ["crowd"]]
+    crowds = member("crowd", touches=("load",), **crowd), member("other crowd", touches=("load",), **crowd)
+    assert names(memory, *crowds) == [["memory", "crowd"], ["other crowd"]]
+    assert names(memory, member("end", touches=("x",), last=True)) == [["memory"], ["end"]]
+    late = [memory, member("late", touches=("x",), lab_age=600), member("y", touches=("y",))]
+    assert [[one.scenario.name for one in group] for group in grouped(late, frozenset({"late"}))] == [
+        ["memory", "y"],
+        ["late"],
+    ]
 
 
 def test_names_are_needed_or_all_but_not_both() -> None:

@@ -268,6 +268,6 @@ def test_the_screen_shows_faults_and_alerts_each_with_its_second() -> None:
     Console(file=out, width=120, height=30).print(screen.draw())
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
     assert "errors since 4.2 s until 104 s at most" in lines
-    assert "A 10.0 s 20.0 s 25.5 s - -" in lines
+    assert "A 10.0 s 20.0 s - 25.5 s - -" in lines
     assert any("line 99" in line for line in lines)
     assert len(lines) <= 30
