@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.access import CONTRASTS
 from tests.support.page import LAB_PAGES, Complaints, a_wish, open_page
 from tests.support.servers import Server
 
@@ -30,31 +31,6 @@ NAME_OF_FOCUS = """() => {
     const name = one.getAttribute("aria-label") ?? one.labels?.[0]?.textContent
         ?? one.querySelector(".link-name")?.textContent ?? one.textContent;
     return name.replace("(optional)", "").trim();
-}"""
-# Ratio of the colours of a text and of the nearest painted ground below it, as WCAG 2 computes it.
-CONTRASTS = """() => {
-    const luminance = ([r, g, b]) => {
-        const [x, y, z] = [r, g, b].map(c => c / 255).map(c => c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
-        return .2126 * x + .7152 * y + .0722 * z;
-    };
-    const numbers = colour => (colour.match(/[\\d.]+/g) ?? []).map(Number);
-    const ground = element => {
-        for (let one = element; one; one = one.parentElement) {
-            const [r, g, b, a = 1] = numbers(getComputedStyle(one).backgroundColor);
-            if (a > 0) return [r, g, b];
-        }
-        return [255, 255, 255];
-    };
-    const found = [];
-    for (const element of document.querySelectorAll("body *")) {
-        const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
-        const seen = element.checkVisibility() && element.getBoundingClientRect().width > 1;
-        if (!own || !seen || element.closest("svg, option, .hidden, .skip")) continue;
-        const two = [luminance(numbers(getComputedStyle(element).color)), luminance(ground(element))];
-        const ratio = (Math.max(...two) + .05) / (Math.min(...two) + .05);
-        found.push({text: element.textContent.trim().slice(0, 40), ratio});
-    }
-    return found;
 }"""
 
 

@@ -1,12 +1,13 @@
 """The pages: what they show, and that a text of an alert stays a text."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.pager.runbooks import Runbooks
-from services.pager.wording import span
+from services.pager.wording import ahead, span, timeline
 from tests.support.pager import Pager, notice
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
@@ -61,6 +62,20 @@ def test_an_incident_has_its_page_and_its_json(pager: Pager) -> None:
 def test_what_is_not_there_is_a_404(pager: Pager, path: str) -> None:
     answer = pager.client.get(path)
     assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["/incidents/7", "/incidents/seven", "/incidents/²", "/runbooks/Nothing", "/nothing"])
+def test_a_browser_gets_a_page_that_says_what_to_do(pager: Pager, path: str) -> None:
+    answer = pager.client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "All incidents" in answer.text
+    assert "trace <code>" in answer.text
+    assert answer.headers["Content-Security-Policy"]
+
+
+def test_an_unknown_number_says_what_is_kept(pager: Pager) -> None:
+    detail = pager.client.get("/incidents/7", headers={"Accept": "application/json"}).json["detail"]
+    assert detail.startswith("There is no incident 7. The pager keeps all that are open")
 
 
 @pytest.mark.parametrize("limit", ["0", "201", "-1"])
@@ -121,3 +136,26 @@ def test_a_runbook_is_never_read_from_another_folder(tmp_path: Path, name: str) 
 )
 def test_durations_read_well(seconds: float, text: str) -> None:
     assert span(seconds) == text
+
+
+def test_what_is_due_comes_at_any_moment() -> None:
+    now = datetime.now(UTC)
+    assert ahead(now + timedelta(seconds=65.5)) in ("in 1 min 5 s", "in 1 min 6 s")
+    assert ahead((now - timedelta(seconds=5)).isoformat()) == "at any moment"
+
+
+def test_notices_that_say_nothing_new_are_one_line() -> None:
+    def event(second: int, kind: str, **more: str) -> dict[str, str]:
+        return {"at": f"2025-11-22T14:00:{second:02}.000Z", "event": kind, "text": f"{kind} {second}", **more}
+
+    quiet = [event(second, "repeated") for second in (10, 20, 30)]
+    lines = timeline(
+        [event(0, "fired"), *quiet, event(35, "commented", by="Ada"), event(40, "repeated"), event(45, "new")]
+    )
+    assert [(line.words, line.text, line.by, line.after) for line in lines] == [
+        ("Fired", "fired 0", "", ""),
+        ("Still firing", "Told 3 times more, the last time at 2025-11-22 14:00:30 UTC", "", "+10 s"),
+        ("Comment", "commented 35", "Ada", "+35 s"),
+        ("Still firing", "repeated 40", "", "+40 s"),
+        ("new", "new 45", "", "+45 s"),
+    ]
