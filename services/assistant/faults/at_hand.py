@@ -4,6 +4,7 @@ from flask import has_request_context, request
 
 from services.assistant.instruments import ROUTES
 from services.telemetry import context
+from services.web.problems import Problem
 
 
 def route() -> str | None:
@@ -22,6 +23,9 @@ def business() -> str | None:
 
 def business_asked_for() -> str | None:
     """The business that the request names in its address or body; it may not exist."""
-    body = request.get_json(silent=True) if request.is_json else None
+    try:
+        body = request.get_json() if request.is_json else None
+    except Problem:  # whether that matters, the route knows: some name a type and send no body
+        body = None
     named = body.get("business_id") if isinstance(body, dict) else request.args.get("business_id")
     return named if isinstance(named, str) else None

@@ -139,6 +139,11 @@ def test_requests_about_one_business_fail_by_what_they_name(service) -> None:
     assert service.client.post("/chat", json=["business_id"]).status_code == 422
 
 
+def test_who_names_a_type_and_sends_no_body_is_served_while_a_fault_is_on(service) -> None:
+    service.on("memory-leak", parameters={"bytes_per_second": 1024})
+    assert service.client.get(LIST, content_type="application/json").status_code == 200
+
+
 @pytest.mark.parametrize("fault", ["bad-release", "new-exception"])
 def test_the_page_probes_and_the_admin_door_are_never_hit(service, fault: str) -> None:
     service.on(fault)
