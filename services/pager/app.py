@@ -1,10 +1,11 @@
 """The pager's wiring: settings, telemetry, database, tasks, routes."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flask import Flask, Response
 
-from services.pager import actions_routes, pages, webhook
+from services.pager import actions_routes, latest, pages, webhook
 from services.pager.actions import Actions
 from services.pager.alertmanager import Alertmanager
 from services.pager.clock import Clock
@@ -13,7 +14,9 @@ from services.pager.deadman import DeadMansSwitch
 from services.pager.escalation import Escalation, EscalationTask
 from services.pager.incidents import IncidentBook
 from services.pager.instruments import Instruments
+from services.pager.remediation import Allowed, Assistant, Remediation
 from services.pager.rotation import Rotation
+from services.pager.rotation_watch import RotationWatch
 from services.pager.runbooks import Runbooks
 from services.pager.settings import PagerSettings
 from services.telemetry import Telemetry, TelemetrySettings
@@ -57,6 +60,7 @@ def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> F
     app.extensions["pager"] = parts
     app.register_blueprint(webhook.blueprint(parts.book, parts.instruments))
     app.register_blueprint(actions_routes.blueprint(parts.actions))
+    app.register_blueprint(latest.blueprint(parts.book))
     app.register_blueprint(pages.blueprint(parts.book, Runbooks(settings.runbooks_dir), parts.rotation))
     app.after_request(_protect)
     return app
@@ -76,7 +80,16 @@ def _parts(settings: PagerSettings, telemetry: Telemetry) -> Parts:
     clock = Clock(telemetry)
     clock.add("dead man's switch", deadman)
     clock.add("escalation", EscalationTask(database, escalation, instruments))
+    clock.add("rotation", RotationWatch(rotation, instruments))
+    clock.add("remediation", _remediation(settings, database, instruments))
     return Parts(settings, telemetry, instruments, database, rotation, book, deadman, actions, clock)
+
+
+def _remediation(settings: PagerSettings, database: Database, instruments: Instruments) -> Remediation:
+    assistant = Assistant(settings.assistant_url, settings.admin_token_file, instruments.telemetry)
+    after, every = settings.remediation_after_seconds, settings.remediation_every_seconds
+    allowed = Allowed(settings.remediation, timedelta(seconds=after), timedelta(seconds=every))
+    return Remediation(database, assistant, instruments, allowed)
 
 
 def _protect(response: Response) -> Response:

@@ -16,6 +16,8 @@ class PagerSettings(BaseSettings):
     runbooks_dir: Path = Path("/etc/lab/runbooks")
     # Bytes of one notice. Twenty alerts with all their links (Alertmanager's max_alerts) are about 50 KiB.
     max_notice_bytes: int = Field(default=256 * 1024, ge=1024)
+    # Address and port of the mail server; none without.
+    smtp_listen: str = Field(default="", pattern=r"^(.+:\d{1,5})?$")
     # Resolved incidents that are kept; open ones are always kept.
     max_resolved: int = Field(default=500, ge=1)
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -92,11 +93,13 @@ def pager(port: int, folder: Path, **environment: str) -> Server:
     )
 
 
-def alertmanager(executable: Path, port: int, pager_port: int, folder: Path) -> Server:
-    """Alertmanager with the lab's own configuration, only the pager's address replaced."""
+def alertmanager(executable: Path, port: int, pager_port: int, folder: Path, mail_port: int = 9) -> Server:
+    """Alertmanager with the lab's own configuration, only the pager's addresses replaced; nobody listens on port 9."""
     config = folder / "alertmanager.yml"
     text = (ROOT / "alertmanager" / "alertmanager.yml").read_text()
-    config.write_text(text.replace("pager:5003", f"127.0.0.1:{pager_port}"))
+    text = text.replace("pager:5003", f"127.0.0.1:{pager_port}")
+    config.write_text(text.replace("pager:5025", f"127.0.0.1:{mail_port}"))
+    shutil.copytree(ROOT / "alertmanager" / "templates", folder / "templates", dirs_exist_ok=True)
     return Server(
         "alertmanager",
         f"http://127.0.0.1:{port}",
@@ -107,15 +110,16 @@ def alertmanager(executable: Path, port: int, pager_port: int, folder: Path) -> 
             f"--storage.path={folder / 'alertmanager'}",
             f"--web.listen-address=127.0.0.1:{port}",
             "--cluster.listen-address=",
+            "--data.maintenance-interval=1s",
         ],
         folder,
     )
 
 
-def prometheus(executable: Path, port: int, folder: Path) -> Server:
-    """Prometheus that scrapes nothing: enough to ask whether a query runs."""
+def prometheus(executable: Path, port: int, folder: Path, settings: str = "{}\n") -> Server:
+    """Prometheus with these settings; by default it scrapes nothing, enough to ask whether a query runs."""
     config = folder / "prometheus.yml"
-    config.write_text("{}\n")
+    config.write_text(settings)
     return Server(
         "prometheus",
         f"http://127.0.0.1:{port}",
@@ -130,14 +134,22 @@ def prometheus(executable: Path, port: int, folder: Path) -> Server:
     )
 
 
-def loki(executable: Path, port: int, grpc_port: int, folder: Path) -> Server:
-    """Loki with the lab's own configuration, only ports and folders replaced."""
+def loki(
+    executable: Path,
+    port: int,
+    grpc_port: int,
+    folder: Path,
+    *,
+    rules: Path = ROOT / "loki" / "rules",
+    pager_url: str = "http://127.0.0.1:5003",
+) -> Server:
+    """Loki with the lab's own configuration, only ports and folders replaced; with other rules where they are given."""
     config = folder / "loki.yml"
     text = (ROOT / "loki" / "loki.yml").read_text()
     text = text.replace("0.0.0.0", "127.0.0.1")
     text = re.sub(r"\b3100\b", str(port), text)
     text = re.sub(r"\b9095\b", str(grpc_port), text)
-    text = text.replace("/etc/loki/rules", str(ROOT / "loki" / "rules"))
+    text = text.replace("/etc/loki/rules", str(rules))
     config.write_text(re.sub(r"(?<= )/loki\b", str(folder / "loki"), text))
     return Server(
         "loki",
@@ -146,6 +158,6 @@ def loki(executable: Path, port: int, grpc_port: int, folder: Path) -> Server:
         [str(executable), f"-config.file={config}", "-config.expand-env=true"],
         folder,
         LOKI_RETENTION="48h",
-        PAGER_URL="http://127.0.0.1:5003",
+        PAGER_URL=pager_url,
         GRAFANA_URL="http://127.0.0.1:3000",
     )
