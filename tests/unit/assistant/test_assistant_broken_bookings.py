@@ -140,7 +140,7 @@ def test_requests_about_one_business_fail_by_what_they_name(service) -> None:
 
 
 def test_who_names_a_type_and_sends_no_body_is_served_while_a_fault_is_on(service) -> None:
-    service.on("memory-leak", parameters={"bytes_per_second": 1024})
+    service.on("broken-booking")
     assert service.client.get(LIST, content_type="application/json").status_code == 200
 
 
