@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 NATIVE := $(VENV)/.native-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help up down clean status doctor load drill logs test-fast test test-compose prove lint bench
+.PHONY: help up down clean status doctor check load drill logs test-fast test test-compose prove lint bench
 
 help: ## Say what each name does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ status: $(NATIVE) ## Show which services run, from where, at which version
 
 doctor: $(NATIVE) ## Send one request, find it in every signal, name what is broken
 	@$(BIN)/lab doctor
+
+check: $(NATIVE) ## Look for faults in the lab's files, by file and line: make check ARGS=--reload
+	@$(BIN)/lab check $(ARGS)
 
 load: $(NATIVE) ## Run a load scenario: make load SCENARIO=provider-outage
 	@$(BIN)/lab scenario run $(or $(SCENARIO),provider-outage) $(ARGS)

@@ -1,11 +1,7 @@
 """The `lab` command: what the Makefile's names stand for."""
 
-import fcntl
-import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -15,11 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from lab import doctor as doctor_module
+from lab.checks.cli import check_files, reload
 from lab.engines import Choice, ServiceStatus, choose
 from lab.engines.compose import adopt
 from lab.errors import LabError
 from lab.exercises.cli import app as exercise_app
 from lab.faults_cli import app as fault_app
+from lab.lock import alone
 from lab.programs_cli import app as programs_app
 from lab.progress import Board
 from lab.query import Endpoints, Lab, QueryError, clean_trace_id, wait_for
@@ -37,6 +35,8 @@ app = typer.Typer(
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(fault_app, name="fault")
 app.command("drill")(drill)
+app.command("check")(check_files)
+app.command("reload")(reload)
 app.add_typer(exercise_app, name="exercise")
 app.add_typer(programs_app, name="programs")
 
@@ -76,7 +76,7 @@ def up() -> None:
     """Start the lab and wait until it is ready."""
     settings = LabSettings.load()
     console = Console()
-    with _alone(settings, "up"):
+    with alone(settings, "up"):
         choice = _choose(settings, console)
         was_running = read_state(settings.home)
         if was_running:
@@ -100,7 +100,7 @@ def down() -> None:
     """Stop the lab; its data stays."""
     settings = LabSettings.running()
     console = Console()
-    with _alone(settings, "down"), Board(console) as board:
+    with alone(settings, "down"), Board(console) as board:
         choose(settings).engine.down(board)
     console.print("Stopped. The data is kept; `make clean` deletes it.")
 
@@ -109,7 +109,7 @@ def down() -> None:
 def restart(names: Names = None) -> None:
     """Stop and start services, with the settings of now."""
     settings = LabSettings.load()
-    with _alone(settings, "restart"), Board() as board:
+    with alone(settings, "restart"), Board() as board:
         choose(settings).engine.restart(names or [], board)
 
 
@@ -202,31 +202,13 @@ def clean(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fals
             raise LabError("This deletes all data of the lab.", "Say so: `lab clean --yes`.", 2)
         if not Confirm.ask(f"Delete all data of the lab in {settings.home}?", default=False):
             raise LabError("Nothing was deleted.")
-    with _alone(settings, "clean"):
+    with alone(settings, "clean"):
         engine = choose(settings).engine
         with Board() as board:
             if read_state(settings.home):
                 engine.down(board)
             engine.clean(board)
     Console().print("The lab's data is deleted.")
-
-
-@contextmanager
-def _alone(settings: LabSettings, doing: str) -> Iterator[None]:
-    """Hold the lab's lock, so that two commands do not start and stop the same servers."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / "lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise LabError(
-                f"Another command is at work on this lab: {file.read().strip()}.", "Wait for it, or stop it."
-            ) from None
-        file.truncate(0)
-        file.write(f"`lab {doing}`, process id {os.getpid()}")
-        file.flush()
-        yield
 
 
 def _choose(settings: LabSettings, console: Console) -> Choice:

@@ -86,6 +86,10 @@ class Engine(Protocol):
         """
         ...
 
+    def reload(self) -> list[tuple[str, str]]:
+        """Let the servers that run take the files of now; returns those read at a start only, as (service, file)."""
+        ...
+
     def status(self) -> list[ServiceStatus]:
         """One row a service."""
         ...

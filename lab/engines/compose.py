@@ -16,6 +16,7 @@ from rich.console import Console
 from lab import compose_file
 from lab.engines import ServiceStatus, Trouble, containers, written
 from lab.engines.mounts import check_mounts
+from lab.engines.reloading import TOLD, at_start_only, mounted
 from lab.errors import LabError
 from lab.progress import Board
 from lab.settings import LabSettings, State, read_state
@@ -101,6 +102,21 @@ class ComposeEngine:
         # `docker compose start` would start what they depend on as well, and that may be stopped on purpose.
         self._some("up", chosen, "--detach", "--no-deps", "--no-recreate", "--no-build")
         self._wait(Board(Console(quiet=True)), chosen)
+
+    def reload(self) -> list[tuple[str, str]]:
+        """Tell who reads the mounted files again; returns (service, file) of those younger than their container."""
+        rows = {row["Service"]: row for row in _rows(self.settings) if row["State"] == "running"}
+        if told := [name for name in TOLD if name in rows]:
+            self._some("kill", told, "--signal", "HUP")
+        details = _inspect([row["ID"] for row in rows.values()])
+        waiting = []
+        for name, row in rows.items():
+            age = _age(details.get(row["ID"][:12], {}).get("State", {}).get("StartedAt", ""))
+            for file in mounted(self.services[name], self.settings.root) if age is not None else ():
+                inner = file.relative_to(self.settings.root).as_posix()
+                if at_start_only(inner) and file.stat().st_mtime > time.time() - (age or 0):
+                    waiting.append((name, inner))
+        return waiting
 
     def _some(self, what: str, names: list[str], *options: str) -> None:
         for name in names:

@@ -84,6 +84,17 @@ class Derivation:
             for stale in {path for path in target.rglob("*") if path.is_file()} - written:
                 stale.unlink()
 
+    def copies(self, settings: LabSettings) -> dict[str, bytes]:
+        """What stands in the derived copies, by the name of the original in the checkout."""
+        found = {}
+        for mount in self.service.mounts:
+            place = self.place(mount)
+            source = (settings.root / mount.source).relative_to(settings.root) if mount.bind else None
+            for file in place.rglob("*") if source else ():
+                if file.is_file() and source:
+                    found[(source / file.relative_to(place)).as_posix()] = file.read_bytes()
+        return found
+
     def admit(self, settings: LabSettings, arrived: str) -> None:
         """Add the file about a service that was absent when the others were written, and runs from now on."""
         for mount in self.service.mounts:

@@ -18,6 +18,7 @@ from lab.engines.native.arrivals import Arrivals
 from lab.engines.native.derive import Derivation
 from lab.engines.native.programs import PROGRAMS, Found, Missing, find
 from lab.engines.native.supervisor import Process, Supervisor
+from lab.engines.reloading import TOLD, at_start_only
 from lab.errors import LabError
 from lab.progress import Board
 from lab.settings import LabSettings, State, read_state
@@ -244,6 +245,21 @@ class NativeEngine:
             time.sleep(0.1 if deadlines else 0)
         if failed:
             raise LabError("; ".join(f"{name}: {why}" for name, why in failed.items()), "`make up` starts it again.")
+
+    def reload(self) -> list[tuple[str, str]]:
+        """Derive the files anew, and tell who reads them again; returns (service, file) of those that are not."""
+        known = read_state(self.settings.home)
+        waiting = []
+        running = [name for name in self.supervisor.processes() if name in self.services]
+        for name in running:
+            derivation = self._derivation(name)
+            before = derivation.copies(self.settings)
+            derivation.write(self.settings, known.missing if known else ())
+            after = derivation.copies(self.settings)
+            changed = [file for file in {**before, **after} if before.get(file) != after.get(file)]
+            waiting += [(name, file) for file in changed if at_start_only(file)]
+        self.supervisor.signal([name for name in TOLD if name in running], "HUP")
+        return waiting
 
     def _described(self, names: Iterable[str]) -> None:
         """Refuse names of services that supervisord does not have."""

@@ -178,6 +178,15 @@ class Supervisor:
         ):
             time.sleep(0.05)
 
+    def signal(self, names: Sequence[str], signal: str) -> None:
+        """Send a signal (`HUP`) to processes; those that do not run are left alone."""
+        for name in names:
+            try:
+                self._call("signalProcess", name, signal)
+            except xmlrpc.client.Fault as fault:
+                if "NOT_RUNNING" not in fault.faultString:
+                    raise
+
     def shutdown(self) -> None:
         """End supervisord and everything that it runs; also what a killed supervisord left behind."""
         if self.running():

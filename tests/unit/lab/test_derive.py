@@ -199,7 +199,7 @@ def test_what_is_no_longer_wanted_is_gone_and_nothing_half_made_is_left(tmp_path
     made.write(settings, absent=("tempo",))
 
     files = {path.name for path in folder.rglob("*") if path.is_file()}
-    assert "lab.yml" in files
+    assert "services.yml" in files
     assert not files & {"old.yml", "tempo.yml"}
     assert not any(name.endswith(".new") for name in files)
 

@@ -1,0 +1,114 @@
+"""The servers' own checkers: run where the lab runs, over the files as the servers would read them.
+
+Natively the programs stand in the cache, and read the configuration as it is derived for them, in a folder that is
+thrown away. Where only containers are, the same image runs its own checker over the mounted folder.
+"""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.compose_file import Service
+from lab.engines.compose import compose
+from lab.engines.native.derive import Derivation
+from lab.engines.native.programs import Missing, find
+from lab.settings import LabSettings
+
+SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a checker said: exit code and both streams, with the checkout's own file names in it."""
+
+    code: int
+    text: str
+
+
+class Checkers:
+    """The checkers of one lab.
+
+    Attributes:
+        lacking: servers whose files could not be checked, with the reason.
+    """
+
+    def __init__(self, settings: LabSettings, services: Mapping[str, Service], folder: Path, containers: bool) -> None:
+        self._settings = settings
+        self._services = {name: service for name, service in services.items() if service.runs_natively}
+        self._folder = folder
+        self._containers = containers
+        self._written: set[str] = set()
+        self.lacking: dict[str, str] = {}
+
+    def run(self, server: str, program: str, arguments: Sequence[str]) -> Said | None:
+        """Run a checker of a server's; `arguments` as in its container. None where there is none: see `lacking`."""
+        executable = self.program(server, program)
+        if executable is None:
+            return self._in_container(server, program, arguments) if server not in self.lacking else None
+        derivation = self.derived(server)
+        done = subprocess.run(
+            [str(executable), *(derivation.text(argument) for argument in arguments)],
+            env={**os.environ, **derivation.environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+        return Said(done.returncode, self.named(server, done.stdout))
+
+    def program(self, server: str, program: str) -> Path | None:
+        """The executable on this machine; None where containers, or nothing, must do."""
+        found = find(str(self._services[server].native["program"]), self._settings.values)
+        if not isinstance(found, Missing):
+            path = found.path.resolve().with_name(program)
+            if path.is_file():
+                return path
+            reason = f"{program} does not stand beside {found.path}"
+        else:
+            reason = found.reason
+        if not self._containers:
+            self.lacking[server] = reason
+        return None
+
+    def derived(self, server: str) -> Derivation:
+        """How the server reads its files natively; they are written into the folder that is thrown away."""
+        derivation = Derivation(self._services[server], self._services, self._folder)
+        if server not in self._written:
+            self._written.add(server)
+            derivation.write(self._settings, ())
+        return derivation
+
+    def named(self, server: str, text: str) -> str:
+        """A server's words with the checkout's names in the place of its own."""
+        derivation = Derivation(self._services[server], self._services, self._folder)
+        for mount in self._services[server].mounts:
+            if mount.bind:
+                source = mount.source.removeprefix("./")
+                for place in (derivation.place(mount).resolve(), derivation.place(mount), mount.target):
+                    text = text.replace(f"{place}/", f"{source}/")
+        return text
+
+    def _in_container(self, server: str, program: str, arguments: Sequence[str]) -> Said | None:
+        entrypoint = {"loki": "/usr/bin/loki", "tempo": "/tempo", "otelcol": "/otelcol-contrib"}.get(
+            program, f"/bin/{program}"
+        )
+        options = ("run", "--rm", "--no-deps", "--no-TTY", "--entrypoint", entrypoint)
+        answer = compose(self._settings, *options, server, *arguments, seconds=SECONDS)
+        if answer.returncode >= 124:
+            self.lacking[server] = f"its container could not be run: {answer.stderr.strip()[-200:]}"
+            return None
+        return Said(answer.returncode, self.named(server, answer.stdout + answer.stderr))
+
+
+@contextmanager
+def checkers(settings: LabSettings, services: Mapping[str, Service], containers: bool) -> Iterator[Checkers]:
+    """The checkers, with a folder for the time of the check."""
+    with tempfile.TemporaryDirectory(prefix="lab-check-") as folder:
+        yield Checkers(settings, services, Path(folder), containers)

@@ -1,0 +1,123 @@
+"""Loki's rule files, looked at by a Loki: it has no checker for them but itself.
+
+Natively one is started over the files for half a second, on ports of its own. Where only containers are, the one that
+runs is asked about each expression.
+"""
+
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import yaml
+
+from lab.checks.checkers import Checkers, Said
+from lab.checks.servers import complaints
+from lab.checks.texts import YamlFile, entries, first_line, value_of
+from lab.checks.types import Fault, remedy_for
+from lab.query.http import new_client
+
+READY_SECONDS = 30
+_PARSE_ERROR = re.compile(r"parse error(?: at line (?P<line>\d+), col \d+)?:? ?(?P<text>.*)", re.DOTALL)
+_UNLISTED = re.compile(r'msg="unable to list rules" err="(?P<text>.*error parsing (?P<rest>.*))"')
+
+
+def free_ports() -> dict[str, str]:
+    """Settings of `.env` that keep a Loki of ours away from the lab's, and from its Alertmanager."""
+    ports = {}
+    for key in ("LOKI_PORT", "LOKI_GRPC_PORT", "ALERTMANAGER_PORT"):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            ports[key] = str(probe.getsockname()[1])
+    return ports
+
+
+def check_loki_rules(checkers: Checkers, files: Mapping[str, YamlFile], running: str) -> Iterator[Fault]:
+    """Every rule of every file; `running` is the address of the lab's own Loki."""
+    rules = {name: file for name, file in files.items() if name.startswith("loki/rules/fake/")}
+    if not rules:
+        return
+    program = checkers.program("loki", "loki")
+    with new_client() as client:
+        if program is None:
+            if not _answers(client, f"{running}/ready"):
+                checkers.lacking.setdefault("loki", "its rules are looked at by a Loki that runs: `make up`")
+                return
+            yield from _expressions(client, running, rules)
+            return
+        with _loki(checkers, program, client) as (url, output):
+            if not url:
+                return  # its own configuration is at fault, and told elsewhere
+            found = list(_expressions(client, url, rules))
+            yield from found
+            told = {fault.file for fault in found}
+            said = checkers.named("loki", _refusal(client, url, output))
+            if said and not any(name in said for name in told):
+                main = next((name for name in rules if name in said), next(iter(rules)))
+                yield from complaints(Said(1, said), main, rules)
+
+
+def _expressions(client: httpx.Client, url: str, files: Mapping[str, YamlFile]) -> Iterator[Fault]:
+    for name, file in files.items():
+        for kind in ("alert", "record"):
+            for _, rule in entries(file.node, kind):
+                about, expr = value_of(rule, kind), value_of(rule, "expr")
+                if not isinstance(expr, yaml.ScalarNode) or about is None:
+                    continue
+                answer = client.post(f"{url}/loki/api/v1/format_query", data={"query": str(expr.value)})
+                if answer.is_success:
+                    continue
+                said = answer.text.strip()
+                place = _PARSE_ERROR.search(said)
+                inner = int(place["line"] or 1) if place else 1
+                text = f"the expression of {about.value} is no LogQL: {place['text'] if place else said}"
+                yield Fault(name, first_line(expr) + inner - 1, text, remedy_for("parse error"))
+
+
+def _refusal(client: httpx.Client, url: str, output: Path) -> str:
+    """The first fault for which the ruler takes none of the files; empty when it takes them all."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        if found := _UNLISTED.search(output.read_text(encoding="utf-8", errors="replace")):
+            return found["rest"].replace('\\"', '"').replace("\\n", "\n")
+        if _answers(client, f"{url}/prometheus/api/v1/rules"):
+            return ""
+        time.sleep(0.1)
+    return ""
+
+
+@contextmanager
+def _loki(checkers: Checkers, program: Path, client: httpx.Client) -> Iterator[tuple[str, Path]]:
+    """A Loki over the derived files; its address (empty when it does not start) and what it writes."""
+    derivation = checkers.derived("loki")
+    url = derivation.ready_url()
+    output = derivation.folder / "loki.out"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [str(program), *derivation.arguments(program, ())],
+            env=dict(derivation.environment()),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            deadline = time.monotonic() + READY_SECONDS
+            while process.poll() is None and time.monotonic() < deadline and not _answers(client, url):
+                time.sleep(0.1)
+            alive = process.poll() is None
+            yield url.removesuffix("/ready") if alive else "", output
+        finally:
+            # It has no data that a clean end would save.
+            process.kill()
+            process.wait()
+
+
+def _answers(client: httpx.Client, url: str) -> bool:
+    try:
+        return client.get(url).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,208 @@
+"""`lab check` on a checkout in which every kind of file is broken: each fault by file, line and remedy, none hidden."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lab.checks import Fault, Report, check
+from lab.settings import ROOT
+from loadtest import scenarios
+from tests.support.programs import program
+
+PARTS = ("prometheus", "alertmanager", "loki", "tempo", "collector", "grafana", "oncall", "runbooks")
+
+UNKNOWN_FUNCTION = """\
+groups:
+  - name: broken
+    rules:
+      - record: job:fine:rate1m
+        expr: sum by (job) (rate(up[1m]))
+      - record: job:broken:rate1m
+        expr: |
+          sum by (job) (
+            ratee(up[1m])
+          )
+"""
+BARE = """\
+groups:
+  - name: bare
+    rules:
+      - alert: NobodyKnowsWhy
+        expr: up > 1
+        labels:
+          severity: urgent
+          role: cause
+        annotations:
+          summary: nothing
+          runbook_url: "{{ $externalLabels.pager_url }}/runbooks/ServiceDown"
+          dashboard_url: "{{ $externalLabels.grafana_url }}/d/nowhere"
+"""
+TEMPLATE = """\
+groups:
+  - name: words
+    rules:
+      - record: job:words:count
+        expr: count by (job) (up)
+      - alert: ServiceDown
+        expr: up > 1
+        labels: {severity: page, role: cause, service: "{{ $labels.job }}"}
+        annotations:
+          summary: "{{ $labels.job "
+          description: none
+          runbook_url: "{{ $externalLabels.pager_url }}/runbooks/ServiceDown"
+          dashboard_url: "{{ $externalLabels.grafana_url }}/d/service"
+          logs_url: none
+"""
+BROKEN_YAML = "groups:\n  - name: tab\n    rules:\n\t- record: a\n"
+
+
+def copied(folder: Path) -> Path:
+    """A checkout's files, to be broken."""
+    for part in PARTS:
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (".env", "docker-compose.yml"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def change(file: Path, old: str, new: str) -> int:
+    """Change a text once; returns the line of the change."""
+    text = file.read_text()
+    assert old in text, f"{old} does not stand in {file}"
+    file.write_text(text.replace(old, new, 1))
+    return text[: text.index(old)].count("\n") + 1
+
+
+@pytest.fixture(scope="module")
+def intact() -> Report:
+    """The lab's own files."""
+    program("promtool")
+    return check(environment={})
+
+
+def test_the_labs_own_files_have_no_fault(intact: Report) -> None:
+    assert [f"{fault.place}: {fault.text}" for fault in intact.faults] == []
+    assert intact.checked > 20
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Fault], dict[str, int]]:
+    """Everything broken at once: the faults, and the lines that the test knows."""
+    for tool in ("promtool", "amtool", "loki"):
+        program(tool)
+    root = copied(tmp_path_factory.mktemp("checkout"))
+    rules = root / "prometheus" / "rules"
+    (rules / "unknown_function.yml").write_text(UNKNOWN_FUNCTION)
+    (rules / "bare.yml").write_text(BARE)
+    (rules / "template.yml").write_text(TEMPLATE)
+    (rules / "broken_yaml.yml").write_text(BROKEN_YAML)
+    (rules / "empty.yml").write_text("# nothing\n")
+    (rules / "no_text.yml").write_bytes(b"groups: \xff\xfe")
+    (rules / "folder.yml").mkdir()
+    (rules / "notes.yaml").write_text(UNKNOWN_FUNCTION)
+    (root / "loki" / "rules" / "misplaced.yml").write_text(UNKNOWN_FUNCTION)
+    (root / "grafana" / "dashboards" / "service.json").write_text('{\n "title": \n}')
+    with (root / "prometheus" / "prometheus.yml").open("a") as text:
+        text.write("\nno_such_setting: true\n")
+    log_rules = root / "loki" / "rules" / "fake" / "logs.yml"
+    lines = {
+        "setting": (root / "prometheus" / "prometheus.yml").read_text().count("\n"),
+        "receiver": change(root / "alertmanager" / "alertmanager.yml", "receiver: heartbeat", "receiver: nobody"),
+        "logql": change(log_rules, "count_over_time(", "ratee("),
+        "person": change(root / "oncall" / "rotation.yml", "{person: ada,", "{person: zoe,"),
+    }
+    change(rules / "slo-bookings.yml", "record: slo:objective:ratio", "record: slo:objective:ratios")
+    return check(root, {}).faults, lines
+
+
+def the(faults: list[Fault], file: str, about: str) -> Fault:
+    """The one fault of a file that speaks of `about`."""
+    found = [fault for fault in faults if fault.file == file and about in fault.text]
+    assert len(found) == 1, [fault for fault in faults if fault.file == file]
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "text", "remedy"),
+    [
+        ("prometheus/rules/unknown_function.yml", 9, 'unknown function with name "ratee"', "slip"),
+        ("prometheus/rules/template.yml", 6, "unclosed action", "{{ ... }}"),
+        ("prometheus/rules/broken_yaml.yml", 4, "is not YAML", "no tabs"),
+        ("prometheus/rules/empty.yml", 0, "is empty", "git checkout -- prometheus/rules/empty.yml"),
+        ("prometheus/rules/no_text.yml", 0, "is not UTF-8 text", "UTF-8"),
+        ("prometheus/rules/folder.yml", 0, "cannot be read (Is a directory)", "that you can read"),
+        ("prometheus/rules/notes.yaml", 0, "is read by no server", "prometheus/rules/*.yml"),
+        ("prometheus/prometheus.yml", "setting", "no setting `no_such_setting`", "slip"),
+        ("prometheus/rules/bare.yml", 4, "NobodyKnowsWhy has no runbook", "runbooks/NobodyKnowsWhy.md"),
+        ("prometheus/rules/bare.yml", 7, "NobodyKnowsWhy has severity `urgent`", "page, ticket, none"),
+        ("prometheus/rules/bare.yml", 7, "has no label `service`", "below `labels`"),
+        ("prometheus/rules/bare.yml", 10, "has no annotation `description`", "below `annotations`"),
+        ("prometheus/rules/bare.yml", 10, "has no annotation `logs_url`", "below `annotations`"),
+        ("prometheus/rules/bare.yml", 10, "runbook_url that leads to another page", "/runbooks/NobodyKnowsWhy"),
+        ("prometheus/rules/bare.yml", 10, "a dashboard `nowhere`", "service"),
+        ("prometheus/rules/slo-bookings.yml", 0, "does not record slo:objective:ratio", "other SLO files"),
+        ("alertmanager/alertmanager.yml", "receiver", 'undefined receiver "nobody"', "`receivers` of this file"),
+        ("loki/rules/fake/logs.yml", "logql", "AuthFailures is no LogQL", "Explore"),
+        ("loki/rules/misplaced.yml", 0, "is read by no server", "loki/rules/fake/*.yml"),
+        ("oncall/rotation.yml", "person", "`zoe` is nobody of `people`", "one person"),
+        ("grafana/dashboards/service.json", 3, "is not JSON", "python -m grafana.source"),
+    ],
+)
+def test_a_fault_is_named_with_file_line_and_remedy(
+    broken: tuple[list[Fault], dict[str, int]], file: str, line: int | str, text: str, remedy: str
+) -> None:
+    faults, lines = broken
+    fault = the(faults, file, text)
+    assert fault.line == (lines[line] if isinstance(line, str) else line)
+    assert remedy in fault.remedy
+
+
+def test_nothing_else_is_blamed(broken: tuple[list[Fault], dict[str, int]], intact: Report) -> None:
+    """What one broken file brings with it is not told of the others, and no fault is told twice."""
+    faults, _ = broken
+    known = {fault.text for fault in intact.faults}
+    blamed = {fault.file for fault in faults if fault.text not in known}
+    assert blamed == {
+        "prometheus/rules/unknown_function.yml",
+        "prometheus/rules/template.yml",
+        "prometheus/rules/broken_yaml.yml",
+        "prometheus/rules/empty.yml",
+        "prometheus/rules/no_text.yml",
+        "prometheus/rules/folder.yml",
+        "prometheus/rules/notes.yaml",
+        "prometheus/prometheus.yml",
+        "prometheus/rules/bare.yml",
+        "prometheus/rules/slo-bookings.yml",
+        "alertmanager/alertmanager.yml",
+        "loki/rules/fake/logs.yml",
+        "loki/rules/misplaced.yml",
+        "oncall/rotation.yml",
+        "grafana/dashboards/service.json",
+    }
+    assert not [fault for fault in faults if str(ROOT) in fault.text or "/tmp/" in fault.text]
+    assert all(fault.remedy for fault in faults)
+
+
+def test_broken_settings_are_told_by_their_lines(tmp_path: Path) -> None:
+    root = copied(tmp_path)
+    line = change(root / ".env", "PROMETHEUS_PORT=9090", "PROMETHEUS_PORT=ninety")
+    faults = check(root, {}).faults
+    assert [(fault.file, fault.line) for fault in faults] == [(".env", line)]
+    assert "a port from 1 to 65535" in faults[0].text
+
+
+def test_a_broken_compose_file_is_told_by_its_line(tmp_path: Path) -> None:
+    root = copied(tmp_path)
+    line = change(root / "docker-compose.yml", "  prometheus:\n", "  prometheus: [\n")
+    faults = check(root, {}).faults
+    assert [fault.file for fault in faults] == ["docker-compose.yml"]
+    assert line <= faults[0].line <= line + 2
+
+
+def test_a_scenario_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_by_test.py").write_text("import nothing_of_that_name\n")
+    monkeypatch.setattr(scenarios, "__path__", [str(tmp_path)])
+    root = copied(tmp_path / "checkout")
+    fault = the(check(root, {}).faults, "loadtest/scenarios/broken_by_test.py", "nothing_of_that_name")
+    assert fault.line == 1
