@@ -1,17 +1,18 @@
 """What people and programs read: the incidents, the runbooks, and whether the pager is well."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.pager import shifts, wording
+from services.pager import postmortem, shifts, wording
 from services.pager.documents import as_json
 from services.pager.incidents import IncidentBook
 from services.pager.notice import SEVERITIES
 from services.pager.rotation import Rotation
-from services.pager.runbooks import Runbooks
+from services.pager.runbooks import Runbooks, to_html
 from services.pager.tables import Incident
 from services.web import problems
 from services.web.problems import Problem
@@ -57,6 +58,23 @@ def blueprint(book: IncidentBook, runbooks: Runbooks, rotation: Rotation) -> Blu
         lines = wording.timeline(document["timeline"])
         people = rotation.read().people
         return render_template("incident.html", incident=document, lines=lines, alerts=alerts, people=people)
+
+    @routes.get("/incidents/<number>/postmortem")
+    def show_postmortem(number: str) -> Response | str:
+        incident = _found(book, number)
+        draft = postmortem.draft(incident, datetime.now(UTC))
+        if not _is_for("text/html", "text/markdown"):
+            return Response(draft, mimetype="text/markdown")
+        document = as_json(incident)
+        return render_template("postmortem.html", incident=document, markdown=draft, html=to_html(draft))
+
+    @routes.get("/incidents/<number>/postmortem.md")
+    def download_postmortem(number: str) -> Response:
+        incident = _found(book, number)
+        answer = Response(postmortem.draft(incident, datetime.now(UTC)), mimetype="text/markdown")
+        name = re.sub(r"[^A-Za-z0-9]+", "-", incident.alert)
+        answer.headers.set("Content-Disposition", "attachment", filename=f"postmortem-{incident.id}-{name}.md")
+        return answer
 
     @routes.get("/oncall")
     def on_call() -> Response | str:

@@ -25,4 +25,9 @@ class Runbooks:
         page = self._folder / f"{name}.md"
         if not _NAME.fullmatch(name) or not page.is_file():
             return None
-        return str(_MARKDOWN.render(page.read_text(encoding="utf-8")))
+        return to_html(page.read_text(encoding="utf-8"))
+
+
+def to_html(markdown: str) -> str:
+    """Markdown as HTML that carries no markup but Markdown's own."""
+    return str(_MARKDOWN.render(markdown))
