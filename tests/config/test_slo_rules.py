@@ -1,0 +1,193 @@
+"""The three objectives: alike but for what they count, each stated once, and no part of them can break unseen."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.settings import ROOT
+from services.telemetry import names
+from tests.support.programs import program
+from tests.support.rules import RULE_TESTS, RULES
+
+FILES = {path.stem.removeprefix("slo-"): path for path in sorted(RULES.glob("slo-*.yml"))}
+OBJECTIVES = {"chat-availability": 0.995, "chat-latency": 0.95, "bookings": 0.99}
+WINDOWS = {"": ("25s", "2m30s", "5m", "10m", "30m"), "-long": ("2h", "6h", "60h")}
+# Sloth's names; beside them the number of failures, from which the alerts know a quiet lab.
+RECORDS = {
+    *(f"slo:sli_error:ratio_rate{window}" for windows in WINDOWS.values() for window in windows),
+    *(f"slo:sli_error:increase{window}" for window in ("5m", "30m", "2h", "6h")),
+    "slo:objective:ratio",
+    "slo:error_budget:ratio",
+    "slo:current_burn_rate:ratio",
+    "slo:period_error_budget_remaining:ratio",
+    "sloth_slo_info",
+}
+# Alert: (times, long window, short window) of its two pairs.
+PAIRS = {
+    "ErrorBudgetFastBurn": [("14.4", "5m", "25s"), ("6", "30m", "2m30s")],
+    "ErrorBudgetSlowBurn": [("3", "2h", "10m"), ("1", "6h", "30m")],
+}
+# Which of promtool's tests notices a change.
+AVAILABILITY, QUIET, SLOW, BUDGET = "slo_chat_availability", "slo_quiet", "slo_slow_burn", "slo_budget"
+LATENCY, BOOKINGS = "slo_chat_latency", "slo_bookings"
+
+
+def groups(slo: str) -> dict[str, dict[str, Any]]:
+    """The rule groups of an objective, by name."""
+    return {group["name"]: group for group in yaml.safe_load(FILES[slo].read_text())["groups"]}
+
+
+def rules(slo: str) -> list[dict[str, Any]]:
+    return [rule for group in groups(slo).values() for rule in group["rules"]]
+
+
+def rule(slo: str, name: str) -> dict[str, Any]:
+    [found] = [rule for rule in rules(slo) if name in (rule.get("record"), rule.get("alert"))]
+    return found
+
+
+def test_there_is_a_file_for_each_objective() -> None:
+    assert set(FILES) == set(OBJECTIVES)
+
+
+@pytest.mark.parametrize("slo", OBJECTIVES)
+class TestEveryObjective:
+    def test_has_the_rules_that_the_field_knows(self, slo: str) -> None:
+        assert sorted(rule.get("record") or rule["alert"] for rule in rules(slo)) == sorted({*RECORDS, *PAIRS})
+
+    def test_says_whose_it_is_on_every_series(self, slo: str) -> None:
+        for group in groups(slo).values():
+            assert group["labels"] == {"slo": slo, "service": "assistant"}
+        for alert in PAIRS:
+            labels = rule(slo, alert)["labels"]
+            assert (labels["slo"], labels["service"], labels["role"]) == (slo, "assistant", "symptom")
+
+    def test_states_its_objective_once(self, slo: str) -> None:
+        """In one rule; no other number, and no text, repeats it or the budget that comes of it."""
+        objective = OBJECTIVES[slo]
+        assert rule(slo, "slo:objective:ratio")["expr"] == f"vector({objective:g})"
+        rest = FILES[slo].read_text().replace(f"vector({objective:g})", "")
+        for value in (objective, 100 * objective, 1 - objective):
+            assert not re.search(rf"(?<![\d.\w]){value:g}(?![\d.])", rest), f"{value:g} stands there again"
+
+    def test_every_window_counts_the_same_things(self, slo: str) -> None:
+        counted = {
+            window: rule(slo, f"slo:sli_error:ratio_rate{window}")["expr"]
+            for windows in WINDOWS.values()
+            for window in windows
+        }
+        for window, expr in counted.items():
+            assert set(re.findall(r"\[(\w+)\]", expr)) == {window}
+        assert len({expr.replace(f"[{window}]", "[]") for window, expr in counted.items()}) == 1
+        assert all(expr.strip().endswith("or vector(0)") for expr in counted.values())
+
+    def test_long_windows_are_read_once_a_minute(self, slo: str) -> None:
+        listed = groups(slo)
+        assert set(listed) == {f"slo-{slo}", f"slo-{slo}-long"}
+        assert [listed[name].get("interval") for name in (f"slo-{slo}", f"slo-{slo}-long")] == [None, "1m"]
+        for suffix, windows in WINDOWS.items():
+            read = set(re.findall(r"\[(\w+)\]", str([r["expr"] for r in listed[f"slo-{slo}{suffix}"]["rules"]])))
+            # An hour of evaluations is counted in 30 min of them.
+            assert read <= {*windows, "30m"}
+
+    def test_burns_are_told_on_two_windows_each(self, slo: str) -> None:
+        for alert, pairs in PAIRS.items():
+            text = rule(slo, alert)["expr"]
+            found = re.findall(
+                r"ratio_rate(\w+)\{[^}]*\} / slo:error_budget:ratio > ([\d.]+)\s+"
+                r"and slo:sli_error:ratio_rate(\w+) / slo:error_budget:ratio > ([\d.]+)\s+"
+                r"and slo:sli_error:increase(\w+) >= 10",
+                text,
+            )
+            assert found == [(long, times, short, times, long) for times, long, short in pairs]
+            for times, long, _ in pairs:
+                spoken = re.sub(r"(\d)([a-z])", r"\1 \2", long).replace(" m", " min")
+                assert f"{times} over {spoken}" in " ".join(rule(slo, alert)["annotations"]["summary"].split())
+
+    def test_alerts_are_those_of_the_others(self, slo: str) -> None:
+        """What is proven for one holds for all three."""
+        for alert in PAIRS:
+            ours, theirs = rule(slo, alert), rule("chat-availability", alert)
+            assert ours["expr"].replace(slo, "X") == theirs["expr"].replace("chat-availability", "X")
+            assert ours["for"] == theirs["for"]
+            assert ours["labels"]["severity"] == theirs["labels"]["severity"]
+
+    def test_metrics_are_those_of_the_assistant(self, slo: str) -> None:
+        known = {value for value in vars(names).values() if isinstance(value, str)}
+        known |= {names.AI_RESPONSE_TIME + suffix for suffix in ("_count", "_bucket")}
+        used = set(re.findall(r"\bai_\w+", FILES[slo].read_text()))
+        assert used
+        assert used <= known
+
+
+def test_retention_reaches_back_to_the_end_of_the_longest_window() -> None:
+    [hours] = re.findall(r"^PROMETHEUS_RETENTION=(\d+)h$", (ROOT / ".env").read_text(), re.MULTILINE)
+    assert int(hours) > 60
+
+
+@pytest.mark.parametrize(
+    ("slo", "test", "good", "bad"),
+    [
+        # A page that never comes, one that always does, and one that comes at the wrong strength.
+        ("chat-availability", AVAILABILITY, "> 14.4", "> 1440"),
+        ("chat-availability", QUIET, "> 14.4", "> 0"),
+        ("chat-availability", AVAILABILITY, "> 14.4", ">= 14.3"),
+        ("chat-availability", AVAILABILITY, "25s / slo:error_budget:ratio > 14.4", "25s / slo:error_budget:ratio > 0"),
+        ("chat-availability", AVAILABILITY, "> 6", "> 600"),
+        ("chat-availability", AVAILABILITY, "> 6", ">= 5.9"),
+        ("chat-availability", AVAILABILITY, "2m30s / slo:error_budget:ratio > 6", "2m30s / slo:error_budget:ratio > 0"),
+        ("chat-availability", QUIET, "increase5m >= 10", "increase5m >= 1"),
+        ("chat-availability", QUIET, "increase5m >= 10", "increase5m > 10"),
+        ("chat-availability", QUIET, "increase30m >= 10", "increase30m >= 1"),
+        ("chat-availability", QUIET, ">= 24", ">= 1"),
+        ("chat-availability", AVAILABILITY, ">= 96", ">= 1"),
+        ("chat-availability", QUIET, "for: 5s", "for: 0s"),
+        ("chat-availability", AVAILABILITY, "for: 5s", "for: 1m"),
+        ("chat-availability", AVAILABILITY, "severity: page", "severity: ticket"),
+        ("chat-availability", AVAILABILITY, '{outcome!="ok"}', '{outcome="error"}'),
+        ("chat-availability", AVAILABILITY, 'route="/chat",', ""),
+        ("chat-availability", AVAILABILITY, 'job="assistant",', ""),
+        ("chat-availability", QUIET, "or vector(0)", ""),
+        # The same for the ticket.
+        ("chat-availability", SLOW, "> 3", "> 300"),
+        ("chat-availability", SLOW, "> 3", ">= 2.9"),
+        ("chat-availability", SLOW, "10m / slo:error_budget:ratio > 3", "10m / slo:error_budget:ratio > 0"),
+        ("chat-availability", SLOW, "> 1\n", "> 100\n"),
+        ("chat-availability", SLOW, "> 1\n", ">= 0.99\n"),
+        ("chat-availability", SLOW, "30m / slo:error_budget:ratio > 1", "30m / slo:error_budget:ratio > 0"),
+        ("chat-availability", QUIET, "increase6h >= 10", "increase6h >= 1"),
+        ("chat-availability", QUIET, "for: 30s", "for: 0s"),
+        ("chat-availability", QUIET, "severity: ticket", "severity: page"),
+        # The budgets.
+        ("chat-availability", BUDGET, "vector(0.995)", "vector(0.999)"),
+        ("chat-latency", BUDGET, "vector(0.95)", "vector(0.9)"),
+        ("bookings", BUDGET, "vector(0.99)", "vector(0.995)"),
+        ("bookings", BUDGET, "[60h]", "[6h]"),
+        # What counts.
+        ("chat-latency", LATENCY, 'le="2.0"', 'le="3.0"'),
+        ("chat-latency", LATENCY, 'route="/chat",', ""),
+        ("bookings", BOOKINGS, 'outcome="failed"', 'outcome=~"failed|refused"'),
+        ("bookings", BOOKINGS, 'outcome=~"done|failed"', 'outcome=~".+"'),
+    ],
+)
+def test_promtools_tests_notice_a_broken_objective(tmp_path: Path, slo: str, test: str, good: str, bad: str) -> None:
+    shutil.copytree(RULES, tmp_path / "rules")
+    (tmp_path / "tests").mkdir()
+    shutil.copy(RULE_TESTS / f"{test}.yml", tmp_path / "tests")
+    file = tmp_path / "rules" / FILES[slo].name
+    assert good in file.read_text()
+    file.write_text(file.read_text().replace(good, bad))
+    done = subprocess.run(
+        [program("promtool"), "test", "rules", tmp_path / "tests" / f"{test}.yml"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert "FAILED" in done.stdout, f"{bad} went unnoticed\n{done.stdout}"
