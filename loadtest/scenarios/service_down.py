@@ -26,8 +26,6 @@ class ServiceDown(Scenario):
         "ConversionDrop",
     )
     must_not = (ANY,)
-    # Usually 25 s. A Prometheus that has just been away watches for a minute before it calls a service down.
-    page_within = 90
     turn = 80
     duration = 100
     quick_duration = 20

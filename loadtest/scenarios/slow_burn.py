@@ -14,7 +14,7 @@ class SlowBurn(Scenario):
     users: ClassVar = {"Customer": 1}
     shape = (Stage(0, 8),)
     quick_shape = (Stage(0, 24),)
-    faults = (Fault("assistant", "new-exception", at=(2, 5), duration=300, strength=0.025),)
+    faults = (Fault("assistant", "new-exception", at=(2, 5), duration=300, strength=0.025, target="route=/chat"),)
     effects = (
         Effect(
             "more requests fail than the objective allows",
