@@ -3,18 +3,28 @@
 import copy
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask
 from flask.testing import FlaskClient
 from opentelemetry.sdk.trace import TracerProvider
+from werkzeug.test import TestResponse
 
-from services.pager.app import create_app
+from services.pager.app import Parts, create_app
 from services.pager.settings import PagerSettings
 from services.telemetry import Telemetry, TelemetrySettings
 
 NEVER = "0001-01-01T00:00:00Z"
+# One person a level, always: what a test says does not depend on the time of day.
+ROTATION = """
+people: {ada: Ada, ben: Ben, cleo: Cleo}
+levels:
+  - {name: first, shifts: [{person: ada, from: mon 00:00, to: mon 00:00}]}
+  - {name: second, shifts: [{person: ben, from: mon 00:00, to: mon 00:00}]}
+  - {name: third, shifts: [{person: cleo, from: mon 00:00, to: mon 00:00}]}
+"""
 
 # As Alertmanager 0.31.1 sends it.
 _NOTICE: dict[str, Any] = {
@@ -67,17 +77,27 @@ def notice(change: Change | None = None, resolved_at: str | None = None) -> dict
 
 
 class Pager:
-    """A pager and what a test asks of it."""
+    """A pager and what a test asks of it. Its clock stands still: `tick` moves it."""
 
-    def __init__(self, folder: Path, runbooks: Path) -> None:
+    def __init__(self, folder: Path, runbooks: Path, **settings: Any) -> None:
         self.logs = folder / "logs"
-        self._settings = PagerSettings(database_url=f"sqlite:///{folder / 'pager.db'}", runbooks_dir=runbooks)
+        self.rotation = folder / "rotation.yml"
+        if not self.rotation.exists():
+            self.rotation.write_text(ROTATION)
+        given = {"database_url": f"sqlite:///{folder / 'pager.db'}", "rotation_file": self.rotation, **settings}
+        self._settings = PagerSettings(runbooks_dir=runbooks, **given)
         self.app: Flask
         self.client: FlaskClient
         self.start()
 
-    def start(self) -> None:
-        """A new app over the same database, as after a restart."""
+    @property
+    def parts(self) -> Parts:
+        """What it is made of."""
+        return cast("Parts", self.app.extensions["pager"])
+
+    def start(self, **settings: Any) -> None:
+        """A new app over the same database, as after a restart; with other settings, where some are given."""
+        self._settings = self._settings.model_copy(update=settings)
         telemetry = Telemetry.from_settings(
             TelemetrySettings(otel_service_name="pager", log_dir=self.logs, log_stdout=False), TracerProvider()
         )
@@ -89,6 +109,24 @@ class Pager:
         answer = self.client.post("/webhook/alertmanager", json=body)
         assert answer.status_code == 200, answer.text
         return dict(answer.json or {})
+
+    def act(self, action: str, number: int = 1, **body: Any) -> TestResponse:
+        """Do something with an incident: `acknowledge`, `silence` ..."""
+        return self.client.post(f"/incidents/{number}/{action}", json=body)
+
+    def tick(self, seconds: float = 0) -> None:
+        """One beat of the clock, so many seconds from now."""
+        self.parts.clock.tick(datetime.now(UTC) + timedelta(seconds=seconds))
+
+    def incident(self, number: int = 1) -> dict[str, Any]:
+        """One incident."""
+        answer = self.client.get(f"/incidents/{number}", headers={"Accept": "application/json"})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json or {})
+
+    def events(self, number: int = 1) -> list[str]:
+        """The kinds of the lines of an incident's timeline."""
+        return [line["event"] for line in self.incident(number)["timeline"]]
 
     def incidents(self) -> list[dict[str, Any]]:
         """The listed incidents."""
