@@ -10,6 +10,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.source.load.dashboard import load
 from grafana.source.service.dashboard import service
+from grafana.source.slo.dashboard import slo
 
 # File name in grafana/dashboards (without .json) -> what builds it.
-DASHBOARDS: dict[str, Callable[[], Dashboard]] = {"service": service, "load": load}
+DASHBOARDS: dict[str, Callable[[], Dashboard]] = {"service": service, "load": load, "slo": slo}

@@ -95,10 +95,12 @@ def graph(
     shades_of: str | None = None,
     links: Sequence[dashboard.DashboardLink] = (),
     soft_max: float | None = None,
+    floor: float | None = 0,
 ) -> timeseries.Panel:
     """Values over time.
 
-    `lines_at` draws alert thresholds; `colors` fixes the colour of a series by its name, `shades_of` that of the rest.
+    `lines_at` draws alert thresholds; `floor` is where the axis begins (None: at the lowest value); `colors` fixes the
+    colour of a series by its name, `shades_of` that of the rest.
     """
     panel = (
         timeseries.Panel()
@@ -109,7 +111,6 @@ def graph(
         .height(height)
         .span(width)
         .targets(list(queries))
-        .min(0)
         .line_width(2)
         .fill_opacity(70 if stacked_bars else 8)
         .show_points(cm.VisibilityMode.NEVER)
@@ -134,6 +135,8 @@ def graph(
         panel = panel.thresholds(thresholds(((None, "transparent"), *lines_at))).thresholds_style(
             common.GraphThresholdsStyleConfig().mode(cm.GraphThresholdsStyleMode.DASHED)
         )
+    if floor is not None:
+        panel = panel.min(floor)
     if soft_max is not None:
         panel = panel.axis_soft_max(soft_max)
     if shades_of:

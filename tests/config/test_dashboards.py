@@ -13,6 +13,7 @@ import yaml
 
 from grafana.source import DASHBOARDS
 from grafana.source.encode import to_json
+from grafana.source.slo.budget import SLOS
 from services.telemetry import names
 from tests.support.programs import program
 
@@ -167,6 +168,32 @@ def test_the_lines_in_the_error_panel_are_the_thresholds_of_the_alerts() -> None
     drawn = {step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]}
     assert alerted
     assert alerted <= drawn
+
+
+def test_the_lines_of_the_burn_rates_are_the_thresholds_of_the_alerts() -> None:
+    """And each graph compares the windows that its alert compares."""
+    rules = (ROOT / "prometheus" / "rules" / "slo-bookings.yml").read_text(encoding="utf-8")
+    compared = r"ratio_rate(\w+)\{[^}]*\} / slo:error_budget:ratio > ([\d.]+)\s+and slo:sli_error:ratio_rate(\w+) "
+    alerted = {(long, short, float(times)) for long, times, short in re.findall(compared, rules)}
+    loaded = json.loads((COMMITTED / "slo.json").read_text(encoding="utf-8"))
+    drawn = set()
+    for panel in panels(loaded):
+        if panel["title"].startswith("Burn over"):
+            long, short = re.findall(
+                r"^\(\(slo:sli_error:ratio_rate(\w+) < slo:sli_error:ratio_rate(\w+)\)", panel["targets"][0]["expr"]
+            )[0]
+            drawn.add((long, short, panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"]))
+    assert len(alerted) == 4
+    assert drawn == alerted
+
+
+def test_the_promises_are_told_as_the_rules_have_them() -> None:
+    """The words on the dashboard, such as "of 100 bookings 1 may fail", are the budgets of the rules."""
+    for slo, words in SLOS.items():
+        rules = (ROOT / "prometheus" / "rules" / f"slo-{slo}.yml").read_text(encoding="utf-8")
+        [objective] = re.findall(r"expr: vector\((0\.\d+)\)", rules)
+        of, may = (int(number.replace(",", "")) for number in re.findall(r"[\d,]+", words)[:2])
+        assert may / of == pytest.approx(1 - float(objective))
 
 
 def test_the_source_imports_only_the_names_of_ours() -> None:

@@ -31,7 +31,7 @@ expect.set_options(timeout=PATIENCE_MS)
 # A lab in good order writes no errors.
 MAY_BE_EMPTY = {"Errors and warnings of the same time"}
 # One row for what is well and another for what is not: only one of them has data.
-ONE_QUERY_IS_ENOUGH = {"Cause and effect"}
+ONE_QUERY_IS_ENOUGH = {"Cause and effect", "Alerts over time"}
 
 
 # Of the session, so that it comes before the lab is started.
@@ -49,7 +49,12 @@ def grafana(running_lab: RunningLab) -> str:
     """Address of a Grafana that has a minute of traffic to show."""
     prometheus = running_lab.lab.prometheus
     # The journey is the rarest guest.
-    for query in ("sum(increase(ai_requests_total[1m])) > 30", "sum(increase(lab_journey_runs_total[1m])) > 1"):
+    for query in (
+        "sum(increase(ai_requests_total[1m])) > 30",
+        "sum(increase(lab_journey_runs_total[1m])) > 1",
+        # Recorded once a minute.
+        "count(slo:period_error_budget_remaining:ratio) == 3",
+    ):
         assert wait_for(partial(prometheus.query, query), 120), f"no traffic: {query}"
     return running_lab.url("grafana")
 
@@ -295,7 +300,7 @@ def point_at_the_line(tab: Page, shown: Locator, link: str) -> Locator:
 
 def test_one_dashboard_leads_to_the_other_and_back_over_the_same_time(tab: Page, grafana: str) -> None:
     tab.goto(f"{grafana}/d/service?from=now-7m&to=now&refresh=1h")
-    for name, there in (("Load", "load"), ("Service", "service")):
+    for name, there in (("Load", "load"), ("SLOs and incidents", "slo"), ("Service", "service")):
         tab.get_by_role("link", name=name, exact=True).last.click()
         tab.wait_for_url(re.compile(f"/d/{there}[/?]"))
         assert parse_qs(urlsplit(tab.url).query)["from"] == ["now-7m"]

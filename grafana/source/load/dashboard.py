@@ -29,6 +29,7 @@ def load() -> dm.Dashboard:
         rows=ROWS,
         links=[
             links.SERVICE,
+            links.SLO,
             links.logs_link("Switches", faults.SWITCHES, "Who switched which fault, when: the audit log of this time"),
             links.RUNBOOKS,
         ],

@@ -13,8 +13,8 @@ _FAULTS: Final = f"max by (fault, target) ({names.FAULT_ACTIVE}) == 1"
 _DOWN: Final = "2 * (1 - min by (job) (up)) == 2"
 _PENDING: Final = 'max by (alertname) (3 * ALERTS{alertstate="pending",alertname!="Watchdog"})'
 _FIRING: Final = 'max by (alertname) (4 * ALERTS{alertstate="firing",alertname!="Watchdog"})'
-_ALERTS: Final = f"{_FIRING} or {_PENDING}"
-_WORDS: Final = {
+ALERTS: Final = f"{_FIRING} or {_PENDING}"
+WORDS: Final = {
     "0": ("none", GREEN),
     "1": ("on", ORANGE),
     "2": ("down", "dark-red"),
@@ -38,21 +38,21 @@ def _timeline() -> Panel:
         "green row. A blind run shows its faults as sealed until it ends. A fault without an alert after a minute: "
         "see to the right whether it hits anybody.",
         [
-            metric(_none(_FAULTS), "faults"),
+            metric(none(_FAULTS), "faults"),
             metric(_FAULTS, "{{fault}} on {{target}}"),
-            metric(_none(_DOWN), "servers lost"),
+            metric(none(_DOWN), "servers lost"),
             metric(_DOWN, "{{job}}"),
-            metric(_none(_ALERTS), "alerts"),
-            metric(_ALERTS, "{{alertname}}"),
+            metric(none(ALERTS), "alerts"),
+            metric(ALERTS, "{{alertname}}"),
             metric(f"6 - {journey.LAST}", "journey"),
         ],
-        _WORDS,
+        WORDS,
         width=16,
         links=[links.logs_link("Switches of this time", SWITCHES)],
     )
 
 
-def _none(query: str) -> str:
+def none(query: str) -> str:
     """0 while `query` finds nothing: that all is well can then be seen, and is not an empty panel."""
     return f"vector(0) unless on () ({query})"
 

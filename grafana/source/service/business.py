@@ -7,7 +7,7 @@ from services.telemetry import names
 
 
 def panels() -> list[Panel]:
-    """Appointments, conversations, handoffs."""
+    """Appointments, bookings, conversations, handoffs."""
     return [
         graph(
             "Appointments in a lab hour",
@@ -15,6 +15,18 @@ def panels() -> list[Panel]:
             "short",
             [metric(queries.counted(names.APPOINTMENTS, "action"), "{{action}}")],
             colors={"booked": GREEN, "moved": YELLOW, "cancelled": RED},
+            width=6,
+        ),
+        graph(
+            "Bookings in a lab hour, by outcome",
+            "Bookings that were begun in the last 5 minutes. done; refused: the wish cannot be met, because the time "
+            "is taken or the shop closed; failed: ours, and counted by the objective of 99 %.",
+            "short",
+            [metric(queries.counted(names.BOOKINGS, "outcome"), "{{outcome}}")],
+            stacked_bars=True,
+            colors={"done": GREEN, "refused": YELLOW, "failed": RED},
+            soft_max=1,
+            width=6,
         ),
         graph(
             "Conversations in a lab hour",
@@ -22,6 +34,7 @@ def panels() -> list[Panel]:
             "short",
             [metric(queries.counted(names.CONVERSATIONS, "result"), "{{result}}")],
             colors={"started": BLUE, "booked": GREEN, "handed_over": ORANGE},
+            width=6,
         ),
         graph(
             "Handoffs to a human in a lab hour",
@@ -32,5 +45,6 @@ def panels() -> list[Panel]:
             colors={"asked": BLUE, "confused": YELLOW, "error": RED},
             soft_max=1,
             stacked_bars=True,
+            width=6,
         ),
     ]

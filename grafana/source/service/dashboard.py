@@ -33,6 +33,7 @@ def service() -> dm.Dashboard:
         rows=ROWS,
         links=[
             links.LOAD,
+            links.SLO,
             links.logs_link("Logs", queries.ALL_LOGS, "All log lines of the same time"),
             links.traces_link("Traces", queries.ALL_TRACES, tooltip="Requests of the same time"),
             links.RUNBOOKS,

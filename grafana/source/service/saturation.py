@@ -1,13 +1,13 @@
 """How full our services are."""
 
 from grafana.source import queries
-from grafana.source.panels import RED, SERVICES, Panel, graph
+from grafana.source.panels import BLUE, GREEN, ORANGE, RED, SERVICES, Panel, graph
 from grafana.source.sources import metric
 from services.telemetry import names
 
 
 def panels() -> list[Panel]:
-    """Memory, processor, threads, requests in flight and the database."""
+    """Memory, processor, threads, requests in flight, the database and the connections to it."""
     return [
         graph(
             "Memory, share of the limit",
@@ -48,5 +48,38 @@ def panels() -> list[Panel]:
                 )
             ],
             width=6,
+        ),
+        graph(
+            "Connections to the database",
+            "The pool of connections: used, idle, and how many there may be. When all are used, requests wait "
+            "(waiting), and users wait with them.",
+            "none",
+            [
+                metric(
+                    f"sum by (db_client_connection_state) ({names.POOL_CONNECTIONS}{{{queries.ASSISTANT}}})",
+                    "{{db_client_connection_state}}",
+                ),
+                metric(f"sum({names.POOL_PENDING}{{{queries.ASSISTANT}}})", "waiting"),
+                metric(f"sum({names.POOL_MAX}{{{queries.ASSISTANT}}})", "limit"),
+            ],
+            colors={"used": BLUE, "idle": GREEN, "waiting": ORANGE, "limit": RED},
+            width=8,
+        ),
+        graph(
+            "Wait for a connection, p95",
+            "95 of 100 requests of the last minute had a connection to the database within this time. Normal: well "
+            "below 10 ms.",
+            "s",
+            [metric(queries.quantile(0.95, names.POOL_WAIT, queries.ASSISTANT), "p95")],
+            width=8,
+        ),
+        graph(
+            "Requests without a connection",
+            "Requests of the last minute that got no connection to the database in time, and failed for it. Normal: 0.",
+            "none",
+            [metric(queries.increase(names.POOL_TIMEOUTS, queries.ASSISTANT, queries.WINDOW), "timed out")],
+            colors={"timed out": RED},
+            soft_max=1,
+            width=8,
         ),
     ]

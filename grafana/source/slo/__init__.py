@@ -1,0 +1,1 @@
+"""The dashboard "SLOs and incidents"."""

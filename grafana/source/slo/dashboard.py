@@ -1,0 +1,38 @@
+"""The dashboard as a whole: first what is left of the promises, then what used it, then what people did about it."""
+
+from typing import Final
+
+from grafana_foundation_sdk.models import dashboard as dm
+
+from grafana.source import links, queries
+from grafana.source.load import faults
+from grafana.source.slo import budget, incidents, overview, used
+from grafana.source.whole import Rows, whole
+
+UID: Final = "slo"
+ROWS: Final[Rows] = (
+    ("Firing now, and before", incidents.now),
+    ("Error budgets: what is left, and how fast it burns", budget.panels),
+    ("What used the budgets", used.panels),
+    ("Incidents", incidents.people),
+    ("The way to the people", incidents.way),
+)
+
+
+def slo() -> dm.Dashboard:
+    """Build the dashboard."""
+    return whole(
+        UID,
+        "SLOs and incidents",
+        "What the assistant promises, how much of it may still go wrong, and what the alerts and the people behind the "
+        "pager make of it. Lab time: every window is the usual one divided by 12, so 30 days are 60 h.",
+        top=overview.panels(),
+        rows=ROWS,
+        links=[
+            links.SERVICE,
+            links.LOAD,
+            links.logs_link("Logs", queries.FAILED_LOGS, "Errors and warnings of the same time"),
+            links.logs_link("Switches", faults.SWITCHES, "Who switched which fault, when: the audit log of this time"),
+            links.RUNBOOKS,
+        ],
+    )

@@ -1,0 +1,107 @@
+"""What used the budgets. Faults and lost servers are bands over these graphs."""
+
+from typing import Final
+
+from grafana.source import links, queries
+from grafana.source.panels import GREY, ORANGE, PURPLE, RED, YELLOW, Panel, graph
+from grafana.source.sources import metric
+from services.telemetry import names
+
+_FAILED: Final = f'{queries.ASSISTANT},outcome!="ok"'
+_FAILED_CHATS: Final = f'{_FAILED},route="/chat"'
+_CHATS: Final = f'{queries.ASSISTANT},route="/chat"'
+_IN_TIME: Final = f'{_CHATS},le="2.0"'
+
+
+def panels() -> list[Panel]:
+    """Failed chats by outcome and by business, failures by route; slow chats; failed bookings."""
+    return [
+        _bars(
+            "Failed chats by outcome",
+            "Chats of the last minute that used the budget of chat-availability. fallback: the user got a prepared "
+            "excuse; error: a 5xx.",
+            _by(names.AI_REQUESTS, _FAILED_CHATS, "outcome"),
+            "{{outcome}}",
+            {"fallback": YELLOW, "error": RED, "none": GREY},
+        ),
+        _bars(
+            "Failed chats by business",
+            "The five businesses whose customers' chats failed most in the last minute. One alone: look at its data. "
+            "All of them: look at what they share.",
+            queries.or_none(
+                f"topk(5, sum by (business_id) (increase({names.AI_REQUESTS}{{{_FAILED_CHATS}}}[{queries.WINDOW}])))",
+                "business_id",
+            ),
+            "{{business_id}}",
+            {"none": GREY},
+        ),
+        _bars(
+            "Failed requests by route",
+            "Requests of the last minute that failed, by what was asked for. Only /chat and bookings have an "
+            "objective.",
+            _by(names.AI_REQUESTS, _FAILED, "route"),
+            "{{route}}",
+            {"none": GREY},
+        ),
+        _bars(
+            "Chats slower than 2 s",
+            "Chats of the last minute that used the budget of chat-latency.",
+            f"clamp_min({_sum(names.AI_RESPONSE_TIME + '_count', _CHATS)} "
+            f"- {_sum(names.AI_RESPONSE_TIME + '_bucket', _IN_TIME)}, 0)",
+            "slower than 2 s",
+            {"slower than 2 s": PURPLE},
+            slow=True,
+        ),
+        _bars(
+            "Failed bookings",
+            "Bookings of the last minute that were begun and could not be stored, by the way they came. A refused one "
+            "(the time is taken) is no failure.",
+            _by(names.BOOKINGS, f'{queries.ASSISTANT},outcome="failed"', "through"),
+            "{{through}}",
+            {"none": GREY},
+        ),
+        _bars(
+            "Hits of faults",
+            "How often a fault that somebody switched on spoiled something in the last minute: the cause, where there "
+            "is one, of what the other graphs show.",
+            queries.or_none(f"sum by (fault) (increase({names.FAULT_HITS}[{queries.WINDOW}]))", "fault"),
+            "{{fault}}",
+            {"none": GREY},
+            shades_of=ORANGE,
+        ),
+    ]
+
+
+def _sum(metric_name: str, selector: str) -> str:
+    return queries.increase(metric_name, selector, queries.WINDOW)
+
+
+def _by(metric_name: str, selector: str, label: str) -> str:
+    return queries.or_none(f"sum by ({label}) (increase({metric_name}{{{selector}}}[{queries.WINDOW}]))", label)
+
+
+def _bars(
+    title: str,
+    description: str,
+    query: str,
+    legend: str,
+    colors: dict[str, str],
+    *,
+    slow: bool = False,
+    shades_of: str | None = None,
+) -> Panel:
+    traces = queries.SLOW_TRACES if slow else queries.FAILED_TRACES
+    return graph(
+        title,
+        description,
+        "short",
+        [metric(query, legend)],
+        stacked_bars=True,
+        soft_max=5,
+        colors=colors,
+        shades_of=shades_of,
+        links=[
+            links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS),
+            links.traces_link("Traces of this time", traces),
+        ],
+    )
