@@ -20,7 +20,7 @@ from lab.query import Endpoints, Lab
 from lab.scenarios import floor, measured, report
 from lab.scenarios.aftermath import Aftermath, Ended
 from lab.scenarios.alerts import Before
-from lab.scenarios.groups import Member, grouped
+from lab.scenarios.groups import Member, beside, grouped, would_spoil
 from lab.scenarios.lock import only_run
 from lab.scenarios.prepare import NotHereError, too_young
 from lab.scenarios.runner import EXIT_CODES, Result, Run, may_begin, plan_of, require_lab
@@ -94,7 +94,7 @@ class Drill:
             now, awaited = self._schedule.look(), self._aftermath.awaited()
             in_the_way = []
             for place, group in enumerate(left):
-                if _would_spoil(group, left[:place]) or (
+                if would_spoil(group, left[:place]) or (
                     any(member.scenario.last for member in group) and (awaited or group is not left[0])
                 ):
                     continue
@@ -141,6 +141,7 @@ class Drill:
                 stop=self.stop,
                 prefix=member.scenario.name if len(group) > 1 else "",
                 lingers=False,
+                beside=frozenset().union(*beside(group, member)),
             )
             runs.append((member, run, self._others(group, member, before)))
         _side_by_side([run for _, run, _ in runs])
@@ -155,8 +156,7 @@ class Drill:
         """Return the alerts that may come during a scenario without being of its making."""
         now = time.time()
         echoes = [names for names, until in self._echoes if now < until]
-        beside = [other.alerts for other in group if other is not member]
-        return frozenset(before.standing.union(*echoes, *beside))
+        return frozenset(before.standing.union(*echoes, *beside(group, member)))
 
     def _settle(self, *, all_: bool = False) -> None:
         """Judge the runs of which nothing is awaited any more."""
@@ -219,12 +219,6 @@ def execute(
             f"{passed} of {len(lines)} passed in {seconds:.0f} s. Report: {path}", highlight=False, soft_wrap=True
         )
         return code
-
-
-def _would_spoil(group: list[Member], earlier: list[list[Member]]) -> bool:
-    """Tell whether it may set off what an earlier one is to prove and what then stands for very long."""
-    lasting = {name for other in earlier for member in other for name in member.plan.expected.lasting}
-    return any(member.alerts & lasting for member in group)
 
 
 def _side_by_side(runs: list[Run]) -> None:

@@ -51,3 +51,14 @@ def grouped(members: Iterable[Member], young: frozenset[str] = frozenset()) -> l
         else:
             home.append(member)
     return groups
+
+
+def beside(group: list[Member], member: Member) -> list[frozenset[str]]:
+    """Return the alerts of those that run side by side with it."""
+    return [other.alerts for other in group if other is not member]
+
+
+def would_spoil(group: list[Member], earlier: list[list[Member]]) -> bool:
+    """Tell whether it may set off what an earlier one is to prove and what then stands for very long."""
+    lasting = {name for other in earlier for member in other for name in member.plan.expected.lasting}
+    return any(member.alerts & lasting for member in group)

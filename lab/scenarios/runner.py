@@ -111,6 +111,7 @@ class Run:
         stop: Stop,
         prefix: str = "",
         lingers: bool = True,
+        beside: frozenset[str] = frozenset(),
     ) -> None:
         self.scenario = scenario
         self._lab = lab
@@ -137,6 +138,7 @@ class Run:
             stop=stop,
             log=self._path.with_suffix(".locust.log"),
             lingers=lingers,
+            beside=beside,
         )
         self._bookings: Row | None = None
 

@@ -49,7 +49,8 @@ class _Abort(Exception):  # noqa: N818 - ends the run, is no error of the progra
 class Session:
     """One run while it goes on. `run` leaves everything as it was before: faults off, users gone.
 
-    Unless it `lingers`, it does not wait for the end of its alerts: see `resolutions`.
+    Unless it `lingers`, it does not wait for the end of its alerts: see `resolutions`. The alerts of scenarios that run
+    `beside` it are theirs to show.
     """
 
     def __init__(
@@ -67,9 +68,11 @@ class Session:
         stop: Stop,
         log: Path,
         lingers: bool = True,
+        beside: frozenset[str] = frozenset(),
     ) -> None:
         self._scenario = scenario
         self._lingers = lingers
+        self._theirs = beside - plan.expected.declared
         self._plan = plan
         self._options = options
         self._steady_users = int(settings.values.get("STEADY_USERS", "0"))
@@ -208,7 +211,8 @@ class Session:
 
     def _tell(self, event: Event) -> None:
         self._timeline.add(event)
-        self._screen.show(event)
+        if event.alert not in self._theirs:
+            self._screen.show(event)
 
     def _all_seen(self) -> bool:
         return not self._missing() and not self._watch.unseen

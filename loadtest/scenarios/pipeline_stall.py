@@ -19,7 +19,7 @@ class PipelineStall(Scenario):
     )
     must = ("ServiceDown", "TelemetryLoss")
     must_not = (ANY,)
-    turn = 35
+    turn = 15
     duration = 110
     quick_duration = 20
     aftermath = 12
