@@ -38,7 +38,7 @@ class BadRelease(Scenario):
     must_not = (ANY,)
     # Younger labs know no error: all of them would be new.
     lab_age = 660
-    turn = 45
+    turn = 35
     duration = 110
     quick_duration = 20
     aftermath = 12

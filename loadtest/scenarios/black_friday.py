@@ -24,7 +24,7 @@ class BlackFriday(Scenario):
     )
     may = ("TrafficSpike", "SlowResponses", "ErrorBudgetFastBurn", "ErrorBudgetSlowBurn", "ConversionDrop")
     must_not = (ANY,)
-    turn = 70
+    turn = 45
     duration = 180
     quick_duration = 40
     needs = ("assistant", "model", "prometheus", "pager", "loadtest")

@@ -27,6 +27,8 @@ class WholeLab:
         self.server = server
         self.pages = True
         self.other_page = False
+        # Seconds from the fault's end to the alert's.
+        self.resolves_after = 0.4
         self.fault: dict[str, Any] | None = None
         self.on_at = self.off_at = 0.0
         self.deleted = 0
@@ -99,7 +101,8 @@ class WholeLab:
         return [{"labels": labels, "annotations": {}, "state": state, "activeAt": iso(self.on_at + PENDING)}]
 
     def _resolved_at(self) -> float:
-        return self.off_at + 0.4 if self.off_at and time.time() > self.off_at + 0.4 else 0.0
+        end = self.off_at + self.resolves_after
+        return end if self.off_at and time.time() > end else 0.0
 
     def _incidents(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = [self._incident(1, "Old", self.on_at or time.time(), 1.0)]

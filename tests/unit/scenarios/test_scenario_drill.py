@@ -22,9 +22,9 @@ from lab.scenarios.session import Options
 from loadtest import registry
 from loadtest import scenarios as package
 from loadtest.registry import Broken
-from loadtest.scenario import Effect, Fault, Scenario, Stage
+from loadtest.scenario import ANY, Effect, Fault, Scenario, Stage
 from tests.support.stand_in import serving
-from tests.support.whole_lab import WholeLab
+from tests.support.whole_lab import ALERT, WholeLab
 
 
 class Seen(Scenario):
@@ -195,3 +195,55 @@ def test_two_scenarios_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     (one,) = registry.find()[1]
     assert one.reason == "the name `steady` is taken by steady.py"
+
+
+class Paging(Seen):
+    name = "paging"
+    must = (ALERT,)
+    resolve_within = 6
+    page_within = 5
+    needs = ("assistant", "model", "prometheus", "alertmanager", "pager")
+
+
+def test_the_drill_goes_on_while_alerts_end_and_judges_them_when_they_did(lab: WholeLab) -> None:
+    class Meanwhile(Unseen):
+        name = "meanwhile"
+        effects = (Effect("goes on", "always", within=2, always=True),)
+        must_not = (ANY,)
+
+    class Same(Meanwhile):
+        name = "same-alert"
+        may = (ALERT,)
+
+    lab.pages, lab.resolves_after = True, 4.0
+    code, text, report = drill(lab, Paging, Same, Meanwhile)
+    assert code == 0
+    assert {one["scenario"]: one["outcome"] for one in report["scenarios"]} == {
+        "paging": "passed",
+        "meanwhile": "passed",
+        "same-alert": "passed",
+    }
+    # While its alert stands, nothing begins that may set it off; what may not goes first.
+    told = [text.index(one) for one in ("meanwhile: It breaks", "paging: passed", "same-alert: It breaks")]
+    assert told == sorted(told)
+    (way,) = report["scenarios"][0]["pages"]
+    assert way["resolved"] >= 4
+    assert f"| {ALERT}" in text or ALERT in text[text.index("Seconds from the fault") :]
+
+
+def test_an_alert_that_does_not_end_fails_its_scenario_though_the_drill_went_on(lab: WholeLab) -> None:
+    class Stuck(Paging):
+        resolve_within = 1
+
+    lab.pages, lab.resolves_after = True, 60.0
+    code, _, report = drill(lab, Stuck)
+    assert (code, report["scenarios"][0]["outcome"]) == (1, "failed")
+    assert report["scenarios"][0]["reason"] == f"resolved {ALERT}: not seen"
+
+
+def test_the_measured_times_are_written_as_a_table(lab: WholeLab, tmp_path: Path) -> None:
+    lab.pages = True
+    table = tmp_path / "alerts.md"
+    options = Options(quick=True, report=tmp_path / "r.json")
+    assert execute([Paging], [], options, lab.settings, Console(file=io.StringIO()), table=table) == 0
+    assert f"| {ALERT} | `paging` |" in table.read_text()
