@@ -8,6 +8,7 @@ import pytest
 from lab.checks import Fault, Report, check
 from lab.settings import ROOT
 from loadtest import scenarios
+from tests.support.checkout import change
 from tests.support.programs import program
 
 PARTS = ("prometheus", "alertmanager", "loki", "tempo", "collector", "grafana", "oncall", "runbooks")
@@ -64,14 +65,6 @@ def copied(folder: Path) -> Path:
     for name in (".env", "docker-compose.yml"):
         shutil.copy(ROOT / name, folder)
     return folder
-
-
-def change(file: Path, old: str, new: str) -> int:
-    """Change a text once; returns the line of the change."""
-    text = file.read_text()
-    assert old in text, f"{old} does not stand in {file}"
-    file.write_text(text.replace(old, new, 1))
-    return text[: text.index(old)].count("\n") + 1
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,9 @@ UP_SECONDS = 1800
 class RunningLab:
     """One lab; `start` it, ask it through `lab`, give commands with `run`, and `stop` it."""
 
-    def __init__(self, engine: str = "native", **values: str) -> None:
+    def __init__(self, engine: str = "native", root: Path = ROOT, **values: str) -> None:
         self.engine = engine
+        self.root = root
         self.home = Path(tempfile.mkdtemp(prefix="lab-"))
         keys = [key for key in envfile.read(ROOT / ".env", {}) if key.endswith("_PORT")]
         ports = {key: str(port) for key, port in zip(keys, free_ports(len(keys)), strict=True)}
@@ -33,7 +34,7 @@ class RunningLab:
     @property
     def settings(self) -> LabSettings:
         """The settings that it was started with."""
-        return LabSettings.running(self.environment)
+        return LabSettings.running(self.environment, self.root)
 
     @property
     def lab(self) -> Lab:
@@ -52,7 +53,7 @@ class RunningLab:
         """Run a lab command to its end; with `check` it must exit 0."""
         done = subprocess.run(
             self.command(*arguments),
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environment,
             capture_output=True,
             text=True,
