@@ -1,0 +1,116 @@
+"""The draft of a post-mortem: filled from the timeline, and every text of others stays a text."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from markdown_it import MarkdownIt
+
+from services.pager import ranges
+from services.pager.postmortem import draft
+from tests.support.pager import Pager, notice
+
+EVIL = "](http://x) <script>alert(1)</script> | `cell` \n# Heading"
+START = datetime(2026, 11, 22, 14, tzinfo=UTC)
+END = START + timedelta(minutes=10)
+FIRST, LAST = "1795355700000", "1795356900000"  # five minutes before and after
+
+
+def text_of(pager: Pager) -> str:
+    incident = pager.parts.book.get(1)
+    assert incident is not None
+    return draft(incident, datetime.now(UTC))
+
+
+def test_it_tells_who_did_what_and_how_long_it_took(pager: Pager) -> None:
+    pager.send(notice())
+    pager.tick(125)
+    pager.act("acknowledge", by="Ben")
+    pager.act("comments", by="Cleo", text="The provider is down")
+    pager.send(notice(resolved_at="2026-11-22T14:03:20.123Z"))
+    text = text_of(pager)
+    for heading in (
+        "Summary",
+        "Impact",
+        "Root cause",
+        "Times",
+        "Timeline",
+        "What went well",
+        "What went badly",
+        "Actions",
+    ):
+        assert f"\n## {heading}\n" in text
+    assert "# Post-mortem: ErrorRateCritical of assistant (incident 1)" in text
+    assert "50% of the requests to assistant failed" in text
+    assert "| Who took part | Ben, Cleo |" in text
+    assert "| it was resolved | 3 min 20 s | the alert itself |" in text
+    assert "| Ben |" in next(line for line in text.splitlines() if line.startswith("| somebody acknowledged |"))
+    assert "1 level did not answer in time" in text
+    rows = [line for line in text.splitlines() if line.startswith("| 2026-")]
+    assert [row.split(" | ")[2] for row in rows] == [line["event"] for line in pager.incident()["timeline"]], (
+        "every line of the timeline, in its order"
+    )
+    assert text.count("_To be written:_") >= 5
+
+
+def test_an_open_incident_has_a_draft_as_far_as_now(pager: Pager) -> None:
+    pager.send(notice())
+    text = text_of(pager)
+    assert "| Status | open |" in text
+    assert "so far." in text
+    assert "| it was resolved | not yet | |" in text
+    assert "Nobody acknowledged it" in text
+
+
+def test_markup_of_others_is_text(pager: Pager) -> None:
+    def evil(body: dict[str, Any]) -> None:
+        body["groupLabels"] = {"alertname": EVIL, "service": EVIL}
+        body["alerts"][0]["annotations"] |= {"summary": EVIL, "description": EVIL, "runbook_url": f"http://x/>{EVIL}"}
+
+    pager.send(notice(evil))
+    pager.act("comments", by="](javascript:x) <b>", text=EVIL)
+    text = text_of(pager)
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    assert "<script" not in html
+    assert "<b>" not in html
+    assert html.count("<h1>") == 1
+    assert html.count("<a ") == len(ranges.over(pager.incident()["links"], START, END))
+    plain = [line for line in text.splitlines() if line.startswith("| 2026-")]
+    assert len(plain) == 3
+
+
+def test_dashboards_show_the_time_of_the_incident() -> None:
+    shown = ranges.over({"dashboard": "http://127.0.0.1:3000/d/service?from=now-5m&var-job=assistant"}, START, END)
+    assert shown["dashboard"] == f"http://127.0.0.1:3000/d/service?var-job=assistant&from={FIRST}&to={LAST}"
+    assert shown["slo"] == f"http://127.0.0.1:3000/d/slo?from={FIRST}&to={LAST}"
+
+
+def test_logs_show_the_time_of_the_incident() -> None:
+    panes = {
+        "logs": {"datasource": "loki", "queries": [{"expr": '{service_name="a"}'}], "range": {"from": "1", "to": "2"}}
+    }
+    url = f"http://127.0.0.1:3000/explore?schemaVersion=1&orgId=1&panes={quote(json.dumps(panes))}"
+    query = parse_qs(urlsplit(ranges.over({"logs": url}, START, END)["logs"]).query)
+    assert (query["schemaVersion"], query["orgId"]) == (["1"], ["1"])
+    found = json.loads(query["panes"][0])["logs"]
+    assert found["range"] == {"from": FIRST, "to": LAST}
+    assert found["queries"] == panes["logs"]["queries"]
+
+
+def test_prometheus_shows_the_time_of_the_incident() -> None:
+    url = ranges.over({"prometheus": "http://127.0.0.1:9090/graph?g0.expr=up%20%3C%201&g0.tab=1"}, START, END)[
+        "prometheus"
+    ]
+    query = parse_qs(urlsplit(url).query)
+    assert query == {
+        "g0.expr": ["up < 1"],
+        "g0.range_input": ["1200s"],
+        "g0.end_input": ["2026-11-22 14:15:00"],
+        "g0.tab": ["0"],
+    }
+
+
+def test_links_of_another_form_stay_as_they_are() -> None:
+    links = {"logs": "http://x/explore?panes=%7Bnot", "runbook": "http://x/runbooks/A"}
+    assert ranges.over(links, START, END) == links
