@@ -103,6 +103,14 @@ def test_files_that_are_linked_exist(document: Path) -> None:
         assert (document.parent / target).exists(), target
 
 
+def test_headings_that_are_linked_exist(document: Path) -> None:
+    for file, heading in re.findall(r"\]\((?!https?:|mailto:)([^)#]*)#([^)]+)\)", document.read_text()):
+        text = (document.parent / file if file else document).read_text()
+        headings = re.findall(r"^#+ (.+)$", re.sub(r"^ *```.*?^ *```$", "", text, flags=re.M | re.S), re.MULTILINE)
+        # As GitHub makes them: lower case, no punctuation, hyphens for blanks.
+        assert heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings}, heading
+
+
 def test_every_make_target_is_explained() -> None:
     said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
