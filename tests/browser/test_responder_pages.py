@@ -292,7 +292,12 @@ def test_a_refusal_is_told_in_words_and_nothing_typed_is_lost(page: Page, pager:
     # No Alertmanager runs in this test.
     said = page.locator("#do-silence .said.bad")
     expect(said).to_contain_text("Alertmanager")
+    words = said.inner_text()
+    trouble.tell(job="assistant-2")
+    expect(page.locator("ol.timeline")).to_contain_text("Also: job assistant-2", timeout=15_000)
+    expect(said).to_have_text(words)
     expect(page.get_by_label("Why it may be silent")).to_have_value("we mend it")
+    expect(page.get_by_label("Why it may be silent")).to_be_visible()
     assert trouble.document()["silence"] is None
 
 

@@ -1,12 +1,16 @@
 """The pages: what they show, and that a text of an alert stays a text."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
+from services.pager.rotation import SECONDS_PER_LAB_MINUTE, Rotation
 from services.pager.runbooks import Runbooks
+from services.pager.shifts import coming
 from services.pager.wording import ahead, span, timeline
 from tests.support.pager import Pager, notice
 
@@ -78,12 +82,66 @@ def test_an_unknown_number_says_what_is_kept(pager: Pager) -> None:
     assert detail.startswith("There is no incident 7. The pager keeps all that are open")
 
 
+def test_the_draft_of_a_post_mortem_is_markdown_a_page_and_a_file(pager: Pager) -> None:
+    pager.send(notice())
+    path = "/incidents/1/postmortem"
+    markdown = pager.client.get(path, headers={"Accept": "text/markdown"})
+    assert markdown.mimetype == "text/markdown"
+    assert markdown.text.startswith("# Post-mortem")
+    page = pager.client.get(path, headers={"Accept": "text/html"})
+    assert page.mimetype == "text/html"
+    assert "<h2>Timeline</h2>" in page.text
+    file = pager.client.get(path + ".md")
+    assert file.mimetype == "text/markdown"
+    assert file.headers["Content-Disposition"] == "attachment; filename=postmortem-1-ErrorRateCritical.md"
+    assert pager.client.get("/incidents/7/postmortem.md").status_code == 404
+
+
+def test_the_name_of_the_file_is_made_of_plain_letters(pager: Pager) -> None:
+    pager.send(notice(evil))
+    disposition = pager.client.get("/incidents/1/postmortem.md").headers["Content-Disposition"]
+    assert re.fullmatch(r"attachment; filename=postmortem-1-[A-Za-z0-9-]+\.md", disposition)
+
+
+def test_what_is_wrong_with_the_rotation_file_stands_on_both_pages(pager: Pager) -> None:
+    pager.rotation.write_text("people: {ada: Ada}")
+    document = pager.client.get("/oncall", headers={"Accept": "application/json"}).json
+    assert document["levels"][0]["fallback"]
+    for path in ("/", "/oncall"):
+        page = pager.client.get(path).text
+        assert 'class="chain bad"' in page
+        assert document["file"] in page
+        assert document["levels"][0]["responders"][0] in page
+    assert str(escape(document["problems"][0])) in page
+
+
+def test_the_coming_day_has_no_gap(tmp_path: Path) -> None:
+    file = tmp_path / "rotation.yml"
+    file.write_text("""
+people: {ada: Ada, ben: Ben, cleo: Cleo}
+levels:
+  - name: first
+    shifts:
+      - {person: ada, from: thu 00:00, to: thu 06:00}
+      - {person: ben, from: thu 12:00, to: thu 00:00}
+  - name: second
+    shifts:
+      - {person: cleo, from: mon 00:00, to: mon 00:00}
+""")
+    # Lab weeks begin with 1970, on what their clock calls Monday 00:00.
+    thursday = datetime.fromtimestamp(3 * 24 * 60 * SECONDS_PER_LAB_MINUTE, UTC)
+    plan = Rotation(file).read()
+    first = [(shift.who, shift.fallback, shift.left, shift.width) for shift in coming(plan, 0, thursday)]
+    assert first == [("Ada", False, 0, 25), ("Ada, Ben", True, 25, 25), ("Ben", False, 50, 50)]
+    assert [(shift.who, shift.colour, shift.width) for shift in coming(plan, 1, thursday)] == [("Cleo", 2, 100)]
+
+
 @pytest.mark.parametrize("limit", ["0", "201", "-1"])
 def test_a_limit_out_of_range_is_refused(pager: Pager, limit: str) -> None:
     assert pager.client.get(f"/incidents?limit={limit}").status_code == 422
 
 
-@pytest.mark.parametrize("path", ["/", "/incidents/1"])
+@pytest.mark.parametrize("path", ["/", "/incidents/1", "/incidents/1/postmortem"])
 def test_markup_in_an_alert_is_shown_as_text(pager: Pager, path: str) -> None:
     pager.send(notice(evil))
     answer = pager.client.get(path)
@@ -104,7 +162,7 @@ def test_every_answer_forbids_foreign_scripts(pager: Pager, path: str) -> None:
 def test_no_page_needs_what_the_policy_forbids(pager: Pager) -> None:
     """No inline script or style: the policy would silently switch them off."""
     pager.send(notice())
-    for path in ("/", "/incidents/1", "/runbooks/", "/runbooks/ServiceDown"):
+    for path in ("/", "/incidents/1", "/incidents/1/postmortem", "/oncall", "/runbooks/", "/runbooks/ServiceDown"):
         text = pager.client.get(path).text
         assert "<style" not in text
         assert " style=" not in text
