@@ -14,6 +14,7 @@ from services.pager.deadman import DeadMansSwitch
 from services.pager.escalation import Escalation, EscalationTask
 from services.pager.incidents import IncidentBook
 from services.pager.instruments import Instruments
+from services.pager.reconcile import Reconciliation
 from services.pager.remediation import Allowed, Assistant, Remediation
 from services.pager.rotation import Rotation
 from services.pager.rotation_watch import RotationWatch
@@ -81,6 +82,7 @@ def _parts(settings: PagerSettings, telemetry: Telemetry) -> Parts:
     clock.add("dead man's switch", deadman)
     clock.add("escalation", EscalationTask(database, escalation, instruments))
     clock.add("rotation", RotationWatch(rotation, instruments))
+    clock.add("reconciliation", Reconciliation(database, book, alertmanager, instruments, settings.forgotten_seconds))
     clock.add("remediation", _remediation(settings, database, instruments))
     return Parts(settings, telemetry, instruments, database, rotation, book, deadman, actions, clock)
 

@@ -26,6 +26,8 @@ class PagerSettings(BaseSettings):
     escalate_seconds: float = Field(default=120, ge=1, le=86_400)
 
     alertmanager_url: str = "http://127.0.0.1:9093"
+    # An alert that Alertmanager has not known for so long is over, though nobody said so.
+    forgotten_seconds: float = Field(default=60, ge=1, le=86_400)
     # The dead man's switch: how long the Watchdog may be silent, and how long after the pager's own start nobody minds.
     watchdog_silence_seconds: float = Field(default=60, ge=1, le=86_400)
     watchdog_grace_seconds: float = Field(default=120, ge=0, le=86_400)

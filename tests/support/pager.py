@@ -84,7 +84,14 @@ class Pager:
         self.rotation = folder / "rotation.yml"
         if not self.rotation.exists():
             self.rotation.write_text(ROTATION)
-        given = {"database_url": f"sqlite:///{folder / 'pager.db'}", "rotation_file": self.rotation, **settings}
+        given = {
+            "database_url": f"sqlite:///{folder / 'pager.db'}",
+            "rotation_file": self.rotation,
+            # Nobody listens there: not on the lab that may run on this machine.
+            "alertmanager_url": "http://127.0.0.1:9",
+            "assistant_url": "http://127.0.0.1:9",
+            **settings,
+        }
         self._settings = PagerSettings(runbooks_dir=runbooks, **given)
         self.app: Flask
         self.client: FlaskClient

@@ -88,8 +88,7 @@ def pager(port: int, folder: Path, **environment: str) -> Server:
         LOG_STDOUT="true",
         DATABASE_URL=f"sqlite:///{folder / 'pager.db'}",
         RUNBOOKS_DIR=str(ROOT / "runbooks"),
-        ROTATION_FILE=str(ROOT / "oncall" / "rotation.yml"),
-        **environment,
+        **{"ROTATION_FILE": str(ROOT / "oncall" / "rotation.yml"), **environment},
     )
 
 
