@@ -122,6 +122,13 @@ class TestEveryAlert:
         assert re.search(r"\b[Uu]sers\b", summary)
         assert alert.annotations["description"].strip()
 
+    def test_summary_tells_the_threshold_of_the_rule(self, alert: Alert) -> None:
+        numbers = re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", alert.expr)
+        # A rule that compares with nothing fires from the first one.
+        compared = {float(number) for number in numbers} or {1.0}
+        for number, percent in re.findall(r"(?:threshold|must be) (\d+(?:\.\d+)?)(%?)", alert.annotations["summary"]):
+            assert float(number) / (100 if percent else 1) in compared
+
     def test_links_are_right(self, alert: Alert) -> None:
         links = alert.annotations
         assert links["runbook_url"] == f"{{{{ $externalLabels.pager_url }}}}/runbooks/{alert.name}"

@@ -54,8 +54,8 @@ def test_an_alert_has_a_threshold_that_never_and_one_that_always_fires() -> None
     assert sorted(NEVER) == sorted(ALWAYS) == ALERTS
 
 
-@pytest.mark.parametrize("alert", ALERTS)
-def test_the_rules_as_they_are_pass(tmp_path: Path, alert: str) -> None:
+@pytest.mark.parametrize("alert", ["ServiceDown", "ConversionDrop"])
+def test_a_copy_in_which_nothing_is_broken_passes(tmp_path: Path, alert: str) -> None:
     assert not fails(tmp_path, alert, f"alert: {alert}", "severity", "severity")
 
 
