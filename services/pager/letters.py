@@ -1,8 +1,8 @@
 """A mail, read into what the pager needs to know.
 
-Alertmanager's mails carry the notice for programs in a header (alertmanager/templates/mail.tmpl). A mail that has lost
-it on its way is known by its subject; any other mail was written by a person or by a program that knows no better, and
-is kept as text. Nothing in a mail is an error: what cannot be read is shown as it came.
+Alertmanager's mails carry the notice for programs in their HTML (alertmanager/templates/mail.tmpl). A mail that has
+lost it on its way is known by its subject; any other mail was written by a person or by a program that knows no better,
+and is kept as text. Nothing in a mail is an error: what cannot be read is shown as it came.
 """
 
 import hashlib
@@ -23,7 +23,8 @@ from services.pager.notice import MAX_LABEL, MAX_TEXT, Instance, Notice, identit
 from services.web.bodies import parse_object
 from services.web.problems import Problem
 
-NOTICE_HEADER = "X-Lab-Notice"
+# Where the notice stands: an attribute of the HTML's body. A header has no room for it.
+NOTICE_ATTRIBUTE = "data-lab-notice"
 # What an incident of a mail is called that is no alert.
 MAIL = "Mail"
 
@@ -52,15 +53,19 @@ def read_letter(content: bytes, sender: str, received_at: datetime) -> Letter:
     head = BytesHeaderParser().parsebytes(content)
     subject = _clean(_header(head, "Subject"))[:MAX_LABEL] or "(no subject)"
     sent_at = min(_date(head) or received_at, received_at)
-    notice = _notice(_header(head, NOTICE_HEADER), received_at) or _notice_of(subject, sent_at, received_at)
-    answered = _OURS.match(_ANSWER.sub("", subject, count=1))
+    parts = _parts(content)
+    answer = _ANSWER.match(subject)
+    answered = _OURS.match(subject[answer.end() :]) if answer else None
+    notice = None
+    if answered is None:
+        notice = _notice(parts, received_at) or _notice_of(subject, sent_at, received_at)
     return Letter(
         # Without one, the same bytes are the same mail.
         message_id=_header(head, "Message-Id")[:MAX_LABEL] or hashlib.sha256(content).hexdigest(),
         sender=_clean(sender)[:MAX_LABEL],
         subject=subject,
         sent_at=sent_at,
-        text="" if notice else _text(content),
+        text="" if notice else _text(content, parts),
         notice=notice,
         about=(answered["alert"], answered["service"]) if answered else None,
     )
@@ -86,13 +91,16 @@ def ticket(letter: Letter, recipient: str, received_at: datetime) -> Notice:
     )
 
 
-def _notice(text: str, received_at: datetime) -> Notice | None:
-    """The notice in the header; None when there is none, or half of one."""
-    try:
-        body = parse_object(text.lstrip("§ ").encode("utf-8", "replace"))
-        return replace(read_notice(body, received_at), channel="mail")
-    except (Problem, ValidationError):
-        return None
+def _notice(parts: list[Message], received_at: datetime) -> Notice | None:
+    """The notice in the HTML; None when there is none, or half of one."""
+    for part in parts:
+        if part.get_content_type() == "text/html":
+            found = _read(part).notice
+            try:
+                return replace(read_notice(parse_object(found.encode("utf-8", "replace")), received_at), channel="mail")
+            except (Problem, ValidationError):
+                continue
+    return None
 
 
 def _notice_of(subject: str, sent_at: datetime, received_at: datetime) -> Notice | None:
@@ -137,24 +145,29 @@ def _date(head: Message) -> datetime | None:
         return None
 
 
-def _text(content: bytes) -> str:
-    """What a person would read of it: the plain text, else the HTML's, and a word for each part that is neither."""
+def _parts(content: bytes) -> list[Message]:
+    """The parts of a mail that hold no others; none where it cannot be taken apart."""
     try:
-        parts = list(message_from_bytes(content).walk())
+        return [part for part in message_from_bytes(content).walk() if not part.is_multipart()]
     except (RecursionError, ValueError):
+        return []
+
+
+def _text(content: bytes, parts: list[Message]) -> str:
+    """What a person would read of it: the plain text, else the HTML's, and a word for each part that is neither."""
+    if not parts:
         return _cut(_clean(content.decode("utf-8", "replace")))
-    leaves = [part for part in parts if not part.is_multipart()]
     # A multipart that holds no parts is text that lost its form.
     readable = ("text/plain", "multipart")
-    plain = [_decoded(part) for part in leaves if part.get_content_type().startswith(readable)]
+    plain = [_decoded(part) for part in parts if part.get_content_type().startswith(readable)]
     if not any(text.strip() for text in plain):
-        plain = [_without_tags(_decoded(part)) for part in leaves if part.get_content_type() == "text/html"]
-    others = list(_not_kept(leaves))
+        plain = ["\n".join(_read(part).words) for part in parts if part.get_content_type() == "text/html"]
+    others = list(_not_kept(parts))
     return _cut("\n".join(_clean(text).strip() for text in [*plain, *others] if text.strip()) or "(nothing in it)")
 
 
-def _not_kept(leaves: list[Message]) -> Iterator[str]:
-    for part in leaves:
+def _not_kept(parts: list[Message]) -> Iterator[str]:
+    for part in parts:
         if part.get_content_maintype() not in ("text", "multipart"):
             yield f"[{part.get_content_type()}: not kept]"
 
@@ -169,16 +182,19 @@ def _decoded(part: Message) -> str:
         return payload.decode("utf-8", "replace")
 
 
-class _Words(HTMLParser):
-    """The text between tags, less that of styles and scripts."""
+class _Html(HTMLParser):
+    """The text between tags, less that of styles and scripts; and the notice."""
 
     def __init__(self) -> None:
         super().__init__()
         self.words: list[str] = []
+        self.notice = ""
         self._hidden = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._hidden += tag in ("script", "style")
+        if tag == "body":
+            self.notice = dict(attrs).get(NOTICE_ATTRIBUTE) or ""
 
     def handle_endtag(self, tag: str) -> None:
         self._hidden -= bool(self._hidden) and tag in ("script", "style")
@@ -188,10 +204,10 @@ class _Words(HTMLParser):
             self.words.append(data.strip())
 
 
-def _without_tags(html: str) -> str:
-    words = _Words()
-    words.feed(html)
-    return "\n".join(words.words)
+def _read(part: Message) -> _Html:
+    html = _Html()
+    html.feed(_decoded(part))
+    return html
 
 
 def _clean(text: str) -> str:

@@ -1,13 +1,15 @@
 """The mail server: alerts and other mails are kept, what is malformed, huge or for nobody is refused and counted."""
 
+import html
 import json
+import quopri
+import re
 import smtplib
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from email.header import Header
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from tests.support.pager import Pager, notice
 
 TEAM = "application@lab.example"
 SENDER = "alertmanager@lab.example"
-Headers = dict[str, str]
+SUBJECT = "[PAGE] ErrorRateCritical assistant: 50% failed"
 
 
 @pytest.fixture
@@ -35,12 +37,14 @@ def door(pager: Pager) -> Iterator[MailDoor]:
     server.stop()
 
 
-def alert_mail(body: dict[str, Any] | None = None, **headers: str) -> bytes:
-    """A mail of Alertmanager's: the notice for programs in a header, encoded as Alertmanager does."""
-    value = Header("§ " + json.dumps(body or notice()), "utf-8", maxlinelen=75).encode(linesep="\r\n")
-    return mail(
-        "See the HTML.", Subject="[PAGE] ErrorRateCritical assistant: 50% failed", X_Lab_Notice=value, **headers
-    )
+def alert_mail(body: dict[str, Any] | str | None = None, subject: str = SUBJECT, **headers: str) -> bytes:
+    """A mail of Alertmanager's: the notice for programs in the HTML."""
+    text = body if isinstance(body, str) else json.dumps(body or notice())
+    page = f"<html><body data-lab-notice='{html.escape(text)}'><p>It <b>fires</b></p></body></html>"
+    parts = b"--b\r\nContent-Type: text/plain\r\n\r\nIt fires\r\n--b\r\nContent-Type: text/html; charset=UTF-8\r\n"
+    parts += b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + quopri.encodestring(page.encode()) + b"\r\n--b--"
+    content = mail(parts, Subject=subject, Content_Type="multipart/alternative; boundary=b", **headers)
+    return re.sub(rb"\r?\n", b"\r\n", content)
 
 
 def mail(text: str | bytes = "Hello", **headers: str) -> bytes:
@@ -130,20 +134,17 @@ def test_a_mail_that_was_held_up_does_not_open_what_is_over(pager: Pager, door: 
     assert incident["status"] == "resolved"
 
 
-@pytest.mark.parametrize("header", [None, "=?utf-8?q?=C2=A7_{=22version?=", "§ []", "§ {}", "=?x-none?q?=A7?="])
-def test_a_mail_that_has_lost_its_header_is_known_by_its_subject(
-    pager: Pager, door: MailDoor, header: str | None
-) -> None:
+@pytest.mark.parametrize("body", ["", "{", "[]", "{}", '{"version": "4"}'])
+def test_a_mail_that_has_lost_its_notice_is_known_by_its_subject(pager: Pager, door: MailDoor, body: str) -> None:
     pager.send(notice())
-    headers = {"X_Lab_Notice": header} if header else {}
-    send(door, mail(Subject="[PAGE] ErrorRateCritical assistant (2): 50% of the requests", **headers))
-    send(door, mail(Subject="[TICKET] MemoryHigh model: 90% of its memory", **headers))
+    send(door, alert_mail(body, "[PAGE] ErrorRateCritical assistant (2): 50% of the requests"))
+    send(door, alert_mail(body, "[TICKET] MemoryHigh model: 90% of its memory"))
     memory, errors = sorted(pager.incidents(), key=lambda incident: str(incident["severity"]), reverse=True)
     assert events(errors).count("mailed") == 1
     assert (memory["alert"], memory["service"], memory["severity"]) == ("MemoryHigh", "model", "ticket")
     assert memory["summary"] == "90% of its memory"
 
-    send(door, mail(Subject="[RESOLVED] MemoryHigh model: over after 5m", **headers))
+    send(door, alert_mail(body, "[RESOLVED] MemoryHigh model: over after 5m"))
     assert [one["status"] for one in pager.incidents() if one["alert"] == "MemoryHigh"] == ["resolved"]
 
 
@@ -162,7 +163,8 @@ def test_an_answer_becomes_a_comment_also_when_all_is_over(pager: Pager, door: M
     subject = "Re: AW: [PAGE] ErrorRateCritical assistant: 50% failed"
     send(door, mail("I am on it.", Subject=subject), "ann@lab.example")
     pager.send(notice(resolved_at=before(0)))
-    send(door, mail("It was the provider.", Subject=subject), "bob@lab.example")
+    # With the whole mail below the answer, notice and all.
+    send(door, alert_mail(subject=subject), "bob@lab.example")
     [incident] = pager.incidents()
     comments = [line for line in incident["timeline"] if line["event"] == "commented"]
     assert [line["by"] for line in comments] == ["ann@lab.example", "bob@lab.example"]
@@ -352,8 +354,8 @@ def test_no_mail_is_unreadable(content: bytes) -> None:
     "content",
     [
         b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(4000)),
-        b"X-Lab-Notice:" + (b" " + b"=?utf-8?q?a" * 80 + b"\r\n") * 250 + b"\r\n",
-        b"X-Lab-Notice: " + b"[" * 200_000 + b"\r\n\r\n",
+        b"Subject:" + (b" " + b"=?utf-8?q?a" * 80 + b"\r\n") * 250 + b"\r\n",
+        b"Content-Type: text/html\r\n\r\n<body data-lab-notice=" + b"[" * 200_000 + b">",
         b"A: b\r\n" * 40_000,
         b"Content-Type: text/html\r\n\r\n" + b"<a" * 100_000,
     ],
