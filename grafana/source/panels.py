@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from grafana_foundation_sdk.builders import common, dashboard, heatmap, logs, stat, statetimeline, timeseries
+from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, logs, stat, statetimeline, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as cm
@@ -186,6 +186,28 @@ def states(
         .row_height(0.8)
         .merge_values(True)
         .legend(common.VizLegendOptions().show_legend(False).display_mode(cm.LegendDisplayMode.HIDDEN))
+    )
+
+
+def ranking(title: str, description: str, unit: str, query: Query, *, width: int = 8, height: int = 8) -> Panel:
+    """One bar for each series of an instant query, as long as its value."""
+    return (
+        bargauge.Panel()
+        .title(title)
+        .description(description)
+        .datasource(PROMETHEUS)
+        .unit(unit)
+        .height(height)
+        .span(width)
+        .with_target(query)
+        .min(0)
+        .orientation(cm.VizOrientation.HORIZONTAL)
+        .display_mode(cm.BarGaugeDisplayMode.BASIC)
+        .name_placement(cm.BarGaugeNamePlacement.LEFT)
+        .show_unfilled(False)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .thresholds(thresholds(((None, GREEN), (1, ORANGE))))
+        .color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.THRESHOLDS))
     )
 
 

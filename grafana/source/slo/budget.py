@@ -26,8 +26,8 @@ PAIRS: Final = (
 
 
 def panels() -> list[Panel]:
-    """Budget left over time, and the four pairs of windows, each against its threshold."""
-    return [_left(), *(_pair(*pair) for pair in PAIRS)]
+    """Budget left over time, the four pairs of windows, each against its threshold, and the failures they need."""
+    return [_left(), *(_pair(*pair) for pair in PAIRS), _failures()]
 
 
 def _left() -> Panel:
@@ -39,8 +39,6 @@ def _left() -> Panel:
         [metric("slo:period_error_budget_remaining:ratio", "{{slo}}")],
         lines_at=((0, RED),),
         colors=COLORS,
-        width=8,
-        height=16,
         floor=None,
     )
     return panel.scale_distribution(_wide(linear=1)).axis_soft_min(-1).axis_soft_max(1)
@@ -62,6 +60,19 @@ def _pair(long: str, short: str, times: float, kind: str, color: str) -> Panel:
         soft_max=2 * times,
     )
     return panel.scale_distribution(_wide(linear=1))
+
+
+def _failures() -> Panel:
+    return graph(
+        "Failures in 5 min",
+        "How many chats failed, chats were slow, and bookings failed in the last 5 min. Below 10, the line, the first "
+        "pair pages nobody, however high the share is: one failure of three on a quiet lab is no emergency.",
+        "none",
+        [metric("slo:sli_error:increase5m", "{{slo}}")],
+        lines_at=((10, RED),),
+        colors=COLORS,
+        soft_max=20,
+    )
 
 
 def _wide(*, linear: float) -> common.ScaleDistributionConfig:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from grafana.source import links, queries
-from grafana.source.panels import BLUE, GREEN, ORANGE, RED, YELLOW, Panel, big_number
+from grafana.source.panels import GREEN, ORANGE, RED, YELLOW, Panel, big_number
 from grafana.source.slo import budget
 from grafana.source.sources import latest
 from services.telemetry import names
@@ -13,19 +13,20 @@ OPEN_INCIDENTS: Final = f"sum({names.PAGER_INCIDENTS_OPEN})"
 
 
 def panels() -> list[Panel]:
-    """Eight figures: promises to the left, people to the right."""
+    """Seven figures: promises to the left, people to the right."""
     return [*(_left(slo) for slo in budget.SLOS), _fastest(), *_people()]
 
 
 def _left(slo: str) -> Panel:
     return big_number(
-        f"Budget left: {slo}",
+        f"Left: {slo}",
         f"How much of what may go wrong in 60 h is left: {budget.SLOS[slo]}. 100 %: nothing went wrong. Below 0: more "
         "than was promised. A young lab has had few requests, so a few failures use all of its budget.",
         "percentunit",
         latest(budget.LEFT.format(slo=slo)),
         steps=((None, RED), (0, ORANGE), (0.25, YELLOW), (0.5, GREEN)),
         decimals=0,
+        width=4,
     )
 
 
@@ -58,13 +59,6 @@ def _people() -> list[Panel]:
             "none",
             latest(OPEN_INCIDENTS),
             steps=((None, GREEN), (1, RED)),
-        ),
-        big_number(
-            "Escalated",
-            "Pages of the last 2 h (a lab day) that nobody acknowledged in time and that went to the next level.",
-            "none",
-            latest(f"round(sum(increase({names.PAGER_ESCALATIONS}[2h])))"),
-            steps=((None, BLUE), (1, ORANGE)),
         ),
         big_number(
             "Heartbeat",

@@ -3,13 +3,14 @@
 from typing import Final
 
 from grafana.source import links, queries
-from grafana.source.panels import GREY, ORANGE, PURPLE, RED, YELLOW, Panel, graph
-from grafana.source.sources import metric
+from grafana.source.panels import GREY, ORANGE, PURPLE, RED, YELLOW, Panel, graph, ranking
+from grafana.source.sources import latest, metric
 from services.telemetry import names
 
 _FAILED: Final = f'{queries.ASSISTANT},outcome!="ok"'
 _FAILED_CHATS: Final = f'{_FAILED},route="/chat"'
 _CHATS: Final = f'{queries.ASSISTANT},route="/chat"'
+_INCREASE: Final = f"increase({names.AI_REQUESTS}{{{_FAILED_CHATS}}}[$__range])"
 _IN_TIME: Final = f'{_CHATS},le="2.0"'
 
 
@@ -24,16 +25,18 @@ def panels() -> list[Panel]:
             "{{outcome}}",
             {"fallback": YELLOW, "error": RED, "none": GREY},
         ),
-        _bars(
+        ranking(
             "Failed chats by business",
-            "The five businesses whose customers' chats failed most in the last minute. One alone: look at its data. "
-            "All of them: look at what they share.",
-            queries.or_none(
-                f"topk(5, sum by (business_id) (increase({names.AI_REQUESTS}{{{_FAILED_CHATS}}}[{queries.WINDOW}])))",
-                "business_id",
+            "The eight businesses whose customers' chats failed most in the time that is shown. One alone: look at its "
+            "data. All of them: look at what they share.",
+            "short",
+            latest(
+                queries.or_none(
+                    f"topk(8, round(sum by (business_id) ({_INCREASE})))",
+                    "business_id",
+                ),
+                "{{business_id}}",
             ),
-            "{{business_id}}",
-            {"none": GREY},
         ),
         _bars(
             "Failed requests by route",
