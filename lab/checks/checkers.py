@@ -46,7 +46,7 @@ class Checkers:
 
     def run(self, server: str, program: str, arguments: Sequence[str]) -> Said | None:
         """Run a checker of a server's; `arguments` as in its container. None where there is none: see `lacking`."""
-        executable = self.program(server, program)
+        executable = None if server in self.lacking else self.program(server, program)
         if executable is None:
             return self._in_container(server, program, arguments) if server not in self.lacking else None
         derivation = self.derived(server)
@@ -99,7 +99,7 @@ class Checkers:
         entrypoint = {"loki": "/usr/bin/loki", "tempo": "/tempo", "otelcol": "/otelcol-contrib"}.get(
             program, f"/bin/{program}"
         )
-        options = ("run", "--rm", "--no-deps", "--no-TTY", "--entrypoint", entrypoint)
+        options = ("run", "--rm", "--no-deps", "-T", "--entrypoint", entrypoint)
         answer = compose(self._settings, *options, server, *arguments, seconds=SECONDS)
         if answer.returncode >= 124:
             self.lacking[server] = f"its container could not be run: {answer.stderr.strip()[-200:]}"

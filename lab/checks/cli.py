@@ -8,7 +8,6 @@ from rich.console import Console
 from lab.checks.applied import wait_until_taken
 from lab.checks.report import Report, check
 from lab.engines import choose
-from lab.engines.probe import probe
 from lab.errors import LabError
 from lab.lock import alone
 from lab.query import Endpoints, Lab
@@ -55,8 +54,9 @@ def _told(number: int) -> str:
 
 
 def _in_containers() -> bool:
+    """Whether the lab runs in containers; no image is fetched for a check alone."""
     state = read_state(home_folder())
-    return state.engine == "compose" if state else not probe().fault
+    return state is not None and state.engine == "compose"
 
 
 def _take(console: Console) -> None:

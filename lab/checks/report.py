@@ -62,7 +62,16 @@ def check(root: Path = ROOT, environment: Mapping[str, str] | None = None, *, co
         report.faults = _of_settings(root, error)
         return report
     files, unread = _read_all(root, report)
-    found = [*report.faults, *alerts.unread(root)]
+    needed = [_ROTATION, *(f"{server}/{main}" for server, _, _, main in servers.CONFIGS)]
+    found = [
+        *report.faults,
+        *alerts.unread(root),
+        *(
+            Fault(name, 0, "is missing", f"Restore it with `git checkout -- {name}`.")
+            for name in needed
+            if not os.path.lexists(root / name)
+        ),
+    ]
     for name, file in files.items():
         if name.startswith(("prometheus/rules/", "loki/rules/")):
             found += alerts.check_rules(root, file)
@@ -115,7 +124,7 @@ def _read_all(root: Path, report: Report) -> tuple[dict[str, YamlFile], set[str]
             report.faults += faults
             if file:
                 files[file.name] = file
-            elif not os.access(place, os.R_OK):
+            elif any("cannot be read" in fault.text for fault in faults) and not place.is_dir():
                 unread.add(folder)
     return files, unread
 

@@ -1,7 +1,7 @@
 """What the servers themselves say of their files, sorted by file and line."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import yaml
@@ -45,6 +45,7 @@ _FRAME = re.compile(
     r"\s*("
     r"Checking [^'\s]+|Checking '[^']*'\s+SUCCESS|SUCCESS.*|FAILED:?"
     r"|Found:|\s*- .*|amtool: error: failed to validate.*"
+    r"|lint error.*|Label\(s\):|\t.*|Might cause inconsistency.*"
     r")?\s*"
 )
 _WARNING = re.compile(r"level=(debug|info|warn)|\bWARN\b|^time=.*level=WARN", re.IGNORECASE)
@@ -60,13 +61,13 @@ def check_configs(checkers: Checkers, files: Mapping[str, YamlFile]) -> Iterator
                 yield from complaints(said, f"{server}/{main}", files)
 
 
-def check_prometheus_rules(checkers: Checkers, names: Iterable[str], files: Mapping[str, YamlFile]) -> Iterator[Fault]:
-    """Every rule file of Prometheus, one after the other: one that is broken hides nothing in the next."""
-    for name in names:
-        path = name.replace("prometheus/", "/etc/prometheus/", 1)
-        said = checkers.run("prometheus", "promtool", ("check", "rules", "--lint=all", "--lint-fatal", path))
-        if said is not None and said.code:
-            yield from complaints(said, name, files)
+def check_prometheus_rules(checkers: Checkers, names: Sequence[str], files: Mapping[str, YamlFile]) -> list[Fault]:
+    """Every rule file of Prometheus; promtool looks at all of them, whatever it finds in one."""
+    paths = [name.replace("prometheus/", "/etc/prometheus/", 1) for name in names]
+    if not paths:
+        return []
+    said = checkers.run("prometheus", "promtool", ("check", "rules", "--lint=all", "--lint-fatal", *paths))
+    return complaints(said, names[0], files) if said is not None and said.code else []
 
 
 def complaints(said: Said, main: str, files: Mapping[str, YamlFile]) -> list[Fault]:
@@ -79,6 +80,8 @@ def complaints(said: Said, main: str, files: Mapping[str, YamlFile]) -> list[Fau
     faults: dict[Fault, None] = {}
     current, folder = main, main.split("/", maxsplit=1)[0]
     for raw in said.text.splitlines():
+        if (looked_at := re.fullmatch(r"Checking ([^'\s]+)", raw)) and looked_at[1] in files:
+            current = looked_at[1]
         if _FRAME.fullmatch(raw) or _WARNING.search(raw):
             continue
         text = re.sub(r"^\s*(Checking '[^']*'\s*)?(FAILED: )?", "", raw)
@@ -91,13 +94,14 @@ def complaints(said: Said, main: str, files: Mapping[str, YamlFile]) -> list[Fau
         text = _plain(text)
         if text:
             line = _inner(files.get(current), line, text) or _look(files.get(current), text)
-            faults[Fault(current, line, text, remedy_for(raw))] = None
+            faults[Fault(current, line, text, remedy_for(f"{raw} {text}"))] = None
     return list(faults) or [Fault(main, 0, f"is refused: {said.text.strip()[-300:]}", remedy_for(said.text))]
 
 
 def _plain(text: str) -> str:
     """A complaint without what only a programmer of that server understands."""
     text = re.sub(r"^yaml: (unmarshal errors:)?", "", text.strip())
+    text = re.sub(r"^Metric: (\S+)$", r'duplicate rule: "\1" with the same labels', text)
     return re.sub(
         r"field (\S+) not found in type .*", r"there is no setting `\1` (field not found in type)", text
     ).strip()

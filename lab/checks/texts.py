@@ -46,12 +46,14 @@ def read(root: Path, file: Path) -> tuple[YamlFile | None, list[Fault]]:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
+        list(entries(node, ""))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        what = " ".join(filter(None, (error.problem, error.context)))
-        return None, [Fault(name, mark.line + 1 if mark else 0, f"is not YAML: {what}", remedy_for("not YAML"))]
-    except (yaml.YAMLError, ValueError) as error:
-        return None, [Fault(name, 0, f"is not YAML: {error}".splitlines()[0], remedy_for("not YAML"))]
+        line, why = mark.line + 1 if mark else 0, " ".join(filter(None, (error.problem, error.context)))
+        return None, [Fault(name, line, f"is not YAML: {why}", remedy_for("not YAML"))]
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        why = "it refers to itself" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+        return None, [Fault(name, 0, f"is not YAML: {why}", remedy_for("not YAML"))]
     if data is None:
         return None, [Fault(name, 0, "is empty", _BACK.format(file=name))]
     return YamlFile(name, data, node, text), []

@@ -55,6 +55,13 @@ groups:
           dashboard_url: "{{ $externalLabels.grafana_url }}/d/service"
           logs_url: none
 """
+TWICE = """\
+groups:
+  - name: twice
+    rules:
+      - {record: "job:twice:count", expr: count by (job) (up)}
+      - {record: "job:twice:count", expr: count by (job) (up)}
+"""
 BROKEN_YAML = "groups:\n  - name: tab\n    rules:\n\t- record: a\n"
 
 
@@ -90,6 +97,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Fault], dict[
     (rules / "bare.yml").write_text(BARE)
     (rules / "template.yml").write_text(TEMPLATE)
     (rules / "broken_yaml.yml").write_text(BROKEN_YAML)
+    (rules / "twice.yml").write_text(TWICE)
     (rules / "empty.yml").write_text("# nothing\n")
     (rules / "no_text.yml").write_bytes(b"groups: \xff\xfe")
     (rules / "folder.yml").mkdir()
@@ -122,6 +130,7 @@ def the(faults: list[Fault], file: str, about: str) -> Fault:
         ("prometheus/rules/unknown_function.yml", 9, 'unknown function with name "ratee"', "slip"),
         ("prometheus/rules/template.yml", 6, "unclosed action", "{{ ... }}"),
         ("prometheus/rules/broken_yaml.yml", 4, "is not YAML", "no tabs"),
+        ("prometheus/rules/twice.yml", 4, "duplicate rule", "Rename one"),
         ("prometheus/rules/empty.yml", 0, "is empty", "git checkout -- prometheus/rules/empty.yml"),
         ("prometheus/rules/no_text.yml", 0, "is not UTF-8 text", "UTF-8"),
         ("prometheus/rules/folder.yml", 0, "cannot be read (Is a directory)", "that you can read"),
@@ -160,6 +169,7 @@ def test_nothing_else_is_blamed(broken: tuple[list[Fault], dict[str, int]], inta
         "prometheus/rules/unknown_function.yml",
         "prometheus/rules/template.yml",
         "prometheus/rules/broken_yaml.yml",
+        "prometheus/rules/twice.yml",
         "prometheus/rules/empty.yml",
         "prometheus/rules/no_text.yml",
         "prometheus/rules/folder.yml",
@@ -173,8 +183,35 @@ def test_nothing_else_is_blamed(broken: tuple[list[Fault], dict[str, int]], inta
         "oncall/rotation.yml",
         "grafana/dashboards/service.json",
     }
+    # One complaint a fault, not one for each line of a checker's words.
+    for file in ("prometheus/rules/twice.yml", "prometheus/rules/unknown_function.yml", "prometheus/prometheus.yml"):
+        assert len([fault for fault in faults if fault.file == file]) == 1
     assert not [fault for fault in faults if str(ROOT) in fault.text or "/tmp/" in fault.text]
     assert all(fault.remedy for fault in faults)
+
+
+def test_a_file_that_cannot_be_read_is_told_and_its_server_left_alone(tmp_path: Path) -> None:
+    root = copied(tmp_path)
+    # Reading it fails for everybody, which no file mode does for root.
+    (root / "alertmanager" / "closed.yml").symlink_to("/proc/self/mem")
+    (root / "oncall" / "circle.yml").write_text("&a [*a]\n")
+    (root / "oncall" / "rotation.yml").unlink()
+    (root / "oncall" / "rotation.yml").symlink_to("nowhere")
+    report = check(root, {})
+    assert "cannot be read (Input/output error)" in the(report.faults, "alertmanager/closed.yml", "").text
+    assert "refers to itself" in the(report.faults, "oncall/circle.yml", "").text
+    assert "cannot be read (No such file" in the(report.faults, "oncall/rotation.yml", "").text
+    assert len([fault for fault in report.faults if not fault.file.startswith("prometheus/")]) == 3
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    root = copied(tmp_path)
+    (root / "oncall" / "rotation.yml").unlink()
+    (root / "alertmanager" / "alertmanager.yml").unlink()
+    faults = check(root, {}).faults
+    assert the(faults, "oncall/rotation.yml", "").text == "is missing"
+    assert the(faults, "alertmanager/alertmanager.yml", "").text == "is missing"
+    assert "git checkout -- alertmanager/alertmanager.yml" in the(faults, "alertmanager/alertmanager.yml", "").remedy
 
 
 def test_broken_settings_are_told_by_their_lines(tmp_path: Path) -> None:
