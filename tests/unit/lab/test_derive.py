@@ -217,6 +217,17 @@ def test_a_server_that_is_built_meanwhile_becomes_a_target_when_it_runs(tmp_path
     assert f"127.0.0.1:{VALUES['LOKI_PORT']}" in (jobs / "loki.yml").read_text()
 
 
+def test_alertmanagers_mails_look_the_same_and_go_to_the_pagers_port(tmp_path: Path) -> None:
+    derivation("alertmanager", tmp_path).write(LabSettings(ROOT, tmp_path, VALUES), absent=())
+
+    folder = tmp_path / "config" / "alertmanager" / "etc" / "alertmanager"
+    for template in (ROOT / "alertmanager" / "templates").iterdir():
+        assert (folder / "templates" / template.name).read_bytes() == template.read_bytes()
+    address = f"127.0.0.1:{VALUES['PAGER_SMTP_PORT']}"
+    assert f"smtp_smarthost: {address}\n" in (folder / "alertmanager.yml").read_text()
+    assert derivation("pager", tmp_path).environment()["SMTP_LISTEN"] == address
+
+
 def test_without_tempo_the_collector_writes_spans_to_a_file(tmp_path: Path) -> None:
     made = derivation("collector", tmp_path)
 
