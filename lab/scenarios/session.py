@@ -129,7 +129,7 @@ class Session:
 
     def _step(self, now: float) -> bool:
         """Do and see what is due; tell whether the run is finished."""
-        for event in self._faults.step(now, enough=self._options.quick and self._all_seen()):
+        for event in self._faults.step(now, enough=self._options.quick and self._enough(now)):
             self._tell(event)
         stopped = self._faults.away(now)
         for event in self._watch.step(now, stopped):
@@ -214,8 +214,10 @@ class Session:
         if event.alert not in self._theirs:
             self._screen.show(event)
 
-    def _all_seen(self) -> bool:
-        return not self._missing() and not self._watch.unseen
+    def _enough(self, now: float) -> bool:
+        """Tell whether the faults have done what they are for; what a stopped server knows, it tells when it is back."""
+        away = self._faults.away(now)
+        return not self._missing() and all(effect.source in away for effect in self._watch.unseen)
 
     def _missing(self) -> list[str]:
         """Return the alerts that must come and did not yet."""

@@ -23,7 +23,7 @@ class Blind(Scenario):
         Effect(
             "the curves have a gap",
             'min(count_over_time(up{job=~"assistant|model"}[1m])) < bool 10',
-            within=90,
+            within=130,
         ),
     )
     must = ("Watchdog",)

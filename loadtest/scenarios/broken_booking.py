@@ -13,7 +13,7 @@ class BrokenBooking(Scenario):
     # Enough conversations that it matters how many of them end in a booking.
     users: ClassVar = {"Customer": 1}
     shape = (Stage(0, 12),)
-    quick_shape = (Stage(0, 20),)
+    quick_shape = (Stage(0, 28),)
     faults = (Fault("assistant", "broken-booking", at=(2, 5), duration=150),)
     effects = (
         Effect("the fault stands in the metrics", 'max(lab_fault_active{fault=~"broken-booking|sealed"})', within=15),

@@ -13,7 +13,7 @@ class FlakyProvider(Scenario):
     # More of them, so that their share is a matter of the fault and not of chance.
     users: ClassVar = {"Customer": 1}
     shape = (Stage(0, 16),)
-    faults = (Fault("model", "errors", at=(2, 5), duration=130, strength=0.4, parameters={"status": 503}),)
+    faults = (Fault("model", "errors", at=(2, 5), duration=130, strength=0.42, parameters={"status": 503}),)
     effects = (
         Effect("the model is asked again", 'sum(increase(ai_retries_total{reason="server_error"}[30s]))', within=25),
         Effect(
