@@ -215,7 +215,7 @@ class Session:
             self._screen.show(event)
 
     def _enough(self, now: float) -> bool:
-        """Tell whether the faults have done what they are for; what a stopped server knows, it tells when it is back."""
+        """Tell whether the faults have done what they are for; a stopped server tells what it knows when it is back."""
         away = self._faults.away(now)
         return not self._missing() and all(effect.source in away for effect in self._watch.unseen)
 
