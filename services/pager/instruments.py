@@ -17,8 +17,11 @@ _SEVERITIES = [{"severity": "page"}, {"severity": "ticket"}]
 class Instruments:
     """Counts and tells. Call it when the database has taken the change."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, telemetry: Telemetry, url: str = "") -> None:
         self.telemetry = telemetry
+        if url:
+            address = telemetry.gauge(names.PAGER_ADDRESS, "Where browsers find the pager.", names.PAGER_ADDRESS_LABELS)
+            address.labels(url=url).set(1)
         self._notifications = telemetry.counter(
             names.PAGER_NOTIFICATIONS,
             "Notices received, by what came of them.",

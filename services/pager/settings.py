@@ -13,6 +13,8 @@ class PagerSettings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore")
 
     database_url: str = "sqlite:////var/lib/pager/pager.db"
+    # Where browsers find it; shown as a metric, from which dashboards take their links. None without.
+    pager_url: str = ""
     runbooks_dir: Path = Path("/etc/lab/runbooks")
     # Bytes of one notice. Twenty alerts with all their links (Alertmanager's max_alerts) are about 50 KiB.
     max_notice_bytes: int = Field(default=256 * 1024, ge=1024)

@@ -104,6 +104,8 @@ PAGER_ESCALATIONS: Final = "pager_escalations_total"
 PAGER_REMEDIATIONS: Final = "pager_remediations_total"
 PAGER_REMEDIATIONS_LABELS: Final = ("action", "result")  # restart-assistant; dry_run | done | failed | limited
 PAGER_ROTATION_PROBLEMS: Final = "pager_rotation_problems"  # what is wrong with oncall/rotation.yml
+PAGER_ADDRESS: Final = "pager_address_info"  # always 1; for the links of dashboards, which no environment reaches
+PAGER_ADDRESS_LABELS: Final = ("url",)
 PAGER_HEARTBEAT: Final = "pager_heartbeat_timestamp_seconds"  # when the Watchdog was last evaluated and heard
 
 # --- The load -----------------------------------------------------------------------------------------------------

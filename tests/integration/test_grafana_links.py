@@ -307,6 +307,16 @@ def test_one_dashboard_leads_to_the_other_and_back_over_the_same_time(tab: Page,
         expect(tab.get_by_text(DASHBOARDS[there]["panels"][0]["title"], exact=True).first).to_be_visible()
 
 
+@pytest.mark.parametrize(("name", "path"), [("Incidents", "/"), ("On call", "/oncall")])
+def test_dashboard_to_the_pager(tab: Page, grafana: str, running_lab: RunningLab, name: str, path: str) -> None:
+    """Whatever its port is."""
+    tab.goto(f"{grafana}/d/slo?refresh=1h")
+    link = tab.get_by_role("link", name=name, exact=True)
+    expect(link).to_have_attribute("href", re.compile(f"^{re.escape(running_lab.url('pager'))}"))
+    there = httpx.get(link.get_attribute("href") or "", headers={"Accept": "text/html"}, follow_redirects=True)
+    assert (there.status_code, there.url.path.removesuffix("/incidents") or "/") == (200, path)
+
+
 @pytest.mark.parametrize(("name", "seen"), [("Logs", "POST /chat 200"), ("Traces", "POST /chat")])
 def test_dashboard_to_logs_and_traces(tab: Page, grafana: str, name: str, seen: str) -> None:
     open_dashboard(tab, grafana, "Failed")

@@ -2,12 +2,15 @@
 
 from typing import Final
 
+from grafana_foundation_sdk.builders import dashboard as builder
 from grafana_foundation_sdk.models import dashboard as dm
 
 from grafana.source import links, queries
 from grafana.source.load import faults
 from grafana.source.slo import budget, incidents, overview, used
+from grafana.source.sources import PROMETHEUS
 from grafana.source.whole import Rows, whole
+from services.telemetry import names
 
 UID: Final = "slo"
 ROWS: Final[Rows] = (
@@ -29,10 +32,28 @@ def slo() -> dm.Dashboard:
         top=overview.panels(),
         rows=ROWS,
         links=[
+            _pager("Incidents", "", "The pager: open incidents, their timelines, acknowledge and resolve"),
+            _pager("On call", "/oncall", "Who is on call now, and next"),
             links.SERVICE,
             links.LOAD,
             links.logs_link("Logs", queries.FAILED_LOGS, "Errors and warnings of the same time"),
             links.logs_link("Switches", faults.SWITCHES, "Who switched which fault, when: the audit log of this time"),
             links.RUNBOOKS,
         ],
+        variables=[_address()],
+    )
+
+
+def _pager(title: str, path: str, tooltip: str) -> builder.DashboardLink:
+    return links.link(title, f"${{pager}}{path}", tooltip=tooltip)
+
+
+def _address() -> builder.QueryVariable:
+    """The pager's address depends on the lab's ports, so the pager tells it."""
+    return (
+        builder.QueryVariable("pager")
+        .datasource(PROMETHEUS)
+        .query({"query": f"label_values({names.PAGER_ADDRESS}, url)", "refId": "pager"})
+        .refresh(dm.VariableRefresh.ON_DASHBOARD_LOAD)
+        .hide(dm.VariableHide.HIDE_VARIABLE)
     )

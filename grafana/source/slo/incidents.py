@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from grafana_foundation_sdk.models import common as cm
+
 from grafana.source.load import faults
 from grafana.source.panels import (
     BLUE,
@@ -69,9 +71,9 @@ def people() -> list[Panel]:
             soft_max=2,
         ),
         _time(
-            "Time to acknowledge", "from the pager's first word to the first acknowledgement", names.PAGER_ACKNOWLEDGE
+            "Acknowledged after", "from the pager's first word to the first acknowledgement", names.PAGER_ACKNOWLEDGE
         ),
-        _time("Time to resolve", "from the alert's first firing to its end", names.PAGER_RESOLVE),
+        _time("Resolved after", "from the alert's first firing to its end", names.PAGER_RESOLVE),
     ]
 
 
@@ -137,7 +139,7 @@ def way() -> list[Panel]:
 def _time(title: str, told: str, histogram: str) -> Panel:
     """The mean, not a quantile: a lab day has a handful of incidents."""
     summed, count = (f"sum by (severity) (increase({histogram}_{part}[{_DAY}]))" for part in ("sum", "count"))
-    return big_number(
+    panel = big_number(
         title,
         f"Mean of the last 2 h (a lab day), {told}, for pages and for tickets.",
         "s",
@@ -146,4 +148,5 @@ def _time(title: str, told: str, histogram: str) -> Panel:
         mappings=[_NONE_YET],
         decimals=0,
         width=4,
-    ).height(8)
+    )
+    return panel.height(8).text_mode(cm.BigValueTextMode.VALUE_AND_NAME)
