@@ -71,7 +71,8 @@ def run(*command: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=60,
+        # A busy machine takes ten times as long.
+        timeout=180,
     )
 
 
