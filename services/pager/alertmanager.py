@@ -1,6 +1,6 @@
 """What the pager asks of Alertmanager (API v2): silences, and which alerts it knows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -11,6 +11,8 @@ from services.pager.notice import UNNAMED
 from services.telemetry import Telemetry
 
 SECONDS = 5.0
+# A page waits no longer than this for what it can do without.
+PAGE_SECONDS = 1.0
 _NOT_FOUND = 404
 Value = TypeVar("Value")
 
@@ -25,6 +27,15 @@ class Known:
 
     started_at: datetime
     alerts: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """An alert that fires and of which nobody is told, because another one says enough."""
+
+    alert: str
+    service: str
+    started_at: datetime
 
 
 class Alertmanager:
@@ -67,6 +78,22 @@ class Alertmanager:
         started_at = _read(status, lambda found: datetime.fromisoformat(found["uptime"]))
         alerts = self._ask("GET", "/api/v2/alerts")
         return Known(started_at, _read(alerts, lambda found: frozenset(_identity(one["labels"]) for one in found)))
+
+    def held_back(self, by: Collection[str]) -> list[HeldBack]:
+        """The alerts that one of these (fingerprints) inhibits: each alert and service once, the oldest first."""
+        only = {"active": "false", "silenced": "false", "unprocessed": "false", "inhibited": "true"}
+        answer = self._ask("GET", "/api/v2/alerts", params=only, timeout=PAGE_SECONDS)
+
+        def read(found: Any) -> list[HeldBack]:
+            held = [
+                HeldBack(*_identity(one["labels"]), datetime.fromisoformat(one["startsAt"]))
+                for one in found
+                if not set(by).isdisjoint(one["status"]["inhibitedBy"])
+            ]
+            held.sort(key=lambda one: one.started_at)
+            return list({(one.alert, one.service): one for one in reversed(held)}.values())[::-1]
+
+        return _read(answer, read)
 
     def _ask(self, method: str, path: str, allowed: int | None = None, **kwargs: Any) -> httpx.Response:
         try:

@@ -40,6 +40,7 @@ class Parts:
     instruments: Instruments
     database: Database
     rotation: Rotation
+    alertmanager: Alertmanager
     book: IncidentBook
     deadman: DeadMansSwitch
     actions: Actions
@@ -62,13 +63,21 @@ def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> F
     app.register_blueprint(webhook.blueprint(parts.book, parts.instruments))
     app.register_blueprint(actions_routes.blueprint(parts.actions))
     app.register_blueprint(latest.blueprint(parts.book))
-    app.register_blueprint(pages.blueprint(parts.book, Runbooks(settings.runbooks_dir), parts.rotation))
+    app.register_blueprint(
+        pages.blueprint(
+            parts.book,
+            Runbooks(settings.runbooks_dir),
+            parts.rotation,
+            parts.alertmanager,
+            settings.watchdog_silence_seconds,
+        )
+    )
     app.after_request(_protect)
     return app
 
 
 def _parts(settings: PagerSettings, telemetry: Telemetry) -> Parts:
-    instruments = Instruments(telemetry)
+    instruments = Instruments(telemetry, settings.pager_url)
     database = Database(settings.database_url)
     telemetry.instrument_engine(database.engine)
     rotation = Rotation(settings.rotation_file)
@@ -84,7 +93,7 @@ def _parts(settings: PagerSettings, telemetry: Telemetry) -> Parts:
     clock.add("rotation", RotationWatch(rotation, instruments))
     clock.add("reconciliation", Reconciliation(database, book, alertmanager, instruments, settings.forgotten_seconds))
     clock.add("remediation", _remediation(settings, database, instruments))
-    return Parts(settings, telemetry, instruments, database, rotation, book, deadman, actions, clock)
+    return Parts(settings, telemetry, instruments, database, rotation, alertmanager, book, deadman, actions, clock)
 
 
 def _remediation(settings: PagerSettings, database: Database, instruments: Instruments) -> Remediation:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.pager import postmortem, shifts, wording
+from services.pager.alertmanager import Alertmanager, AlertmanagerError, HeldBack
 from services.pager.documents import as_json
 from services.pager.incidents import IncidentBook
 from services.pager.notice import SEVERITIES
@@ -17,13 +18,13 @@ from services.pager.tables import Incident
 from services.web import problems
 from services.web.problems import Problem
 
-# Seconds without the heartbeat after which the page says that alerts may not get through. It comes every 20 s.
-SILENCE = 60
 MAX_LISTED = 200
 
 
-def blueprint(book: IncidentBook, runbooks: Runbooks, rotation: Rotation) -> Blueprint:
-    """The pages, their JSON, and the probes."""
+def blueprint(
+    book: IncidentBook, runbooks: Runbooks, rotation: Rotation, alertmanager: Alertmanager, silence_seconds: float
+) -> Blueprint:
+    """The pages, their JSON, and the probes. A heartbeat older than `silence_seconds` is told as silence."""
     routes = Blueprint("pages", __name__)
     _teach(routes)
 
@@ -37,7 +38,7 @@ def blueprint(book: IncidentBook, runbooks: Runbooks, rotation: Rotation) -> Blu
             still_open=sorted((incident for incident in incidents if not incident["resolved_at"]), key=_urgency),
             resolved=[incident for incident in incidents if incident["resolved_at"]],
             heard=heard,
-            silent=heard is None or wording.until(heard) < -SILENCE,
+            silent=heard is None or wording.until(heard) < -silence_seconds,
             duty=rotation.document(datetime.now(UTC)),
         )
 
@@ -56,8 +57,14 @@ def blueprint(book: IncidentBook, runbooks: Runbooks, rotation: Rotation) -> Blu
             return jsonify(document)
         alerts = sorted(incident.instances.values(), key=lambda one: (one["ended_at"] is not None, one["started_at"]))
         lines = wording.timeline(document["timeline"])
-        people = rotation.read().people
-        return render_template("incident.html", incident=document, lines=lines, alerts=alerts, people=people)
+        return render_template(
+            "incident.html",
+            incident=document,
+            lines=lines,
+            alerts=alerts,
+            held_back=_held_back(alertmanager, incident),
+            people=rotation.read().people,
+        )
 
     @routes.get("/incidents/<number>/postmortem")
     def show_postmortem(number: str) -> Response | str:
@@ -154,6 +161,17 @@ def _found(book: IncidentBook, number: str) -> Incident:
             "/problems/unknown-incident",
         )
     return incident
+
+
+def _held_back(alertmanager: Alertmanager, incident: Incident) -> list[HeldBack]:
+    """What fires unheard because of an open incident; nothing where Alertmanager does not answer."""
+    firing = [fingerprint for fingerprint, one in incident.instances.items() if one["ended_at"] is None]
+    if not incident.is_open or not firing:
+        return []
+    try:
+        return alertmanager.held_back(firing)
+    except AlertmanagerError:
+        return []
 
 
 def _urgency(incident: dict[str, Any]) -> tuple[int, bool]:

@@ -399,40 +399,68 @@ def test_on_call_shows_the_levels_and_the_coming_day(page: Page, pager: Server) 
         assert sum(widths) == pytest.approx(whole, abs=1), f"level {number}"
 
 
-def test_a_silence_is_set_in_alertmanager_and_ended(page: Page, tmp_path: Path) -> None:
+@pytest.fixture
+def with_alertmanager(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
+    """A pager and the Alertmanager that it asks, with the lab's own configuration."""
     executable = program("alertmanager")
     pager_port, port = free_ports(2)
     pager = servers.pager(pager_port, tmp_path, ALERTMANAGER_URL=f"http://127.0.0.1:{port}")
     alertmanager = servers.alertmanager(executable, port, pager_port, tmp_path)
+    try:
+        pager.start()
+        alertmanager.start()
+        yield pager, alertmanager
+    finally:
+        alertmanager.stop()
+        pager.stop()
+
+
+def test_a_silence_is_set_in_alertmanager_and_ended(page: Page, with_alertmanager: tuple[Server, Server]) -> None:
+    pager, alertmanager = with_alertmanager
 
     def active() -> list[dict[str, Any]]:
         silences = httpx.get(f"{alertmanager.url}/api/v2/silences").json()
         return [silence for silence in silences if silence["status"]["state"] == "active"]
 
-    try:
-        pager.start()
-        alertmanager.start()
-        trouble = Trouble(pager)
-        at_work(page, trouble)
-        page.get_by_text("Silence the alert for a while").click()
-        page.get_by_label("Minutes").fill("15")
-        page.get_by_label("Why it may be silent").fill("we mend it")
-        page.get_by_role("button", name="Silence").click()
-        expect(page.locator("#do-silence .said")).to_have_text("Alertmanager holds its notices back now.")
-        expect(page.locator("article")).to_contain_text(f"Silenced by {ADA}")
-        [silence] = active()
-        assert silence["createdBy"] == ADA
-        assert {(matcher["name"], matcher["value"]) for matcher in silence["matchers"]} == {
-            ("alertname", "ErrorRateCritical"),
-            ("service", trouble.service),
-        }
-        lasts = datetime.fromisoformat(silence["endsAt"]) - datetime.fromisoformat(silence["startsAt"])
-        assert lasts.total_seconds() == pytest.approx(15 * 60, abs=5)
+    trouble = Trouble(pager)
+    at_work(page, trouble)
+    page.get_by_text("Silence the alert for a while").click()
+    page.get_by_label("Minutes").fill("15")
+    page.get_by_label("Why it may be silent").fill("we mend it")
+    page.get_by_role("button", name="Silence").click()
+    expect(page.locator("#do-silence .said")).to_have_text("Alertmanager holds its notices back now.")
+    expect(page.locator("article")).to_contain_text(f"Silenced by {ADA}")
+    [silence] = active()
+    assert silence["createdBy"] == ADA
+    assert {(matcher["name"], matcher["value"]) for matcher in silence["matchers"]} == {
+        ("alertname", "ErrorRateCritical"),
+        ("service", trouble.service),
+    }
+    lasts = datetime.fromisoformat(silence["endsAt"]) - datetime.fromisoformat(silence["startsAt"])
+    assert lasts.total_seconds() == pytest.approx(15 * 60, abs=5)
 
-        page.get_by_role("button", name="End the silence").click()
-        expect(page.locator("#do-silence .said")).to_have_text("Alertmanager speaks of it again.")
-        until("the silence is over", lambda: not active(), 10)
-        assert trouble.events()[-2:] == [("silenced", ADA), ("unsilenced", ADA)]
-    finally:
-        alertmanager.stop()
-        pager.stop()
+    page.get_by_role("button", name="End the silence").click()
+    expect(page.locator("#do-silence .said")).to_have_text("Alertmanager speaks of it again.")
+    until("the silence is over", lambda: not active(), 10)
+    assert trouble.events()[-2:] == [("silenced", ADA), ("unsilenced", ADA)]
+
+
+def test_what_a_cause_holds_back_stands_beside_it(page: Page, with_alertmanager: tuple[Server, Server]) -> None:
+    pager, alertmanager = with_alertmanager
+    labels = [
+        {"alertname": "ServiceDown", "role": "cause", "service": "model", "severity": "page"},
+        {"alertname": "SlowResponses", "role": "symptom", "service": "model", "severity": "ticket"},
+        # Of another service: told by itself.
+        {"alertname": "TrafficSpike", "role": "symptom", "service": "assistant", "severity": "ticket"},
+    ]
+    alerts = [{"labels": one, "annotations": {"summary": "x"}} for one in labels]
+    assert httpx.post(f"{alertmanager.url}/api/v2/alerts", json=alerts).status_code == 200
+    page.goto(pager.url)
+    page.get_by_role("link", name="ServiceDown", exact=True).click(timeout=30_000)
+    held_back = page.get_by_role("list", name="Held back by them")
+    expect(held_back).to_contain_text("SlowResponses", timeout=30_000)
+    expect(held_back.get_by_role("listitem")).to_have_count(1)
+    alertmanager.stop()
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("ServiceDown")
+    expect(held_back).to_have_count(0)
