@@ -9,6 +9,7 @@ from lab.checks import Fault, Report, check
 from lab.settings import ROOT
 from loadtest import scenarios
 from tests.support.checkout import change
+from tests.support.derived import DerivedServers
 from tests.support.programs import program
 
 PARTS = ("prometheus", "alertmanager", "loki", "tempo", "collector", "grafana", "oncall", "runbooks")
@@ -202,6 +203,27 @@ def test_a_file_that_cannot_be_read_is_told_and_its_server_left_alone(tmp_path: 
     assert "refers to itself" in the(report.faults, "oncall/circle.yml", "").text
     assert "cannot be read (No such file" in the(report.faults, "oncall/rotation.yml", "").text
     assert len([fault for fault in report.faults if not fault.file.startswith("prometheus/")]) == 3
+
+
+def test_without_a_loki_of_its_own_the_one_that_runs_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the lab runs in containers; their other checkers are answered for here."""
+    servers = DerivedServers(tmp_path)
+    loki = servers.server("loki")
+    loki.start()
+    try:
+        docker = tmp_path / "bin" / "docker"
+        docker.parent.mkdir()
+        docker.symlink_to("/bin/true")
+        monkeypatch.setenv("PATH", str(docker.parent))
+        monkeypatch.setenv("LAB_CACHE", str(tmp_path / "no-programs"))
+        root = copied(tmp_path / "checkout")
+        line = change(root / "loki" / "rules" / "fake" / "logs.yml", "count_over_time(", "ratee(")
+        report = check(root, {"LOKI_PORT": servers.settings.values["LOKI_PORT"]}, containers=True)
+    finally:
+        loki.stop()
+    assert the(report.faults, "loki/rules/fake/logs.yml", "AuthFailures is no LogQL").line == line
+    assert len([fault for fault in report.faults if fault.file.startswith("loki/")]) == 1
+    assert report.lacking == {}
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
