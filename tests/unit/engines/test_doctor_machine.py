@@ -26,7 +26,7 @@ def test_an_engine_that_can_be_used_and_free_ports(machine: Machine, tmp_path: P
 
     assert doctor.machine(settings(tmp_path)) == [
         Finding("engine", True, "compose: Docker 20.10.24+dfsg1 with Compose 5.0.2"),
-        Finding("ports", True, "all 11 are free"),
+        Finding("ports", True, "all 12 are free"),
     ]
 
 
