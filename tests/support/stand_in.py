@@ -40,6 +40,8 @@ def serving() -> Iterator[StandIn]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body in one packet: two of them wait 40 ms for each other (Nagle's algorithm and delayed ACKs).
+        wbufsize = -1
 
         def handle_any(self) -> None:
             parts = urlsplit(self.path)

@@ -10,7 +10,7 @@ from tests.support.stand_in import StandIn
 
 ALERT = "ErrorRateCritical"
 # Seconds after the fault. Far enough apart that a busy machine does not mix them up.
-PENDING, FIRING, PAGED = 0.8, 1.1, 1.4
+PENDING, FIRING, PAGED = 0.5, 0.7, 0.9
 
 
 def iso(at: float) -> str:

@@ -1,0 +1,10 @@
+"""What all of these tests share: runs that look several times more often than a real one, so that they wait less."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def quick_eyes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.scenarios.session._TICK", 0.05)
+    monkeypatch.setattr("lab.scenarios.watch._EFFECTS_EVERY", 0.1)
+    monkeypatch.setattr("lab.scenarios.aftermath._EVERY", 0.1)
