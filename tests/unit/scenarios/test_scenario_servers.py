@@ -95,10 +95,10 @@ def test_it_comes_back_when_who_stopped_it_is_killed(small: Stoppable) -> None:
 
 def test_a_guardian_leaves_alone_what_is_another_stop(small: Stoppable) -> None:
     servers = Servers(small.settings)
-    servers.stop("loki", 1.5, stays=True)
+    servers.stop("loki", 4, stays=True)
     servers.start("loki")
     servers.stop("loki", 60)
-    assert not wait_for(small.answers, 2)  # the first one's end is over by then
+    assert not wait_for(small.answers, 4.5)  # the first one's end is over by then
     servers.start("loki")
 
 
