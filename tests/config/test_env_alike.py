@@ -22,6 +22,7 @@ from lab.errors import LabError
 from lab.settings import ROOT
 from services.assistant.settings import AssistantSettings
 from services.model.settings import ModelSettings
+from services.pager.settings import PagerSettings
 from services.telemetry.settings import TelemetrySettings, parse_size
 from tests.support.compose_config import compose_command, compose_config
 
@@ -239,6 +240,10 @@ def hold_native_environment(service: Service, services: dict[str, Service], thei
         ("CHAT_BUDGET_SECONDS", "0.1", "120"),
         ("MAX_BUSINESS_LABELS", "1", "10000"),
         ("LOG_LEVEL", "DEBUG", "ERROR"),
+        ("ESCALATE_SECONDS", "1", "86400"),
+        ("WATCHDOG_SILENCE_SECONDS", "1", "86400"),
+        ("REMEDIATION_AFTER_SECONDS", "1", "86400"),
+        ("REMEDIATION_EVERY_SECONDS", "1", "86400"),
     ],
 )
 def test_what_the_file_may_say_the_services_accept(
@@ -247,7 +252,7 @@ def test_what_the_file_may_say_the_services_accept(
     for value in (least, most):
         assert envfile.check(key, value) is None
         monkeypatch.setenv(key, value)
-        for kind in (AssistantSettings, ModelSettings, TelemetrySettings):
+        for kind in (AssistantSettings, ModelSettings, PagerSettings, TelemetrySettings):
             kind()
     assert envfile.check(key, f"-{least}")
     assert envfile.check(key, str(int(most) + 1) if most.isdigit() else most.lower())

@@ -147,3 +147,20 @@ def test_a_task_that_fails_is_told_once_and_stops_no_other(pager: Pager) -> None
     assert pager.incident()["escalation_level"] == 1
     told = [line for line in pager.lines() if line.get("task") == "broken"]
     assert [(line["level"], line["error_message"]) for line in told] == [("error", "out of order")]
+
+
+def test_who_has_it_is_not_left_out_when_a_silence_ends(pager: Pager) -> None:
+    pager.send(notice())
+    pager.act("acknowledge", by="Ada")
+    silence(pager, 10)
+    pager.tick(11)
+    assert (pager.events()[-1], pager.incident()["next_escalation_at"]) == ("unsilenced", None)
+
+
+def test_a_ticket_that_becomes_a_page_under_a_silence_waits_for_its_end(pager: Pager) -> None:
+    pager.send(notice(ticket))
+    silence(pager, 300)
+    pager.send(notice())
+    assert (pager.incident()["severity"], pager.incident()["next_escalation_at"]) == ("page", None)
+    pager.tick(301)
+    assert pager.incident()["next_escalation_at"] is not None
