@@ -20,8 +20,12 @@ def whole(
     rows: Rows,
     links: Sequence[builder.DashboardLink],
     variables: Sequence[builder.QueryVariable] = (),
+    alert_bands: bool = True,
 ) -> dm.Dashboard:
-    """Build a dashboard: `top` is seen first, then come titled rows; faults and alerts are bands over every graph."""
+    """Build a dashboard: `top` is seen first, then come titled rows; faults and alerts are bands over every graph.
+
+    Without `alert_bands` the alerts are not: where they have a panel of their own.
+    """
     made = (
         builder.Dashboard(title)
         .uid(uid)
@@ -34,9 +38,10 @@ def whole(
         .tooltip(dm.DashboardCursorSync.CROSSHAIR)
         .annotation(faults())
         .annotation(lost_servers())
-        .annotation(alerts())
         .links(list(links))
     )
+    if alert_bands:
+        made = made.annotation(alerts())
     for variable in variables:
         made = made.with_variable(variable)
     for panel in top:

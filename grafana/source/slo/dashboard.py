@@ -6,7 +6,6 @@ from grafana_foundation_sdk.builders import dashboard as builder
 from grafana_foundation_sdk.models import dashboard as dm
 
 from grafana.source import links, queries
-from grafana.source.load import faults
 from grafana.source.slo import budget, incidents, overview, used
 from grafana.source.sources import PROMETHEUS
 from grafana.source.whole import Rows, whole
@@ -17,7 +16,7 @@ ROWS: Final[Rows] = (
     ("Firing now, and before", incidents.now),
     ("Error budgets: what is left, and how fast it burns", budget.panels),
     ("What used the budgets", used.panels),
-    ("Incidents", incidents.people),
+    ("Incidents of the pager, and how long people took", incidents.people),
     ("The way to the people", incidents.way),
 )
 
@@ -37,10 +36,10 @@ def slo() -> dm.Dashboard:
             links.SERVICE,
             links.LOAD,
             links.logs_link("Logs", queries.FAILED_LOGS, "Errors and warnings of the same time"),
-            links.logs_link("Switches", faults.SWITCHES, "Who switched which fault, when: the audit log of this time"),
             links.RUNBOOKS,
         ],
         variables=[_address()],
+        alert_bands=False,
     )
 
 

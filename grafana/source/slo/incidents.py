@@ -117,21 +117,21 @@ def way() -> list[Panel]:
         graph(
             "Age of the heartbeat",
             "Seconds since the Watchdog that the pager heard last was evaluated. At the line, 60 s, the pager opens an "
-            "incident by itself. Normal: a saw below half a minute.",
+            "incident by itself. Normal: a saw of up to 35 s.",
             "s",
             [metric(overview.HEARTBEAT_AGE, "heartbeat")],
             colors={"heartbeat": BLUE},
             lines_at=((60, RED),),
-            width=12,
+            width=20,
         ),
         big_number(
-            "Problems of the rotation",
+            "Rotation problems",
             "What is wrong with oncall/rotation.yml: a gap, an unknown person, a shift without end. The pager's page "
             "On call tells what.",
             "none",
             latest(f"max({names.PAGER_ROTATION_PROBLEMS})"),
             steps=((None, GREEN), (1, ORANGE)),
-            width=12,
+            width=4,
         ).height(8),
     ]
 

@@ -53,7 +53,7 @@ def _people() -> list[Panel]:
             steps=((None, GREEN), (1, RED)),
         ),
         big_number(
-            "Open incidents",
+            "Incidents",
             "Incidents in the pager that are not resolved. Fewer than alerts that fire: Alertmanager holds back the "
             "symptoms of a known cause.",
             "none",
@@ -62,7 +62,7 @@ def _people() -> list[Panel]:
         ),
         big_number(
             "Heartbeat",
-            "Age of the last Watchdog that the pager heard. Normal: below half a minute. After 60 s of silence the "
+            "Age of the last Watchdog that the pager heard. Normal: up to 35 s. After 60 s of silence the "
             "pager opens an incident by itself: then no alert would reach it.",
             "s",
             latest(HEARTBEAT_AGE),

@@ -45,6 +45,7 @@ def panels() -> list[Panel]:
             _by(names.AI_REQUESTS, _FAILED, "route"),
             "{{route}}",
             {"none": GREY},
+            shades_of=RED,
         ),
         _bars(
             "Chats slower than 2 s",
@@ -62,6 +63,7 @@ def panels() -> list[Panel]:
             _by(names.BOOKINGS, f'{queries.ASSISTANT},outcome="failed"', "through"),
             "{{through}}",
             {"none": GREY},
+            shades_of=RED,
         ),
         _bars(
             "Hits of faults",
