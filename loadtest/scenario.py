@@ -198,6 +198,9 @@ class Scenario:
     resolve_within: ClassVar[float] = 150
     # The lab must have run for so long: an alert that compares with what was before needs something to compare with.
     lab_age: ClassVar[float] = 0
+    # It begins in the always-on traffic alone: the many good answers of a crowd that has just left would hide for a
+    # while which share fails now.
+    calm_traffic: ClassVar[bool] = False
     # Its place in a drill: lower ones first. With `last` it begins when every other scenario is over and resolved.
     turn: ClassVar[int] = 50
     last: ClassVar[bool] = False

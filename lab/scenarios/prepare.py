@@ -32,6 +32,8 @@ _ASKED = ("assistant", "model", "pager", "prometheus", "alertmanager", "loki", "
 _FIRST_TRAFFIC_SECONDS = 25
 # The windows of most effects are a minute long: what an earlier run did stays in them for so long.
 _LEFTOVER_SECONDS = 75.0
+# Requests per second of one always-on user: half as many, usually.
+_MOST_OF_ONE_USER = 1.0
 
 
 class NotHereError(LabError):
@@ -56,6 +58,9 @@ def check(
             "No requests reach the assistant: the always-on users are away.",
             "Set STEADY_USERS in .env and `make up` again, or bring users along: `--users 4`.",
         )
+    if crowded(lab, settings, scenario):
+        say("Waiting until the crowd of before has left the figures.")
+        wait_for(lambda: stop.asked or not crowded(lab, settings, scenario), _LEFTOVER_SECONDS, every=1.0)
     return replace(before, holding=_leftovers(lab, plan, stop=stop, say=say))
 
 
@@ -137,6 +142,14 @@ def _leftovers(lab: Lab, plan: Plan, *, stop: Stop, say: Callable[[str], None]) 
             say("Waiting until what happened before has left the figures.")
             told = True
         stop.wait(1.0)
+
+
+def crowded(lab: Lab, settings: LabSettings, scenario: type[Scenario]) -> bool:
+    """Tell whether far more than the always-on users came in the last minute, and the scenario wants them alone."""
+    alone = int(settings.values.get("STEADY_USERS") or 0) * _MOST_OF_ONE_USER
+    if not scenario.calm_traffic or not alone:
+        return False
+    return lab.prometheus.value("sum(rate(ai_requests_total[1m]))") > alone
 
 
 def holding(lab: Lab, plan: Plan) -> tuple[Effect, ...]:

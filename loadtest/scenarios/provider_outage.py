@@ -22,6 +22,7 @@ class ProviderOutage(Scenario):
     must_not = (ANY,)
     # Before the others that burn the budget as fast.
     turn = 20
+    calm_traffic = True
     duration = 110
     quick_duration = 10
     needs = ("assistant", "model", "prometheus", "alertmanager", "pager")

@@ -98,6 +98,20 @@ def test_a_young_lab_and_what_is_left_in_the_figures_pass(lab: WholeLab) -> None
     assert left.slight
 
 
+def test_a_crowd_that_has_just_left_hinders_who_wants_the_usual_traffic(lab: WholeLab) -> None:
+    def seen(rate: float) -> None:
+        row = {"metric": {}, "value": [0, str(rate)]}
+        lab.server.answer("GET", "/api/v1/query", {"data": {"resultType": "vector", "result": [row]}})
+
+    seen(4.5)  # four users are always on
+    found = schedule(lab).hindrance(member(calm_traffic=True), QUIET, frozenset())
+    assert found is not None
+    assert (found.why, found.slight) == ("the crowd of before is still in the figures", True)
+    assert schedule(lab).hindrance(member(), QUIET, frozenset()) is None
+    seen(2.5)
+    assert schedule(lab).hindrance(member(calm_traffic=True), QUIET, frozenset()) is None
+
+
 def test_what_lasts_is_proven_before_anybody_else_may_set_it_off() -> None:
     slow, other, harmless = member(lasting=("Slow",)), member(may=("Slow",)), member(may=("Else",))
     assert would_spoil([harmless, other], [[slow]])
