@@ -100,7 +100,8 @@ def resolve_by(incident: Incident, notice: Notice) -> None:
     incident.notices += 1
     incident.instances = {**incident.instances, **stored(notice.instances, notice.channel)}
     duration = max(0.0, (ended_at - incident.opened_at).total_seconds())
-    resolve(incident, ended_at, f"All alerts of the group are over, after {duration:.0f} s")
+    how = notice.summary if notice.channel == "pager" else "All alerts of the group are over"
+    resolve(incident, ended_at, f"{how}, after {duration:.0f} s")
 
 
 def is_same(incident: Incident, notice: Notice) -> bool:

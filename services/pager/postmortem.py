@@ -9,7 +9,9 @@ from services.pager.tables import Event, Incident
 
 _TO_WRITE = "_To be written:_"
 # Texts of alerts and people stay texts: nothing of them becomes markup, a link or a new cell.
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$-])")
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~&$])")
+# What makes a heading, a list or a line only where it begins one.
+_BEGINNING = re.compile(r"^(\d*)([-+#=.)])")
 _LINKS = {
     "dashboard": "Dashboard of the service",
     "slo": "Error budgets and incidents",
@@ -117,7 +119,7 @@ def _went_badly(incident: Incident, lines: list[Event]) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    return _BEGINNING.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", " ".join(text.split())))
 
 
 def _moment(moment: datetime) -> str:

@@ -85,6 +85,7 @@ def test_silence_opens_an_incident_and_a_fresh_watchdog_closes_it(beats: Beats) 
     [alarm] = beats.alarms()
     assert alarm["status"] == "resolved"
     assert [line["event"] for line in alarm["timeline"]] == ["fired", "notified", "escalated", "resolved"]
+    assert alarm["timeline"][-1]["text"].startswith("The Watchdog is heard again, after ")
 
 
 def test_an_old_watchdog_that_is_repeated_is_no_sign_of_life(beats: Beats) -> None:

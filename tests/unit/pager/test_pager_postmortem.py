@@ -1,14 +1,18 @@
 """The draft of a post-mortem: filled from the timeline, and every text of others stays a text."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
+import pytest
 from markdown_it import MarkdownIt
+from sqlalchemy import delete
 
 from services.pager import ranges
 from services.pager.postmortem import draft
+from services.pager.tables import Event, Incident
 from tests.support.pager import Pager, notice
 
 EVIL = "](http://x) <script>alert(1)</script> | `cell` \n# Heading"
@@ -78,6 +82,20 @@ def test_markup_of_others_is_text(pager: Pager) -> None:
     assert html.count("<a ") == len(ranges.over(pager.incident()["links"], START, END))
     plain = [line for line in text.splitlines() if line.startswith("| 2026-")]
     assert len(plain) == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["# head", "- item", "+ item", "1. item", "1) item", "---", "===", "***", "> said", "~~~"]
+)
+def test_nothing_of_a_text_begins_a_heading_a_list_or_a_line(pager: Pager, text: str) -> None:
+    html = []
+    for summary in ("plain", text):
+        with pager.parts.database.write() as session:
+            session.execute(delete(Event))
+            session.execute(delete(Incident))
+        pager.send(notice(lambda body, it=summary: body["alerts"][0]["annotations"].update(summary=it)))
+        html.append(MarkdownIt("commonmark").enable("table").render(text_of(pager)))
+    assert sorted(re.findall(r"<\w+", html[0])) == sorted(re.findall(r"<\w+", html[1]))
 
 
 def test_dashboards_show_the_time_of_the_incident() -> None:
