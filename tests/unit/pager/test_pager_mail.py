@@ -305,6 +305,15 @@ def test_a_broken_database_is_a_reason_to_try_again(pager: Pager, door: MailDoor
     assert (counted(pager, "refused"), counted(pager, "accepted")) == (1, 1)
 
 
+def test_many_at_once_of_one_sender_are_one_ticket_with_every_word(pager: Pager, door: MailDoor) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        answers = pool.map(lambda n: send(door, mail(f"word{n}."), "cron@db.example")[0], range(20))
+        assert set(answers) == {250}
+    [incident] = pager.incidents()
+    told = " ".join([incident["description"], *(line["text"] for line in incident["timeline"])])
+    assert [number for number in range(20) if f"word{number}." not in told] == []
+
+
 def test_many_at_once_make_one_incident_a_group(pager: Pager, door: MailDoor) -> None:
     def one(number: int) -> int:
         def named(body: dict[str, Any]) -> None:
