@@ -1,5 +1,6 @@
 """Real servers for the whole session: started once, stopped whatever happens; and what could not run, named."""
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -8,6 +9,12 @@ from lab.query import Lab
 from tests.compose.container_engine import ContainerEngine, NoEngineError, prepared
 from tests.support.programs import program
 from tests.support.running import RunningLab
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C: a run in the background of a script ignores it, and so would every process that a test starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

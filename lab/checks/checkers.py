@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.compose_file import Service
-from lab.engines.compose import compose
+from lab.engines.docker import compose
 from lab.engines.native.derive import Derivation
 from lab.engines.native.programs import Missing, find
 from lab.settings import LabSettings

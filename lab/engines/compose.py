@@ -1,20 +1,16 @@
 """The compose engine: `docker compose` does the work, this waits until the lab can do its own."""
 
 import json
-import os
 import re
-import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpx
 from rich.console import Console
 
 from lab import compose_file
-from lab.engines import ServiceStatus, Trouble, containers, written
+from lab.engines import ServiceStatus, Trouble, containers, docker, written
 from lab.engines.mounts import check_mounts
 from lab.engines.reloading import TOLD, at_start_only, mounted
 from lab.errors import LabError
@@ -39,7 +35,7 @@ def read_secret(settings: LabSettings, name: str) -> str:
     """
     reason = ""
     for service in ("assistant", "model", "pager"):
-        answer = compose(settings, "exec", "-T", service, "cat", f"/run/lab/secrets/{name}")
+        answer = docker.compose(settings, "exec", "-T", service, "cat", f"/run/lab/secrets/{name}")
         if answer.returncode == 0:
             return answer.stdout.strip()
         reason = answer.stderr.strip()
@@ -48,7 +44,7 @@ def read_secret(settings: LabSettings, name: str) -> str:
 
 def adopt(settings: LabSettings) -> bool:
     """Take over a lab that `docker compose up` started without this command; whether there was one."""
-    if read_state(settings.home) is not None or not _rows(settings, quiet=True):
+    if read_state(settings.home) is not None or not docker.rows(settings, quiet=True):
         return False
     left_out = ComposeEngine(settings).left_out()
     State(ComposeEngine.name, time.time(), dict(settings.values), left_out).write(settings)
@@ -105,13 +101,13 @@ class ComposeEngine:
 
     def reload(self) -> list[tuple[str, str]]:
         """Tell who reads the mounted files again; returns (service, file) of those younger than their container."""
-        rows = {row["Service"]: row for row in _rows(self.settings) if row["State"] == "running"}
+        rows = {row["Service"]: row for row in docker.rows(self.settings) if row["State"] == "running"}
         if told := [name for name in TOLD if name in rows]:
             self._some("kill", told, "--signal", "HUP")
-        details = _inspect([row["ID"] for row in rows.values()])
+        details = docker.inspect([row["ID"] for row in rows.values()])
         waiting = []
         for name, row in rows.items():
-            age = _age(details.get(row["ID"][:12], {}).get("State", {}).get("StartedAt", ""))
+            age = docker.age(details.get(row["ID"][:12], {}).get("State", {}).get("StartedAt", ""))
             for file in mounted(self.services[name], self.settings.root) if age is not None else ():
                 inner = file.relative_to(self.settings.root).as_posix()
                 if at_start_only(inner) and file.stat().st_mtime > time.time() - (age or 0):
@@ -122,7 +118,7 @@ class ComposeEngine:
         for name in names:
             if name not in self.services:
                 raise LabError(f"There is no service `{name}`.", f"Services: {', '.join(self.services)}.", 2)
-        answer = compose(self.settings, what, *options, *names, seconds=READY_SECONDS)
+        answer = docker.compose(self.settings, what, *options, *names, seconds=READY_SECONDS)
         if answer.returncode:
             said = " | ".join(answer.stderr.strip().splitlines()[-3:])
             raise LabError(f"`docker compose {what} {' '.join(names)}` failed: {said}", "`lab doctor` looks for it.")
@@ -131,9 +127,9 @@ class ComposeEngine:
         """One row a service."""
         last = read_state(self.settings.home)
         known = last.missing if last else {}
-        rows = {row["Service"]: row for row in _rows(self.settings)}
-        details = _inspect([row["ID"] for row in rows.values()])
-        memory = _memory([row["ID"] for row in rows.values() if row["State"] == "running"])
+        rows = {row["Service"]: row for row in docker.rows(self.settings)}
+        details = docker.inspect([row["ID"] for row in rows.values()])
+        memory = docker.memory([row["ID"] for row in rows.values() if row["State"] == "running"])
         found = []
         for name, service in self.services.items():
             row = rows.get(name)
@@ -143,27 +139,29 @@ class ComposeEngine:
                 state, source = ("missing", known[name]) if name in known else ("stopped", service.image)
                 found.append(ServiceStatus(name, state, version, source, url))
                 continue
-            state = self._state(name, row)
+            state = docker.state_of(row)
+            if state == "starting" and self._works(name, state):
+                state = "running"
             started = details.get(row["ID"][:12], {}).get("State", {}).get("StartedAt", "")
-            uptime = _age(started) if state in {"running", "starting"} else None
+            uptime = docker.age(started) if state in {"running", "starting"} else None
             found.append(ServiceStatus(name, state, version, service.image, url, memory.get(row["ID"][:12]), uptime))
         return found
 
     def troubles(self) -> list[Trouble]:
         """Data of another version, and what containers suffer from."""
         other = written.conflicts(self.settings, self.name, self.services, self._volumes())
-        return other + containers.troubles(self.settings, self.services, _rows(self.settings))
+        return other + containers.troubles(self.settings, self.services, docker.rows(self.settings))
 
     def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
         """`docker compose logs`."""
         options = ["--tail", str(lines), *(["--follow"] if follow else [])]
-        compose(self.settings, "logs", *options, *names, show=True)
+        docker.compose(self.settings, "logs", *options, *names, show=True)
 
     # --- up -------------------------------------------------------------------------------------------------------
 
     def left_out(self) -> dict[str, str]:
         """Services that the user's own override file or profile leaves out; Compose merges those, not we."""
-        answer = compose(self.settings, "config", "--services")
+        answer = docker.compose(self.settings, "config", "--services")
         if answer.returncode:
             raise LabError(
                 f"Compose cannot read the lab's files: {answer.stderr.strip()}", "Mend the line it names.", 2
@@ -178,14 +176,14 @@ class ComposeEngine:
         """Tell what would only show after minutes of starting."""
         check_mounts(self.settings)
         wanted = {name: service for name, service in self.services.items() if name not in left_out}
-        containers.require_ports(self.settings, wanted, _rows(self.settings))
+        containers.require_ports(self.settings, wanted, docker.rows(self.settings))
         for trouble in written.conflicts(self.settings, self.name, wanted, self._volumes()):
             if trouble.grave:
                 raise LabError(f"{trouble.service}: {trouble.text}.", trouble.remedy)
             board.note(trouble.service, f"{trouble.text} ({trouble.remedy})")
 
     def _volumes(self) -> dict[str, str]:
-        answer = compose(self.settings, "config", "--format", "json")
+        answer = docker.compose(self.settings, "config", "--format", "json")
         return containers.volumes(json.loads(answer.stdout or "{}"))
 
     def _up(self, board: Board, left_out: dict[str, str], *options: str) -> None:
@@ -194,7 +192,7 @@ class ComposeEngine:
             self._follow(board, "up", "--detach", "--build", *options, word="started")
         except KeyboardInterrupt:
             if first:
-                compose(self.settings, "down", "--remove-orphans")
+                docker.compose(self.settings, "down", "--remove-orphans")
             raise
         previous = read_state(self.settings.home)
         started_at = previous.started_at if previous else time.time()
@@ -212,7 +210,7 @@ class ComposeEngine:
             elif board.console.is_terminal and line.strip():
                 board.working("compose", line.strip()[:100])
 
-        code, lines = _run(self.settings, ["--progress", "plain", *arguments], say)
+        code, lines = docker.run_and_tell(self.settings, ["--progress", "plain", *arguments], say)
         if code:
             board.failed("compose", f"`docker compose {arguments[0]}` failed")
             last = "\n".join(f"  {line}" for line in lines[-8:])
@@ -230,7 +228,7 @@ class ComposeEngine:
         pending = list(names)
         failed: dict[str, str] = {}
         while pending:
-            rows = {row["Service"]: row for row in _rows(self.settings)}
+            rows = {row["Service"]: row for row in docker.rows(self.settings)}
             for name in list(pending):
                 fault = self._fault(name, rows.get(name), time.monotonic() > deadline)
                 if fault is None:
@@ -256,26 +254,25 @@ class ComposeEngine:
         """None: not yet; empty: it can do its work; else what went wrong."""
         if row is None:
             return "Compose made no container for it"
-        state = self._state(name, row)
-        if state == "done" or (state == "running" and self._is_ready(name)):
+        state = docker.state_of(row)
+        if state == "done" or self._works(name, state):
             return ""
         if state == "failed" and name == "init":
             return f"it ended with exit code {row['ExitCode']}: {self._last_words(name)}"
-        if state == "failed" and _restarts(row["ID"]) >= GIVE_UP:
+        if state == "failed" and docker.restarts(row["ID"]) >= GIVE_UP:
             return f"it ended again and again: {self._last_words(name)}"
         if late:
             return f"{state}, but not ready after {READY_SECONDS} s: {self._last_words(name)}"
         return None
 
-    def _state(self, name: str, row: Mapping[str, Any]) -> str:
-        state = state_of(row)
-        # Docker's own check asks for the first time after its interval; here the service may answer before.
-        ready = state == "starting" and name in self._fronts and self._is_ready(name)
-        return "running" if ready else state
-
-    def _is_ready(self, name: str) -> bool:
+    def _works(self, name: str, state: str) -> bool:
+        """Whether a container in this state can do its work; who has a port is asked."""
         if name not in self._fronts:
-            return True
+            return state == "running"
+        # Docker's own check asks for the first time after its interval; the service may answer before.
+        return state in {"running", "starting"} and self._answers(name)
+
+    def _answers(self, name: str) -> bool:
         path = httpx.URL(str(self.services[name].native["ready"])).path
         try:
             return httpx.get(self.settings.url(name) + path, timeout=2).status_code == httpx.codes.OK
@@ -283,113 +280,7 @@ class ComposeEngine:
             return False
 
     def _last_words(self, name: str) -> str:
-        said = compose(self.settings, "logs", "--no-log-prefix", "--tail", "8", name)
+        said = docker.compose(self.settings, "logs", "--no-log-prefix", "--tail", "8", name)
         lines = (said.stdout + said.stderr).strip().splitlines()
         telling = [line[:300] for line in lines if not _GUNICORN.match(line)]
         return " | ".join((telling or lines)[-2:]) or "it wrote nothing"
-
-
-def state_of(row: Mapping[str, Any]) -> str:
-    """State of a container in the lab's words, from a row of `docker compose ps --format json`."""
-    if row["State"] == "running":
-        return {"starting": "starting", "unhealthy": "failed"}.get(row.get("Health", ""), "running")
-    if row["State"] == "exited":
-        return (
-            "done" if row["ExitCode"] == 0 and row["Service"] == "init" else "failed" if row["ExitCode"] else "stopped"
-        )
-    return {"restarting": "failed", "dead": "failed"}.get(row["State"], "stopped")
-
-
-def compose(
-    settings: LabSettings, *arguments: str, show: bool = False, seconds: float | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run `docker compose` for this lab (exit code 124 after `seconds`); with `show` its words go to the terminal."""
-    command, environment = _command(settings, arguments), _environment(settings)
-    try:
-        return subprocess.run(
-            command, env=environment, capture_output=not show, text=True, check=False, timeout=seconds
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 124, "", f"no answer within {seconds} s")
-
-
-def _run(settings: LabSettings, arguments: Iterable[str], say: Callable[[str], None]) -> tuple[int, list[str]]:
-    # A session of its own: Ctrl-C reaches this command first, which then asks Compose once.
-    with subprocess.Popen(
-        _command(settings, arguments),
-        env=_environment(settings),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        lines = []
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                lines.append(line.rstrip())
-                say(line)
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
-            raise
-        return process.wait(), lines
-
-
-def _command(settings: LabSettings, arguments: Iterable[str]) -> list[str]:
-    return ["docker", "compose", "--project-directory", str(settings.root), *arguments]
-
-
-def _environment(settings: LabSettings) -> dict[str, str]:
-    # The values that the lab was started with, though `.env` or the shell have changed since.
-    return {**os.environ, **settings.values}
-
-
-def _rows(settings: LabSettings, quiet: bool = False) -> list[dict[str, Any]]:
-    try:
-        # An engine that hangs must not hold up every command.
-        answer = compose(settings, "ps", "--all", "--format", "json", seconds=30)
-    except FileNotFoundError:
-        answer = subprocess.CompletedProcess([], 127, "", "there is no `docker` program")
-    if answer.returncode:
-        if quiet:
-            return []
-        raise LabError(
-            f"`docker compose ps` failed: {answer.stderr.strip()[-300:]}", "`lab doctor` looks for the cause."
-        )
-    return [json.loads(line) for line in answer.stdout.splitlines()]
-
-
-def _inspect(containers: list[str]) -> dict[str, dict[str, Any]]:
-    if not containers:
-        return {}
-    answer = subprocess.run(["docker", "inspect", *containers], capture_output=True, text=True, check=False)
-    return {row["Id"][:12]: row for row in json.loads(answer.stdout or "[]")}
-
-
-def _restarts(container: str) -> int:
-    facts = _inspect([container]).values()
-    return max((int(row["RestartCount"]) for row in facts), default=0)
-
-
-def _memory(containers: list[str]) -> dict[str, int]:
-    """Bytes by container, without the page cache."""
-    if not containers:
-        return {}
-    command = ["docker", "stats", "--no-stream", "--format", "{{.ID}} {{.MemUsage}}", *containers]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = {}
-    for line in answer.stdout.splitlines():
-        identity, used = line.split()[:2]
-        number = re.fullmatch(r"([\d.]+)([KMG]?i?B)", used)
-        if number:
-            found[identity[:12]] = int(float(number[1]) * {"B": 1, "K": 2**10, "M": 2**20, "G": 2**30}[number[2][0]])
-    return found
-
-
-def _age(started: str) -> float | None:
-    # Nanoseconds, which Python does not read.
-    found = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)", started)
-    if not found:
-        return None
-    return (datetime.now(UTC) - datetime.fromisoformat(found[1]).replace(tzinfo=UTC)).total_seconds()

@@ -16,7 +16,8 @@ import pytest
 from lab import ports
 from lab.engines import Trouble
 from lab.engines import probe as probe_module
-from lab.engines.compose import ComposeEngine, compose
+from lab.engines.compose import ComposeEngine
+from lab.engines.docker import compose
 from lab.engines.probe import Probe, probe
 from lab.errors import LabError
 from lab.progress import Board

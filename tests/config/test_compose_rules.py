@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lab import compose_file, envfile
-from lab.engines.native import engine as native
+from lab.engines.native import secret_files
 from lab.settings import ROOT
 from services.init.files import NAMES as SECRETS
 from services.web import gunicorn
@@ -162,7 +162,7 @@ def test_environment_is_text(name: str) -> None:
 
 def test_native_mode_makes_the_secrets_that_compose_makes() -> None:
     """All but the password of the database, which native mode has not."""
-    made = set(native._SECRETS)
+    made = set(secret_files.NAMES)
     assert made == set(SECRETS) - {"postgres_password"}
     read = {
         secret

@@ -72,6 +72,7 @@ def faults_of(trace: Trace) -> set[str]:
     return {span.attributes["lab.fault"] for span in trace.spans if "lab.fault" in span.attributes}
 
 
+@pytest.mark.usefixtures("traces")
 def test_a_slow_query(lab: Lab) -> None:
     began = time.time()
     count = f'sum(db_client_operation_duration_seconds_bucket{{{JOB}, db_operation_name="SELECT", le="%s"}})'
@@ -96,6 +97,7 @@ def test_a_slow_query(lab: Lab) -> None:
     assert reaches(lab, f'lab_fault_active{{{JOB}, target="route=/appointments"}} == 0')
 
 
+@pytest.mark.usefixtures("traces")
 def test_an_unreachable_database_ends_by_its_own_time(lab: Lab) -> None:
     began = time.time()
     lab.assistant.fault_on("database-unreachable", 9)
@@ -119,6 +121,7 @@ def test_an_unreachable_database_ends_by_its_own_time(lab: Lab) -> None:
     assert end.metadata["reason"] == "ended"
 
 
+@pytest.mark.usefixtures("traces")
 def test_an_exhausted_pool(lab: Lab) -> None:
     began = time.time()
     timeouts = f"db_client_connection_timeouts_total{{{JOB}}}"
@@ -143,6 +146,7 @@ def test_an_exhausted_pool(lab: Lab) -> None:
     assert reaches(lab, f"{used} == 0")
 
 
+@pytest.mark.usefixtures("traces")
 def test_a_memory_leak(lab: Lab) -> None:
     began = time.time()
     used = f"process_memory_usage_bytes{{{JOB}}}"
@@ -166,6 +170,7 @@ def test_a_memory_leak(lab: Lab) -> None:
     assert reaches(lab, f"{used} < {before + 24 * MIB}")
 
 
+@pytest.mark.usefixtures("traces")
 def test_a_broken_booking(lab: Lab) -> None:
     url, began = lab.assistant.url, time.time()
     business = some_business(url, "therapist")
@@ -192,6 +197,7 @@ def test_a_broken_booking(lab: Lab) -> None:
     assert len(lab.assistant.appointments(wish["user_id"])) == 1
 
 
+@pytest.mark.usefixtures("traces")
 def test_a_bad_release_and_a_new_exception_on_two_routes(lab: Lab) -> None:
     began = time.time()
     version = get(lab, "/health/detailed").json()["version"]

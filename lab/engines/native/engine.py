@@ -1,6 +1,5 @@
 """Native mode: derive, start each server as soon as its program is there, wait until it says that it is ready."""
 
-import secrets
 import shutil
 import sys
 import time
@@ -14,10 +13,11 @@ from rich.console import Console
 from lab import compose_file, ports
 from lab.compose_file import Service
 from lab.engines import ServiceStatus, Trouble, written
+from lab.engines.native import output, secret_files
 from lab.engines.native.arrivals import Arrivals
 from lab.engines.native.derive import Derivation
 from lab.engines.native.programs import PROGRAMS, Found, Missing, find
-from lab.engines.native.supervisor import Process, Supervisor
+from lab.engines.native.supervisor import Process, Supervisor, memory_of
 from lab.engines.reloading import TOLD, at_start_only
 from lab.errors import LabError
 from lab.progress import Board
@@ -31,7 +31,6 @@ _STOP_ORDER = (
     ("collector",),
     ("tempo", "loki", "alertmanager", "prometheus"),
 )
-_SECRETS = ("admin_token", "grafana_admin_password")
 
 
 class NativeEngine:
@@ -87,7 +86,7 @@ class NativeEngine:
 
     def _prepare(self, wanted: Mapping[str, Found | Missing], absent: Mapping[str, str]) -> None:
         self.settings.native.mkdir(parents=True, exist_ok=True)
-        _write_secrets(self.settings.volume("secrets"))
+        secret_files.write_missing(self.settings.volume("secrets"))
         # What is still to come is no target yet: minutes without it are no outage.
         to_come = [name for name, found in wanted.items() if isinstance(found, Missing)]
         for name in wanted:
@@ -290,7 +289,7 @@ class NativeEngine:
             state, memory, uptime = "stopped", None, None
             if info and info.state == "RUNNING":
                 state = "running" if self._is_ready(name) else "starting"
-                memory, uptime = _memory(info.pid), info.seconds
+                memory, uptime = memory_of(info.pid), info.seconds
             elif info and info.state in {"STARTING", "BACKOFF"}:
                 state = "starting"
             elif info and info.state in {"FATAL", "EXITED"}:
@@ -306,17 +305,9 @@ class NativeEngine:
     def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
         """Print what services wrote to their standard output."""
         chosen = list(names) or list(self.services)
-        offsets: dict[str, int] = {}
         for name in chosen:
             self._known(name)
-            for line in self.supervisor.tail(name, lines):
-                print(f"{name:<13} | {line}")
-            offsets[name] = _size(self.supervisor.output(name))
-        while follow:
-            for name in chosen:
-                offsets[name] = _print_new(name, self.supervisor.output(name), offsets[name])
-            sys.stdout.flush()
-            time.sleep(0.3)
+        output.show(self.supervisor, chosen, lines, follow)
 
     def environment_of(self, name: str) -> dict[str, str]:
         """Environment that a service's process gets here."""
@@ -366,37 +357,3 @@ class NativeEngine:
         for process in strays:
             process.kill()
         psutil.wait_procs(strays, timeout=5)
-
-
-def _write_secrets(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    for name in _SECRETS:
-        file = folder / name
-        if not file.exists():
-            file.touch(mode=0o600)
-            file.write_text(secrets.token_urlsafe(32), encoding="utf-8")
-
-
-def _memory(pid: int) -> int | None:
-    try:
-        process = psutil.Process(pid)
-        return int(sum(each.memory_info().rss for each in (process, *process.children(recursive=True))))
-    except psutil.Error:
-        return None
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _print_new(name: str, path: Path, offset: int) -> int:
-    size = _size(path)
-    if size < offset:
-        offset = 0
-    if size > offset:
-        with path.open("rb") as file:
-            file.seek(offset)
-            for line in file.read(size - offset).decode(errors="replace").splitlines():
-                print(f"{name:<13} | {line}")
-    return size

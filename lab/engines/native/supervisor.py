@@ -96,6 +96,9 @@ class Supervisor:
                 "stdout_logfile_maxbytes": "5MB",
                 "stdout_logfile_backups": "1",
             }
+        # It holds the key of a model provider: nobody else's to read.
+        self.config.touch(mode=0o600)
+        self.config.chmod(0o600)
         with self.config.open("w", encoding="utf-8") as file:
             config.write(file)
 
@@ -236,3 +239,12 @@ def _command(words: Sequence[str]) -> str:
 
 def _escape(text: str) -> str:
     return text.replace("%", "%%")
+
+
+def memory_of(pid: int) -> int | None:
+    """Resident bytes of a process and its children; None when it is gone."""
+    try:
+        process = psutil.Process(pid)
+        return int(sum(each.memory_info().rss for each in (process, *process.children(recursive=True))))
+    except psutil.Error:
+        return None

@@ -80,7 +80,7 @@ NO_PLUGIN = (
     "unknown flag: --short\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\nRun 'docker --help' for more information"
 )
 NO_CONTEXT = (
-    'context "nope": context not found: open /root/.docker/contexts/meta/'
+    'context "nope": context not found: open /home/ann/.docker/contexts/meta/'
     "ca3704aa0b06f5954c79ee837faa152d84d6b2d42838f0637a15eda8337dbdce/meta.json: no such file or directory"
 )
 BAD_HOST = "invalid bind address format: bad://x"

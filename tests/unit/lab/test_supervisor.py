@@ -117,3 +117,13 @@ def test_a_busy_port_and_its_holder_are_named() -> None:
     while ports.busy([port]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert ports.busy([port]) == {}
+
+
+def test_only_the_owner_reads_its_configuration(tmp_path: Path) -> None:
+    """The key of a model provider stands in it."""
+    made = Supervisor(tmp_path)
+    made.write([])
+    assert made.config.stat().st_mode & 0o777 == 0o600
+    made.config.chmod(0o644)  # as an older version left it
+    made.write([])
+    assert made.config.stat().st_mode & 0o777 == 0o600
