@@ -14,7 +14,7 @@ class BrokenBooking(Scenario):
     users: ClassVar = {"Customer": 1}
     shape = (Stage(0, 12),)
     quick_shape = (Stage(0, 28),)
-    faults = (Fault("assistant", "broken-booking", at=(2, 5), duration=150),)
+    faults = (Fault("assistant", "broken-booking", at=(2, 5), duration=190),)
     effects = (
         Effect("the fault stands in the metrics", 'max(lab_fault_active{fault=~"broken-booking|sealed"})', within=15),
         Effect("bookings fail", 'sum(increase(ai_bookings_total{outcome="failed"}[30s]))', within=40),
@@ -22,7 +22,7 @@ class BrokenBooking(Scenario):
     must = ("SyntheticJourneyFailing",)
     # The failing bookings themselves are told of: that fewer come is their consequence.
     held_back = ("ConversionDrop",)
-    within: ClassVar = {"ConversionDrop": 150}
+    within: ClassVar = {"ConversionDrop": 180}
     may = (
         "ErrorRateCritical",
         "ErrorRateHigh",
@@ -32,7 +32,7 @@ class BrokenBooking(Scenario):
         "NewErrorKind",
     )
     must_not = (ANY,)
-    duration = 160
+    duration = 200
     quick_duration = 20
     aftermath = 12
     needs = ("assistant", "model", "prometheus", "alertmanager", "pager", "loadtest")
