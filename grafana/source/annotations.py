@@ -53,3 +53,9 @@ def alerts() -> MetricAnnotation:
     """Every alert while it fires, but the Watchdog, which always does."""
     firing = 'max by (alertname, severity) (ALERTS{alertstate="firing",alertname!="Watchdog"}) == 1'
     return MetricAnnotation("Alerts", firing, "red", "{{alertname}}", "{{severity}}")
+
+
+def automatic_actions() -> MetricAnnotation:
+    """What the pager did by itself, would have done (dry_run), or failed to do."""
+    done = f"sum by (action, result) (increase({names.PAGER_REMEDIATIONS}[15s])) > 0"
+    return MetricAnnotation("Automatic actions", done, "blue", "Pager: {{action}}", "{{result}}")

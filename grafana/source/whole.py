@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from grafana_foundation_sdk.builders import dashboard as builder
 from grafana_foundation_sdk.models import dashboard as dm
 
-from grafana.source.annotations import alerts, faults, lost_servers
+from grafana.source.annotations import alerts, automatic_actions, faults, lost_servers
 from grafana.source.panels import Panel
 
 Rows = Sequence[tuple[str, Callable[[], list[Panel]]]]
@@ -38,6 +38,7 @@ def whole(
         .tooltip(dm.DashboardCursorSync.CROSSHAIR)
         .annotation(faults())
         .annotation(lost_servers())
+        .annotation(automatic_actions())
         .links(list(links))
     )
     if alert_bands:

@@ -203,3 +203,10 @@ def test_the_source_imports_only_the_names_of_ours() -> None:
                 continue
             if node.module.split(".")[0] in {"services", "lab", "loadtest", "exercises"}:
                 assert (node.module, [alias.name for alias in node.names]) == ("services.telemetry", ["names"]), path
+
+
+def test_what_the_pager_did_by_itself_is_drawn_over_the_graphs(dashboard: dict[str, Any]) -> None:
+    [band] = [one for one in dashboard["annotations"]["list"] if one["name"] == "Automatic actions"]
+    assert names.PAGER_REMEDIATIONS in band["expr"]
+    told = band["titleFormat"] + band["textFormat"]
+    assert set(re.findall(r"{{(\w+)}}", told)) == set(names.PAGER_REMEDIATIONS_LABELS)
