@@ -32,6 +32,9 @@ _ASKED = ("assistant", "model", "pager", "prometheus", "alertmanager", "loki", "
 _FIRST_TRAFFIC_SECONDS = 25
 # The windows of most effects are a minute long: what an earlier run did stays in them for so long.
 _LEFTOVER_SECONDS = 75.0
+# So long after its last alert has ended Alertmanager has forgotten a group at the latest. Until then it tells of a new
+# alert at once, before a cause can hold it back.
+_GROUP_SECONDS = 60
 # Requests per second of one always-on user: half as many, usually.
 _MOST_OF_ONE_USER = 1.0
 
@@ -61,6 +64,9 @@ def check(
     if crowded(lab, settings, scenario):
         say("Waiting until the crowd of before has left the figures.")
         wait_for(lambda: stop.asked or not crowded(lab, settings, scenario), _LEFTOVER_SECONDS, every=1.0)
+    if known := lately(lab, plan):
+        say(f"Waiting until Alertmanager has forgotten {known}, which has just fired.")
+        wait_for(lambda: stop.asked or not lately(lab, plan), _LEFTOVER_SECONDS, every=1.0)
     return replace(before, holding=_leftovers(lab, plan, stop=stop, say=say))
 
 
@@ -150,6 +156,15 @@ def crowded(lab: Lab, settings: LabSettings, scenario: type[Scenario]) -> bool:
     if not scenario.calm_traffic or not alone:
         return False
     return lab.prometheus.value("sum(rate(ai_requests_total[1m]))") > alone
+
+
+def lately(lab: Lab, plan: Plan) -> str:
+    """Name an alert that is to be held back, and that Alertmanager would tell of at once; empty when there is none."""
+    if not plan.expected.held_back:
+        return ""
+    names = "|".join(plan.expected.held_back)
+    fired = f'max_over_time(ALERTS{{alertname=~"{names}",alertstate="firing"}}[{_GROUP_SECONDS}s])'
+    return next((sample.labels["alertname"] for sample in lab.prometheus.query(fired)), "")
 
 
 def holding(lab: Lab, plan: Plan) -> tuple[Effect, ...]:

@@ -10,7 +10,7 @@ from lab.query import Lab, QueryError, RuleAlert
 from lab.scenarios.alerts import Before, look_before
 from lab.scenarios.floor import matches
 from lab.scenarios.groups import Member
-from lab.scenarios.prepare import crowded, holding, too_young
+from lab.scenarios.prepare import crowded, holding, lately, too_young
 from lab.settings import LabSettings
 
 
@@ -67,6 +67,8 @@ class Schedule:
         with contextlib.suppress(QueryError):
             if crowded(self.lab, self.settings, member.scenario):
                 return Hindrance("the crowd of before is still in the figures", slight=True)
+            if known := lately(self.lab, member.plan):
+                return Hindrance(f"Alertmanager must forget {known} first", slight=True)
             if effects := holding(self.lab, member.plan):
                 return Hindrance(f"what happened before is still in the figures ({effects[0].text})", slight=True)
         return None
