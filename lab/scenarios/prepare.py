@@ -35,6 +35,8 @@ _LEFTOVER_SECONDS = 75.0
 # So long after its last alert has ended Alertmanager has forgotten a group at the latest. Until then it tells of a new
 # alert at once, before a cause can hold it back.
 _GROUP_SECONDS = 60
+# So many failures of a minute are no share worth judging.
+_FEW_FAILURES = 1.0
 # Requests per second of one always-on user: half as many, usually.
 _MOST_OF_ONE_USER = 1.0
 
@@ -64,6 +66,9 @@ def check(
     if crowded(lab, settings, scenario):
         say("Waiting until the crowd of before has left the figures.")
         wait_for(lambda: stop.asked or not crowded(lab, settings, scenario), _LEFTOVER_SECONDS, every=1.0)
+    if failing(lab, scenario):
+        say("Waiting until what failed before has left the figures.")
+        wait_for(lambda: stop.asked or not failing(lab, scenario), _LEFTOVER_SECONDS, every=1.0)
     if known := lately(lab, plan):
         say(f"Waiting until Alertmanager has forgotten {known}, which has just fired.")
         wait_for(lambda: stop.asked or not lately(lab, plan), _LEFTOVER_SECONDS, every=1.0)
@@ -156,6 +161,19 @@ def crowded(lab: Lab, settings: LabSettings, scenario: type[Scenario]) -> bool:
     if not scenario.calm_traffic or not alone:
         return False
     return lab.prometheus.value("sum(rate(ai_requests_total[1m]))") > alone
+
+
+def failing(lab: Lab, scenario: type[Scenario]) -> bool:
+    """Tell whether requests failed in the last minute, and the scenario wants them to be its own."""
+    if not scenario.calm_errors:
+        return False
+    failed = lab.prometheus.value('sum(increase(ai_requests_total{outcome!="ok"}[1m]))', default=0.0)
+    return failed >= _FEW_FAILURES
+
+
+def settled(lab: Lab) -> bool:
+    """Tell whether the assistant has run for a minute: alerts look no further back, and wait for it after a start."""
+    return lab.prometheus.value('min(sum_over_time(up{job="assistant"}[1m])) >= bool 11', default=1.0) > 0
 
 
 def lately(lab: Lab, plan: Plan) -> str:

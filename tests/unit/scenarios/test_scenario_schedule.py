@@ -42,6 +42,14 @@ def member(**declared: Any) -> Member:
     return Member(scenario, scenario.plan(1))
 
 
+def vector(value: float) -> dict[str, Any]:
+    return {"data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, str(value)]}]}}
+
+
+def asked(request: dict[str, Any]) -> str:
+    return str(request["params"]["query"])
+
+
 def firing(name: str, **labels: str) -> Before:
     return Before(frozenset(), (RuleAlert(name, "firing", {"alertname": name, **labels}, {}, 1.0),))
 
@@ -110,6 +118,33 @@ def test_a_crowd_that_has_just_left_hinders_who_wants_the_usual_traffic(lab: Who
     assert schedule(lab).hindrance(member(), QUIET, frozenset()) is None
     seen(2.5)
     assert schedule(lab).hindrance(member(calm_traffic=True), QUIET, frozenset()) is None
+
+
+def test_failures_of_before_hinder_who_judges_their_share(lab: WholeLab) -> None:
+    def failed(number: float) -> None:
+        lab.server.react(
+            "GET", "/api/v1/query", lambda request: (200, vector(number if "outcome" in asked(request) else 1))
+        )
+
+    failed(7)
+    found = schedule(lab).hindrance(member(calm_errors=True), QUIET, frozenset())
+    assert found is not None
+    assert (found.why, found.slight) == ("what failed before is still in the figures", True)
+    assert schedule(lab).hindrance(member(), QUIET, frozenset()) is None
+    failed(0)
+    assert schedule(lab).hindrance(member(calm_errors=True), QUIET, frozenset()) is None
+
+
+def test_an_assistant_that_has_just_started_hinders_everybody(lab: WholeLab) -> None:
+    def runs(long: bool) -> None:
+        lab.server.react("GET", "/api/v1/query", lambda _: (200, vector(float(long))))
+
+    runs(False)
+    found = schedule(lab).hindrance(member(), QUIET, frozenset())
+    assert found is not None
+    assert (found.why, found.passes) == ("the assistant was started less than a minute ago", True)
+    runs(True)
+    assert schedule(lab).hindrance(member(), QUIET, frozenset()) is None
 
 
 def test_who_proves_that_an_alert_is_held_back_waits_until_alertmanager_has_forgotten_it(lab: WholeLab) -> None:
