@@ -201,6 +201,8 @@ class Scenario:
     # It begins in the always-on traffic alone: the many good answers of a crowd that has just left would hide for a
     # while which share fails now.
     calm_traffic: ClassVar[bool] = False
+    # Its alert wants the assistant to have run for a minute: a drill waits for that.
+    calm_start: ClassVar[bool] = False
     # It judges a share of failures: it waits until those of before have left the figures.
     calm_errors: ClassVar[bool] = False
     # Its place in a drill: lower ones first. With `last` it begins when every other scenario is over and resolved.

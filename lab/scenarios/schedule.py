@@ -69,7 +69,7 @@ class Schedule:
     def _in_the_figures(self, member: Member) -> Hindrance | None:
         why = ""
         with contextlib.suppress(QueryError):
-            if not settled(self.lab):
+            if member.scenario.calm_start and not settled(self.lab):
                 return Hindrance("the assistant was started less than a minute ago", passes=True)
             if crowded(self.lab, self.settings, member.scenario):
                 why = "the crowd of before is still in the figures"

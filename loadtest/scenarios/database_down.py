@@ -31,6 +31,7 @@ class DatabaseDown(Scenario):
         "NewErrorKind",
     )
     must_not = (ANY,)
+    calm_start = True
     duration = 100
     quick_duration = 20
     aftermath = 12
