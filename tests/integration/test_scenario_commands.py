@@ -19,6 +19,7 @@ from lab.settings import ROOT
 from tests.support.running import RunningLab
 
 BACK_SECONDS = 40
+ALERT_SECONDS = 120
 
 
 @contextmanager
@@ -60,7 +61,16 @@ def calm(running_lab: RunningLab) -> RunningLab:
     """The lab, once the test before is over for good."""
     assert wait_for(lambda: whole(running_lab), BACK_SECONDS)
     assert wait_for(lambda: running_lab.lab.prometheus.value('sum(up{job=~"loki|assistant|model"})') == 3, 30)
+    # ServiceDown is held for 30 s after its end, and resolved a little later: who is to prove it may not begin before.
+    assert wait_for(lambda: not _told(running_lab), ALERT_SECONDS)
     return running_lab
+
+
+def _told(running: RunningLab) -> bool:
+    """Whether ServiceDown or TelemetryLoss stands in Prometheus or at the pager."""
+    asked = 'count(ALERTS{alertname=~"ServiceDown|TelemetryLoss"})'
+    still_open = {one.alert for one in running.lab.pager.incidents() if one.status != "resolved"}
+    return running.lab.prometheus.value(asked) > 0 or bool(still_open & {"ServiceDown", "TelemetryLoss"})
 
 
 def test_a_run_with_a_stopped_server_passes_and_puts_everything_back(calm: RunningLab, tmp_path: Path) -> None:
