@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lab.scenarios.runner import Run
 
@@ -17,7 +17,6 @@ class Ended:
     run: Run
     others: frozenset[str]
     seconds: float
-    over_at: float = field(default_factory=time.time)
 
 
 class Aftermath:
