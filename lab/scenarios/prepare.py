@@ -32,9 +32,6 @@ _ASKED = ("assistant", "model", "pager", "prometheus", "alertmanager", "loki", "
 _FIRST_TRAFFIC_SECONDS = 25
 # The windows of most effects are a minute long: what an earlier run did stays in them for so long.
 _LEFTOVER_SECONDS = 75.0
-# So long after its last alert has ended Alertmanager has forgotten a group at the latest. Until then it tells of a new
-# alert at once, before a cause can hold it back.
-_GROUP_SECONDS = 60
 # So many failures of a minute are no share worth judging.
 _FEW_FAILURES = 1.0
 # Requests per second of one always-on user: half as many, usually.
@@ -69,9 +66,6 @@ def check(
     if failing(lab, scenario):
         say("Waiting until what failed before has left the figures.")
         wait_for(lambda: stop.asked or not failing(lab, scenario), _LEFTOVER_SECONDS, every=1.0)
-    if known := lately(lab, plan):
-        say(f"Waiting until Alertmanager has forgotten {known}, which has just fired.")
-        wait_for(lambda: stop.asked or not lately(lab, plan), _LEFTOVER_SECONDS, every=1.0)
     return replace(before, holding=_leftovers(lab, plan, stop=stop, say=say))
 
 
@@ -174,15 +168,6 @@ def failing(lab: Lab, scenario: type[Scenario]) -> bool:
 def settled(lab: Lab) -> bool:
     """Tell whether the assistant has run for a minute: alerts look no further back, and wait for it after a start."""
     return lab.prometheus.value('min(sum_over_time(up{job="assistant"}[1m])) >= bool 11', default=1.0) > 0
-
-
-def lately(lab: Lab, plan: Plan) -> str:
-    """Name an alert that is to be held back, and that Alertmanager would tell of at once; empty when there is none."""
-    if not plan.expected.held_back:
-        return ""
-    names = "|".join(plan.expected.held_back)
-    fired = f'max_over_time(ALERTS{{alertname=~"{names}",alertstate="firing"}}[{_GROUP_SECONDS}s])'
-    return next((sample.labels["alertname"] for sample in lab.prometheus.query(fired)), "")
 
 
 def holding(lab: Lab, plan: Plan) -> tuple[Effect, ...]:

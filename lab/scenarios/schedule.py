@@ -10,7 +10,7 @@ from lab.query import Lab, QueryError, RuleAlert
 from lab.scenarios.alerts import Before, look_before
 from lab.scenarios.floor import matches
 from lab.scenarios.groups import Member
-from lab.scenarios.prepare import crowded, failing, holding, lately, settled, too_young
+from lab.scenarios.prepare import crowded, failing, holding, settled, too_young
 from lab.settings import LabSettings
 
 
@@ -75,8 +75,6 @@ class Schedule:
                 why = "the crowd of before is still in the figures"
             elif failing(self.lab, member.scenario):
                 why = "what failed before is still in the figures"
-            elif known := lately(self.lab, member.plan):
-                why = f"Alertmanager must forget {known} first"
             elif effects := holding(self.lab, member.plan):
                 why = f"what happened before is still in the figures ({effects[0].text})"
         return Hindrance(why, slight=True) if why else None

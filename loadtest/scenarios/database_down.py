@@ -31,6 +31,8 @@ class DatabaseDown(Scenario):
         "NewErrorKind",
     )
     must_not = (ANY,)
+    # Causes one after the other: none holds another back, and what they set off later is one wait for all.
+    turn = 72
     calm_start = True
     duration = 100
     quick_duration = 20

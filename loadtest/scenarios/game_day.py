@@ -82,7 +82,7 @@ class GameDay(Scenario):
     )
     may = ("ConversionDrop", "NewErrorKind")
     must_not = (ANY,)
-    turn = 75
+    turn = 68
     duration = 120
     quick_duration = 20
     aftermath = 12

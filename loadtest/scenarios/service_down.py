@@ -15,10 +15,8 @@ class ServiceDown(Scenario):
         Effect("the synthetic journey fails", "max(lab_journey_failures_in_a_row)", within=45),
     )
     must = ("ServiceDown",)
+    held_back = ("SyntheticJourneyFailing",)
     may = (
-        # Usually held back by its cause. When it has fired in the last quarter of an hour, Alertmanager still knows its
-        # group and tells of it at once, before the cause is there.
-        "SyntheticJourneyFailing",
         "TelemetryLoss",
         "ErrorRateCritical",
         "ErrorRateHigh",

@@ -29,6 +29,7 @@ class Throttling(Scenario):
         "ConversionDrop",
     )
     must_not = (ANY,)
+    turn = 70
     duration = 100
     quick_duration = 20
     aftermath = 12

@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.envfile import read
+from lab.settings import ROOT
 from tests.support.programs import program
-from tests.support.rules import ALERTMANAGER
+from tests.support.rules import ALERTMANAGER, rules
 
 CONFIG: dict[str, Any] = yaml.safe_load(ALERTMANAGER.read_text(encoding="utf-8"))
+RULES = {rule["alert"]: rule for rule in rules() if "alert" in rule}
 TEMPLATES = ALERTMANAGER.parent / "templates"
 APPLICATION = ("assistant", "model", "pager")
 PLATFORM = ("collector", "prometheus", "alertmanager", "loki", "tempo", "grafana", "loadtest", "")
@@ -81,13 +84,36 @@ def test_symptoms_wait_for_causes_and_tickets_repeat_less_often_than_pages() -> 
     [watchdog] = [route for route in root["routes"] if route["matchers"] == ['alertname="Watchdog"']]
     [pages] = [route for route in root["routes"] if route["matchers"] == ['severity="page"']]
     [causes] = [route for route in pages["routes"] if route["matchers"] == ['role="cause"']]
-    assert (causes["group_wait"], root["group_wait"]) == ("5s", "20s")
+    [journey] = [route for route in pages["routes"] if route["matchers"] == ['alertname="SyntheticJourneyFailing"']]
+    assert (causes["group_wait"], journey["group_wait"], root["group_wait"]) == ("5s", "5s", "20s")
     assert (pages["repeat_interval"], root["repeat_interval"]) == ("5m", "30m")
     assert (watchdog["group_interval"], watchdog["repeat_interval"]) == ("10s", "15s")
     assert root["group_by"] == ["alertname", "service"]
     assert not [route for route in _routes(root) if "group_by" in route and route is not root], (
         "two keys of an incident"
     )
+
+
+def test_the_journeys_alert_comes_after_its_cause_however_often() -> None:
+    """Of an alert that comes back Alertmanager tells at once, so that the group wait cannot wait for the cause."""
+    told = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text())["global"]
+    delay = _seconds(told["scrape_interval"]) + _seconds(told["evaluation_interval"])
+    journey = float(read(ROOT / ".env", {})["JOURNEY_SECONDS"])
+    cause = delay + _seconds(RULES["ServiceDown"]["for"])
+    soonest = journey + _seconds(RULES["SyntheticJourneyFailing"]["for"])
+    assert cause < soonest
+
+
+@pytest.mark.parametrize(
+    ("cause", "looks_back"), [("DatabaseDown", 60), ("ProviderThrottled", 60), ("ServiceDown", 30)]
+)
+def test_a_cause_holds_back_until_its_symptoms_have_forgotten_it(cause: str, looks_back: float) -> None:
+    """The symptoms of a minute's requests; of a server that is gone only the journey, twice in 15 s."""
+    assert _seconds(RULES[cause]["keep_firing_for"]) >= looks_back
+
+
+def _seconds(text: str) -> float:
+    return int(text[:-1]) * {"s": 1, "m": 60}[text[-1]]
 
 
 def _routes(route: dict[str, Any]) -> list[dict[str, Any]]:

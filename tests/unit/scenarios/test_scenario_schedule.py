@@ -148,19 +148,6 @@ def test_an_assistant_that_has_just_started_hinders_whose_alert_looks_back(lab: 
     assert schedule(lab).hindrance(member(calm_start=True), QUIET, frozenset()) is None
 
 
-def test_who_proves_that_an_alert_is_held_back_waits_until_alertmanager_has_forgotten_it(lab: WholeLab) -> None:
-    """It tells of an alert of a group that it knows at once, and not after the wait in which its cause comes."""
-    one = member(held_back=(ALERT,))
-    row = {"metric": {"alertname": ALERT}, "value": [0, "1"]}
-    lab.server.answer("GET", "/api/v1/query", {"data": {"resultType": "vector", "result": [row]}})
-    found = schedule(lab).hindrance(one, QUIET, frozenset())
-    assert found is not None
-    assert (found.why, found.slight) == (f"Alertmanager must forget {ALERT} first", True)
-    assert schedule(lab).hindrance(member(must=(ALERT,)), QUIET, frozenset()) is None
-    lab.server.answer("GET", "/api/v1/query", {"data": {"resultType": "vector", "result": []}})
-    assert schedule(lab).hindrance(one, QUIET, frozenset()) is None
-
-
 def test_what_lasts_is_proven_before_anybody_else_may_set_it_off() -> None:
     slow, other, harmless = member(lasting=("Slow",)), member(may=("Slow",)), member(may=("Else",))
     assert would_spoil([harmless, other], [[slow]])
