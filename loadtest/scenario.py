@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeVar
 
+from loadtest.calm import Calm
+
 T = TypeVar("T")
 
 # For `must_not`: no alert at all may come that is neither in `must` nor in `may`.
@@ -198,13 +200,8 @@ class Scenario:
     resolve_within: ClassVar[float] = 150
     # The lab must have run for so long: an alert that compares with what was before needs something to compare with.
     lab_age: ClassVar[float] = 0
-    # It begins in the always-on traffic alone: the many good answers of a crowd that has just left would hide for a
-    # while which share fails now.
-    calm_traffic: ClassVar[bool] = False
-    # Its alert wants the assistant to have run for a minute: a drill waits for that.
-    calm_start: ClassVar[bool] = False
-    # It judges a share of failures: it waits until those of before have left the figures.
-    calm_errors: ClassVar[bool] = False
+    # What it waits to be rid of before it begins, for as long as a minute's figures remember it.
+    calm: ClassVar[tuple[Calm, ...]] = ()
     # Its place in a drill: lower ones first. With `last` it begins when every other scenario is over and resolved.
     turn: ClassVar[int] = 50
     last: ClassVar[bool] = False

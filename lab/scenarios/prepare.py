@@ -10,6 +10,7 @@ from lab.scenarios.alerts import Before, look_before
 from lab.scenarios.servers import Servers, stopped
 from lab.scenarios.stopping import Stop
 from lab.settings import LabSettings, read_state
+from loadtest.calm import Calm
 from loadtest.scenario import ENGINE, Effect, Plan, Scenario
 
 _MEANING = {
@@ -32,10 +33,6 @@ _ASKED = ("assistant", "model", "pager", "prometheus", "alertmanager", "loki", "
 _FIRST_TRAFFIC_SECONDS = 25
 # The windows of most effects are a minute long: what an earlier run did stays in them for so long.
 _LEFTOVER_SECONDS = 75.0
-# So many failures of a minute are no share worth judging.
-_FEW_FAILURES = 1.0
-# Requests per second of one always-on user: half as many, usually.
-_MOST_OF_ONE_USER = 1.0
 
 
 class NotHereError(LabError):
@@ -60,12 +57,8 @@ def check(
             "No requests reach the assistant: the always-on users are away.",
             "Set STEADY_USERS in .env and `make up` again, or bring users along: `--users 4`.",
         )
-    if crowded(lab, settings, scenario):
-        say("Waiting until the crowd of before has left the figures.")
-        wait_for(lambda: stop.asked or not crowded(lab, settings, scenario), _LEFTOVER_SECONDS, every=1.0)
-    if failing(lab, scenario):
-        say("Waiting until what failed before has left the figures.")
-        wait_for(lambda: stop.asked or not failing(lab, scenario), _LEFTOVER_SECONDS, every=1.0)
+    for calm in scenario.calm:
+        _come_calm(lab, calm, stop=stop, say=say)
     return replace(before, holding=_leftovers(lab, plan, stop=stop, say=say))
 
 
@@ -149,25 +142,16 @@ def _leftovers(lab: Lab, plan: Plan, *, stop: Stop, say: Callable[[str], None]) 
         stop.wait(1.0)
 
 
-def crowded(lab: Lab, settings: LabSettings, scenario: type[Scenario]) -> bool:
-    """Tell whether far more than the always-on users came in the last minute, and the scenario wants them alone."""
-    alone = int(settings.values.get("STEADY_USERS") or 0) * _MOST_OF_ONE_USER
-    if not scenario.calm_traffic or not alone:
-        return False
-    return lab.prometheus.value("sum(rate(ai_requests_total[1m]))") > alone
+def remembered(lab: Lab, scenario: type[Scenario]) -> Calm | None:
+    """Return what the scenario waits to be rid of and the figures still remember, None when there is nothing."""
+    return next((calm for calm in scenario.calm if _holds(lab, calm)), None)
 
 
-def failing(lab: Lab, scenario: type[Scenario]) -> bool:
-    """Tell whether requests failed in the last minute, and the scenario wants them to be its own."""
-    if not scenario.calm_errors:
-        return False
-    failed = lab.prometheus.value('sum(increase(ai_requests_total{outcome!="ok"}[1m]))', default=0.0)
-    return failed >= _FEW_FAILURES
-
-
-def settled(lab: Lab) -> bool:
-    """Tell whether the assistant has run for a minute: alerts look no further back, and wait for it after a start."""
-    return lab.prometheus.value('min(sum_over_time(up{job="assistant"}[1m])) >= bool 11', default=1.0) > 0
+def _come_calm(lab: Lab, calm: Calm, *, stop: Stop, say: Callable[[str], None]) -> None:
+    if not _holds(lab, calm):
+        return
+    say(f"Waiting until {calm.of} has left the figures.")
+    wait_for(lambda: stop.asked or not _holds(lab, calm), _LEFTOVER_SECONDS, every=1.0)
 
 
 def holding(lab: Lab, plan: Plan) -> tuple[Effect, ...]:
@@ -176,11 +160,12 @@ def holding(lab: Lab, plan: Plan) -> tuple[Effect, ...]:
     return tuple(effect for effect in candidates if _holds(lab, effect))
 
 
-def _holds(lab: Lab, effect: Effect) -> bool:
+def _holds(lab: Lab, seen: Effect | Calm) -> bool:
     try:
-        return any(sample.value > 0 for sample in lab.prometheus.query(effect.query))
+        return any(sample.value > 0 for sample in lab.prometheus.query(seen.query))
     except QueryError as error:
-        raise LabError(f"`{effect.text}` cannot be looked for: {error}", "Mend its query in the scenario.") from error
+        what = seen.text if isinstance(seen, Effect) else seen.of
+        raise LabError(f"`{what}` cannot be looked for: {error}", "Mend its query in the scenario.") from error
 
 
 def _rate(lab: Lab) -> float:

@@ -6,11 +6,12 @@ from typing import Any
 
 import yaml
 
+from lab.errors import LabError
 from lab.query import Lab, QueryError, RuleAlert
 from lab.scenarios.alerts import Before, look_before
 from lab.scenarios.floor import matches
 from lab.scenarios.groups import Member
-from lab.scenarios.prepare import crowded, failing, holding, settled, too_young
+from lab.scenarios.prepare import holding, remembered, too_young
 from lab.settings import LabSettings
 
 
@@ -67,17 +68,13 @@ class Schedule:
         return self._in_the_figures(member)
 
     def _in_the_figures(self, member: Member) -> Hindrance | None:
-        why = ""
-        with contextlib.suppress(QueryError):
-            if member.scenario.calm_start and not settled(self.lab):
-                return Hindrance("the assistant was started less than a minute ago", passes=True)
-            if crowded(self.lab, self.settings, member.scenario):
-                why = "the crowd of before is still in the figures"
-            elif failing(self.lab, member.scenario):
-                why = "what failed before is still in the figures"
-            elif effects := holding(self.lab, member.plan):
-                why = f"what happened before is still in the figures ({effects[0].text})"
-        return Hindrance(why, slight=True) if why else None
+        # What cannot be asked the scenario says in its own words.
+        with contextlib.suppress(LabError):
+            if calm := remembered(self.lab, member.scenario):
+                return Hindrance(f"{calm.of} is still in the figures", slight=True)
+            if effects := holding(self.lab, member.plan):
+                return Hindrance(f"what happened before is still in the figures ({effects[0].text})", slight=True)
+        return None
 
     def _held_back(self, alerts: tuple[str, ...], now: Before) -> str:
         """Name a firing alert because of which Alertmanager would tell nobody of one of these."""

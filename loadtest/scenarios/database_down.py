@@ -1,5 +1,6 @@
 """The database refuses every connection."""
 
+from loadtest.calm import NO_START
 from loadtest.scenario import ANY, Effect, Fault, Scenario
 
 
@@ -33,7 +34,7 @@ class DatabaseDown(Scenario):
     must_not = (ANY,)
     # Causes one after the other: none holds another back, and what they set off later is one wait for all.
     turn = 72
-    calm_start = True
+    calm = (NO_START,)
     duration = 100
     quick_duration = 20
     aftermath = 12

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from loadtest.calm import NO_FAILURES
 from loadtest.scenario import ANY, Effect, Fault, Scenario, Stage
 
 
@@ -34,7 +35,7 @@ class FlakyProvider(Scenario):
     )
     must_not = (ANY,)
     turn = 60
-    calm_errors = True
+    calm = (NO_FAILURES,)
     duration = 140
     quick_duration = 20
     aftermath = 12

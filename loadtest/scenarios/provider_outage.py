@@ -1,5 +1,6 @@
 """The model provider answers 503 at once."""
 
+from loadtest.calm import NO_CROWD
 from loadtest.scenario import ANY, Effect, Fault, Scenario
 
 
@@ -22,7 +23,7 @@ class ProviderOutage(Scenario):
     must_not = (ANY,)
     # Before the others that burn the budget as fast.
     turn = 20
-    calm_traffic = True
+    calm = (NO_CROWD,)
     duration = 110
     quick_duration = 10
     needs = ("assistant", "model", "prometheus", "alertmanager", "pager")

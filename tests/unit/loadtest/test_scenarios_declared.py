@@ -84,6 +84,7 @@ def proven(scenario: type[Scenario]) -> set[str]:
 
 def queries() -> list[str]:
     told = [effect.query for one in SCENARIOS.values() for effect in effects_of(one) if effect.source == "prometheus"]
+    told += [calm.query for one in SCENARIOS.values() for calm in one.calm]
     return told + [absence.query for one in SCENARIOS.values() for absence in one.absences]
 
 

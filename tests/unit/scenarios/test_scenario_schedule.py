@@ -12,6 +12,7 @@ from lab.scenarios.alerts import Before
 from lab.scenarios.groups import Member, would_spoil
 from lab.scenarios.schedule import Schedule
 from lab.settings import State
+from loadtest.calm import Calm
 from loadtest.scenario import Effect, Scenario
 from tests.support.stand_in import serving
 from tests.support.whole_lab import ALERT, WholeLab
@@ -44,10 +45,6 @@ def member(**declared: Any) -> Member:
 
 def vector(value: float) -> dict[str, Any]:
     return {"data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, str(value)]}]}}
-
-
-def asked(request: dict[str, Any]) -> str:
-    return str(request["params"]["query"])
 
 
 def firing(name: str, **labels: str) -> Before:
@@ -106,46 +103,27 @@ def test_a_young_lab_and_what_is_left_in_the_figures_pass(lab: WholeLab) -> None
     assert left.slight
 
 
-def test_a_crowd_that_has_just_left_hinders_who_wants_the_usual_traffic(lab: WholeLab) -> None:
-    def seen(rate: float) -> None:
-        row = {"metric": {}, "value": [0, str(rate)]}
-        lab.server.answer("GET", "/api/v1/query", {"data": {"resultType": "vector", "result": [row]}})
+def test_what_it_waits_to_be_rid_of_hinders_for_as_long_as_the_figures_remember_it(lab: WholeLab) -> None:
+    one = member(calm=(Calm("the quiet", "none"), Calm("the noise of before", "noise")))
 
-    seen(4.5)  # four users are always on
-    found = schedule(lab).hindrance(member(calm_traffic=True), QUIET, frozenset())
+    def heard(noise: float) -> None:
+        answers = {"none": 0.0, "noise": noise}
+        lab.server.react("GET", "/api/v1/query", lambda request: (200, vector(answers[request["params"]["query"]])))
+
+    heard(7)
+    found = schedule(lab).hindrance(one, QUIET, frozenset())
     assert found is not None
-    assert (found.why, found.slight) == ("the crowd of before is still in the figures", True)
+    assert (found.why, found.slight) == ("the noise of before is still in the figures", True)
     assert schedule(lab).hindrance(member(), QUIET, frozenset()) is None
-    seen(2.5)
-    assert schedule(lab).hindrance(member(calm_traffic=True), QUIET, frozenset()) is None
+    heard(0)
+    assert schedule(lab).hindrance(one, QUIET, frozenset()) is None
 
 
-def test_failures_of_before_hinder_who_judges_their_share(lab: WholeLab) -> None:
-    def failed(number: float) -> None:
-        lab.server.react(
-            "GET", "/api/v1/query", lambda request: (200, vector(number if "outcome" in asked(request) else 1))
-        )
-
-    failed(7)
-    found = schedule(lab).hindrance(member(calm_errors=True), QUIET, frozenset())
-    assert found is not None
-    assert (found.why, found.slight) == ("what failed before is still in the figures", True)
-    assert schedule(lab).hindrance(member(), QUIET, frozenset()) is None
-    failed(0)
-    assert schedule(lab).hindrance(member(calm_errors=True), QUIET, frozenset()) is None
-
-
-def test_an_assistant_that_has_just_started_hinders_whose_alert_looks_back(lab: WholeLab) -> None:
-    def runs(long: bool) -> None:
-        lab.server.react("GET", "/api/v1/query", lambda _: (200, vector(float(long))))
-
-    runs(False)
-    found = schedule(lab).hindrance(member(calm_start=True), QUIET, frozenset())
-    assert found is not None
-    assert (found.why, found.passes) == ("the assistant was started less than a minute ago", True)
-    assert schedule(lab).hindrance(member(), QUIET, frozenset()) is None
-    runs(True)
-    assert schedule(lab).hindrance(member(calm_start=True), QUIET, frozenset()) is None
+def test_a_query_that_cannot_be_asked_hinders_nobody(lab: WholeLab) -> None:
+    """The scenario itself says what is wrong with it."""
+    lab.server.answer("GET", "/api/v1/query", {"error": "parse error"}, status=400)
+    one = member(calm=(Calm("noise", "(("),), effects=(Effect("seen", "((", within=5),))
+    assert schedule(lab).hindrance(one, QUIET, frozenset()) is None
 
 
 def test_what_lasts_is_proven_before_anybody_else_may_set_it_off() -> None:
