@@ -1,6 +1,6 @@
 """Follows alerts from the rules of Prometheus and Loki to the pager during a run."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from lab.query import Incident, Lab, NotifiedAlert, QueryError, RuleAlert
@@ -9,13 +9,14 @@ from loadtest.scenario import Effect
 
 # An alert that is there so that its absence can be noticed is not news.
 _HEARTBEAT = "none"
+_NO_SERVICE = "no service"
 
 
 @dataclass(frozen=True)
 class Before:
     """What was known before the run and is not of its making.
 
-    `incidents` are known to the pager already, `standing` names the alerts of those that are open; `alerts` are pending
+    `incidents` are known to the pager already, `open` are alert and service of those not resolved; `alerts` are pending
     or firing in Prometheus, `log_alerts` in Loki; `holding` are effects that could be seen already.
     """
 
@@ -23,12 +24,19 @@ class Before:
     alerts: tuple[RuleAlert, ...]
     holding: tuple[Effect, ...] = ()
     log_alerts: tuple[RuleAlert, ...] = ()
-    open: frozenset[str] = frozenset()
+    open: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def standing(self) -> frozenset[str]:
         """The names of all alerts that are there."""
-        return self.open | {alert.name for alert in (*self.alerts, *self.log_alerts)}
+        return frozenset(name for name, _ in self._with_services())
+
+    def standing_of(self, services: Collection[str]) -> frozenset[str]:
+        """Return the names of those that are told of one of these services, or of none."""
+        return frozenset(name for name, service in self._with_services() if service in (*services, _NO_SERVICE))
+
+    def _with_services(self) -> frozenset[tuple[str, str]]:
+        return self.open | {(alert.name, _service(alert)) for alert in (*self.alerts, *self.log_alerts)}
 
 
 def look_before(lab: Lab) -> Before:
@@ -42,7 +50,7 @@ def look_before(lab: Lab) -> Before:
         frozenset(_key(one) for one in incidents),
         tuple(_real(lab.prometheus.alerts())),
         log_alerts=tuple(_real(log_alerts)),
-        open=frozenset(one.alert for one in incidents if one.status != "resolved"),
+        open=frozenset((one.alert, one.service) for one in incidents if one.status != "resolved"),
     )
 
 
@@ -74,7 +82,7 @@ class AlertWatch:
         for alert in alerts:
             if alert.name in names and alert.inhibited_by and alert.name not in self._held_back:
                 self._held_back.add(alert.name)
-                service = alert.labels.get("service", "no service")
+                service = alert.labels.get("service", _NO_SERVICE)
                 yield Event(now, "held back", f"{alert.name} ({service}): another alert tells enough", alert.name)
 
     @staticmethod
@@ -118,7 +126,7 @@ def _series(alert: RuleAlert) -> str:
 
 
 def _service(alert: RuleAlert) -> str:
-    return alert.labels.get("service", "no service")
+    return alert.labels.get("service", _NO_SERVICE)
 
 
 def _key(incident: Incident) -> str:

@@ -51,7 +51,7 @@ def check(
     _no_fault(lab, scenario)
     _old_enough(settings, scenario, stop=stop, say=say)
     before = look_before(lab)
-    _nothing_stands(plan, before)
+    _nothing_stands(scenario, plan, before)
     if not plan.weights and not wait_for(lambda: stop.asked or _rate(lab) > 0, _FIRST_TRAFFIC_SECONDS, every=1.0):
         raise LabError(
             "No requests reach the assistant: the always-on users are away.",
@@ -119,8 +119,9 @@ def _no_fault(lab: Lab, scenario: type[Scenario]) -> None:
             )
 
 
-def _nothing_stands(plan: Plan, before: Before) -> None:
-    still = sorted(before.standing & set(plan.expected.proven))
+def _nothing_stands(scenario: type[Scenario], plan: Plan, before: Before) -> None:
+    # Another server's ServiceDown is another alert.
+    still = sorted(before.standing_of(scenario.needs) & set(plan.expected.proven))
     if still:
         raise LabError(
             f"{', '.join(still)} still stands from before: its coming could not be told from its having been there.",

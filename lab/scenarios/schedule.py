@@ -61,7 +61,7 @@ class Schedule:
 
     def _left_over(self, member: Member, now: Before) -> Hindrance | None:
         expected = member.plan.expected
-        if still := sorted((now.standing - self.standing) & {*expected.proven}):
+        if still := sorted((now.standing_of(member.scenario.needs) - self.standing) & {*expected.proven}):
             return Hindrance(f"{', '.join(still)} still stands")
         if held := self._held_back(expected.pages, now):
             return Hindrance(f"{held} would hold back its alerts")

@@ -15,7 +15,9 @@ import psutil
 import pytest
 
 from lab.query import wait_for
+from lab.scenarios.alerts import look_before
 from lab.settings import ROOT
+from loadtest.scenarios.pipeline_stall import PipelineStall
 from tests.support.running import RunningLab
 
 BACK_SECONDS = 40
@@ -67,10 +69,9 @@ def calm(running_lab: RunningLab) -> RunningLab:
 
 
 def _told(running: RunningLab) -> bool:
-    """Whether ServiceDown or TelemetryLoss stands in Prometheus or at the pager."""
-    asked = 'count(ALERTS{alertname=~"ServiceDown|TelemetryLoss"})'
-    still_open = {one.alert for one in running.lab.pager.incidents() if one.status != "resolved"}
-    return running.lab.prometheus.value(asked) > 0 or bool(still_open & {"ServiceDown", "TelemetryLoss"})
+    """Whether ServiceDown or TelemetryLoss of a server that is there stands in Prometheus or at the pager."""
+    before = look_before(running.lab).standing_of(PipelineStall.needs)
+    return bool(before & {*PipelineStall.must})
 
 
 def test_a_run_with_a_stopped_server_passes_and_puts_everything_back(calm: RunningLab, tmp_path: Path) -> None:

@@ -66,9 +66,13 @@ def test_the_end_of_an_alert_that_it_may_set_off_is_awaited_first(lab: WholeLab)
 
 @pytest.mark.parametrize("declared", [{"must": ("A",)}, {"lasting": ("A",)}, {"held_back": ("A",)}])
 def test_what_it_is_to_prove_must_not_stand(lab: WholeLab, declared: dict[str, Any]) -> None:
-    found = schedule(lab).hindrance(member(**declared), Before(frozenset(), (), open=frozenset({"A"})), frozenset())
+    standing = Before(frozenset(), (), open=frozenset({("A", "assistant")}))
+    found = schedule(lab).hindrance(member(**declared), standing, frozenset())
     assert found is not None
     assert found.why == "A still stands"
+    # The same of a server that it has nothing to do with is another alert.
+    foreign = Before(frozenset(), (), open=frozenset({("A", "grafana")}))
+    assert schedule(lab).hindrance(member(**declared), foreign, frozenset()) is None
     # Nobody waits for what stood before the drill: the scenario refuses in its own words.
     assert schedule(lab, frozenset({"A"})).hindrance(member(**declared), firing("A"), frozenset()) is None
 

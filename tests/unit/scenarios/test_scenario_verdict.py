@@ -104,5 +104,7 @@ def test_what_stands_is_what_is_open_pending_or_firing_anywhere() -> None:
     def alert(name: str) -> RuleAlert:
         return RuleAlert(name, "pending", {"alertname": name}, {}, 3.0)
 
-    before = Before(frozenset({"1@2"}), (alert("A"),), log_alerts=(alert("B"),), open=frozenset({"C"}))
+    before = Before(frozenset({"1@2"}), (alert("A"),), log_alerts=(alert("B"),), open=frozenset({("C", "loki")}))
     assert before.standing == {"A", "B", "C"}
+    assert before.standing_of(["loki", "assistant"]) == {"A", "B", "C"}
+    assert before.standing_of(["assistant"]) == {"A", "B"}, "these are of no service in particular"
