@@ -19,6 +19,7 @@ from lab.errors import LabError
 from lab.scenarios.lock import only_run
 from lab.scenarios.runner import execute
 from lab.scenarios.session import Options
+from loadtest.calm import Calm
 from loadtest.scenario import ANY, Effect, Fault, Scenario
 from tests.support.stand_in import serving
 from tests.support.whole_lab import ALERT, FIRING, PAGED, PENDING, WholeLab
@@ -165,6 +166,25 @@ def test_what_forbids_to_begin(lab: WholeLab) -> None:
     with pytest.raises(LabError, match="The lab does not run"):
         run(lab, Outage)
     assert not lab.server.asked_for("POST", "/admin/faults")
+
+
+def test_it_begins_when_what_it_waits_to_be_rid_of_has_left_the_figures(lab: WholeLab) -> None:
+    class Calmed(Outage):
+        calm: ClassVar = (Calm("the noise of before", "noise"),)
+
+    answers, usual = iter([4.0, 2.0]), lab.server.answers["GET", "/api/v1/query"]
+
+    def query(request: dict[str, Any]) -> tuple[int, Any]:
+        if request["params"]["query"] != "noise":
+            return usual(request)
+        row = {"metric": {}, "value": [0, str(next(answers, 0.0))]}
+        return 200, {"data": {"resultType": "vector", "result": [row]}}
+
+    lab.server.react("GET", "/api/v1/query", query)
+    code, text, _ = run(lab, Calmed, quick=True)
+    assert code == 0
+    assert "Waiting until the noise of before has left the figures." in text
+    assert next(answers, None) is None, "it asked until nothing was left"
 
 
 def test_no_traffic_forbids_to_begin_but_own_users_do_not(lab: WholeLab, monkeypatch: pytest.MonkeyPatch) -> None:
