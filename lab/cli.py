@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab import doctor as doctor_module
-from lab.checks.cli import check_files, reload
+from lab.checks.cli import check_files, refuse_broken, reload
 from lab.engines import Choice, ServiceStatus, choose
 from lab.engines.compose import adopt
 from lab.errors import LabError
@@ -107,8 +107,9 @@ def down() -> None:
 
 @app.command()
 def restart(names: Names = None) -> None:
-    """Stop and start services, with the settings of now."""
+    """Stop and start services, with the settings and files of now; not while these are broken."""
     settings = LabSettings.load()
+    refuse_broken(names or [])
     with alone(settings, "restart"), Board() as board:
         choose(settings).engine.restart(names or [], board)
 

@@ -1,5 +1,6 @@
 """`lab check` and `lab reload`."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ from rich.console import Console
 
 from lab.checks.applied import wait_until_taken
 from lab.checks.report import Report, check
+from lab.checks.servers import CONFIGS
 from lab.engines import choose
 from lab.errors import LabError
 from lab.lock import alone
@@ -26,7 +28,7 @@ def check_files(
     if report.faults:
         number = len(report.faults)
         raise LabError(
-            f"{number} fault{'s' if number > 1 else ''} in the lab's files. {KEPT}" if reload else _told(number),
+            f"{_told(number)} {KEPT}" if reload else _told(number),
             "Mend them, then `lab reload`." if reload else "Mend them, then `lab check` again.",
         )
     if reload:
@@ -36,6 +38,26 @@ def check_files(
 def reload() -> None:
     """Check the files, and let the servers that run take them; nothing is taken while there is a fault."""
     check_files(reload=True)
+
+
+def refuse_broken(names: Sequence[str]) -> None:
+    """Look at the files of servers that are about to start anew; none named: of all.
+
+    Raises:
+        LabError: one of them would not come back with the files of now.
+    """
+    servers = {server for server, *_ in CONFIGS}
+    chosen = servers & set(names) if names else servers
+    if not chosen:
+        return
+    report = check(containers=_in_containers())
+    faults = [fault for fault in report.faults if fault.file.split("/")[0] in chosen]
+    if faults:
+        show(Report(faults), Console(highlight=False, soft_wrap=True))
+        raise LabError(
+            f"{_told(len(faults))} Nothing was restarted: what runs goes on with the files that it has read.",
+            "Mend them, then `lab restart` again.",
+        )
 
 
 def show(report: Report, console: Console) -> None:

@@ -1,6 +1,6 @@
 """The two ways to run the lab. Both read docker-compose.yml; `choose` says which one and why."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +43,15 @@ class Trouble:
     text: str
     remedy: str
     grave: bool = True
+
+
+def not_all_up(failed: Mapping[str, str]) -> LabError:
+    """Return what `up` says of services that did not come up, by name with the reason."""
+    return LabError(
+        "Not everything came up:\n" + "\n".join(f"  {name}: {why}" for name, why in failed.items()),
+        "The rest of the lab runs; `lab check` looks for faults in its files, `lab logs NAME` shows what a service "
+        "wrote, `make down` stops all.",
+    )
 
 
 class Engine(Protocol):

@@ -10,7 +10,7 @@ import httpx
 from rich.console import Console
 
 from lab import compose_file
-from lab.engines import ServiceStatus, Trouble, containers, docker, written
+from lab.engines import ServiceStatus, Trouble, containers, docker, not_all_up, written
 from lab.engines.mounts import check_mounts
 from lab.engines.reloading import TOLD, at_start_only, mounted
 from lab.errors import LabError
@@ -241,10 +241,7 @@ class ComposeEngine:
                     board.done(name, "done" if name not in self._fronts else f"ready at {self.settings.url(name)}")
             time.sleep(0.2 if pending else 0)
         if failed:
-            raise LabError(
-                "Not everything came up:\n" + "\n".join(f"  {name}: {why}" for name, why in failed.items()),
-                "The rest of the lab runs; `lab logs NAME` shows what a service wrote, `make down` stops all.",
-            )
+            raise not_all_up(failed)
 
     @property
     def _fronts(self) -> list[str]:

@@ -130,7 +130,7 @@ def test_a_broken_edit_is_refused_before_any_server_sees_it(lab: EditedLab, rest
     # A good edit beside the broken ones waits with them.
     change(restored(lab.root / "loki" / "rules" / "fake" / "logs.yml"), ">= 10", ">= 11")
 
-    for arguments in (["reload"], ["check"]):
+    for arguments in (["reload"], ["restart"], ["check"]):
         done = lab.running.run(*arguments, check=False)
         assert done.returncode == 1
         assert "prometheus/rules/broken.yml:5: " in done.stdout
@@ -141,6 +141,21 @@ def test_a_broken_edit_is_refused_before_any_server_sees_it(lab: EditedLab, rest
 
     assert {file: file.read_bytes() for file in lab.derived("prometheus").rglob("*.yml")} == copies
     assert (lab.rules("prometheus"), lab.route(), lab.rules("loki")) == (rules, routes, log_rules)
+
+
+def test_a_restart_is_refused_for_faults_of_the_servers_it_is_about(
+    lab: EditedLab, restored: Callable[[Path], Path]
+) -> None:
+    started = lab.number("prometheus", "process_start_time_seconds ")
+    restored(lab.root / "prometheus" / "rules" / "broken.yml").write_text(BROKEN_RULES)
+
+    refused = lab.running.run("restart", "prometheus", "model", check=False)
+
+    assert refused.returncode == 1
+    assert "prometheus/rules/broken.yml:5: " in refused.stdout
+    assert "One fault in the lab's files. Nothing was restarted" in refused.stderr
+    assert lab.number("prometheus", "process_start_time_seconds ") == started
+    lab.running.run("restart", "alertmanager", "model")
 
 
 def test_a_good_edit_is_taken_by_all_three(lab: EditedLab, restored: Callable[[Path], Path]) -> None:

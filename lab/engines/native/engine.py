@@ -12,7 +12,7 @@ from rich.console import Console
 
 from lab import compose_file, ports
 from lab.compose_file import Service
-from lab.engines import ServiceStatus, Trouble, written
+from lab.engines import ServiceStatus, Trouble, not_all_up, written
 from lab.engines.native import output, secret_files
 from lab.engines.native.arrivals import Arrivals
 from lab.engines.native.derive import Derivation
@@ -77,10 +77,7 @@ class NativeEngine:
         started_at = previous.started_at if previous and not started_daemon else time.time()
         State(self.name, started_at, dict(self.settings.values), absent).write(self.settings)
         if failed:
-            raise LabError(
-                "Not everything came up:\n" + "\n".join(f"  {name}: {why}" for name, why in failed.items()),
-                "The rest of the lab runs; `lab logs NAME` shows what a service wrote, `make down` stops all.",
-            )
+            raise not_all_up(failed)
         written.remember(self.settings, self.name, self.services, self._volumes())
         return absent
 
