@@ -92,7 +92,8 @@ def measure(
         hold = float(rule["duration"])
         group_wait = _group_wait(lab, {"alertname": alert, **_labels(lab, rule, alert)})
     else:
-        failure, crossing = None, 0.0
+        # The silence counts from the heartbeat that was heard last, which lies some seconds before the fault.
+        failure, crossing = None, None
     return Way(
         alert=alert,
         severity=str(rule.get("labels", {}).get("severity", "page")),

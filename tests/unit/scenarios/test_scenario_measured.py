@@ -64,10 +64,10 @@ def test_what_was_held_back_has_no_page_and_what_never_came_no_way(lab: Lab) -> 
     assert measure(lab, of(Event(105, "fault on", "")), ALERT) is None
 
 
-def test_the_floor_of_the_heartbeat_is_the_silence_that_the_pager_waits_for(lab: Lab) -> None:
-    way = measure(lab, of(Event(105, "fault on", ""), Event(170, "paged", "", HEARTBEAT)), HEARTBEAT, silence=60)
+def test_the_heartbeat_has_no_floor_because_its_silence_begins_before_the_fault(lab: Lab) -> None:
+    way = measure(lab, of(Event(105, "fault on", ""), Event(150, "paged", "", HEARTBEAT)), HEARTBEAT, silence=60)
     assert way is not None
-    assert (way.paged, way.floor) == (65, 60)
+    assert (way.paged, way.hold, way.floor) == (45, 60, None)
 
 
 def test_the_table_replaces_what_stands_between_its_marks(tmp_path: Path) -> None:
