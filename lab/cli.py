@@ -5,13 +5,13 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
 from lab import doctor as doctor_module
 from lab.checks.cli import check_files, refuse_broken, reload
+from lab.console import Console
 from lab.engines import Choice, ServiceStatus, choose
 from lab.engines.compose import adopt
 from lab.errors import LabError
@@ -107,7 +107,7 @@ def down() -> None:
 
 @app.command()
 def restart(names: Names = None) -> None:
-    """Stop and start services, with the settings and files of now; not while these are broken."""
+    """Stop and start services, with the settings and files of now; no server whose files are broken."""
     settings = LabSettings.load()
     refuse_broken(names or [])
     with alone(settings, "restart"), Board() as board:

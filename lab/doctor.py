@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from lab import compose_file, ports
+from lab.console import Console
 from lab.engines import ServiceStatus, Trouble, wish
 from lab.engines.probe import probe
 from lab.errors import LabError

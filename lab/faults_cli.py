@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from lab.console import Console
 from lab.errors import LabError
 from lab.query import BadAnswer, Endpoints, Lab, QueryError
 from lab.query.services import FaultKind

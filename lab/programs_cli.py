@@ -4,10 +4,10 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.prompt import Confirm
 from rich.table import Table
 
+from lab.console import Console
 from lab.engines.native import cache
 from lab.engines.native.cache import Entry
 from lab.engines.native.programs import PROGRAMS, used

@@ -4,11 +4,13 @@ import time
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
+
+from lab.console import Console
 
 _MARKS = {"done": ("✓", "green"), "failed": ("✗", "red"), "missing": ("-", "yellow")}
 

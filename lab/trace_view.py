@@ -1,9 +1,10 @@
 """Draws a trace as a tree in the terminal: who called whom, how long it took, and where it failed."""
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from lab.console import Console
 from lab.query import Span, Trace, TraceSource
 from lab.query.traces import clean_trace_id
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lab.checks.applied import wait_until_taken
 from lab.checks.report import Report, check
 from lab.checks.servers import CONFIGS
+from lab.console import Console
 from lab.engines import choose
 from lab.errors import LabError
 from lab.lock import alone

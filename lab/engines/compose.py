@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpx
-from rich.console import Console
 
 from lab import compose_file
+from lab.console import Console
 from lab.engines import ServiceStatus, Trouble, containers, docker, not_all_up, written
 from lab.engines.mounts import check_mounts
 from lab.engines.reloading import TOLD, at_start_only, mounted

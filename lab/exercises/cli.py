@@ -4,10 +4,10 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
+from lab.console import Console
 from lab.errors import LabError
 from lab.exercises import catalogue, running, session
 from lab.exercises.catalogue import Exercise

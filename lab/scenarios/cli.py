@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from lab.console import Console
 from lab.errors import LabError
 from lab.scenarios.drill import execute as run_drill
 from lab.scenarios.runner import execute

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lab.console import Console
 from lab.errors import LabError
 from lab.query import Endpoints, Lab
 from lab.scenarios import floor, measured, report

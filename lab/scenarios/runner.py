@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from lab.console import Console
 from lab.errors import LabError
 from lab.query import Endpoints, Lab, QueryError
 from lab.scenarios import bookings, floor, prepare, report, screen

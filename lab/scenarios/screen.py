@@ -5,11 +5,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from lab.console import Console
 from lab.scenarios.faults import Standing
 from lab.scenarios.floor import Way
 from lab.scenarios.timeline import Event, Kind, Timeline

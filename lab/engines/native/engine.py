@@ -8,10 +8,10 @@ from pathlib import Path
 
 import httpx
 import psutil
-from rich.console import Console
 
 from lab import compose_file, ports
 from lab.compose_file import Service
+from lab.console import Console
 from lab.engines import ServiceStatus, Trouble, not_all_up, written
 from lab.engines.native import output, secret_files
 from lab.engines.native.arrivals import Arrivals
