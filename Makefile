@@ -41,7 +41,7 @@ drill: $(NATIVE) ## Run all scenarios and say which effects came: make drill ARG
 logs: $(NATIVE) ## Follow what the services write: make logs SERVICE=assistant
 	@$(BIN)/lab logs --follow $(SERVICE)
 
-# They wait for short-lived processes more than they compute: more of them at once than there are cores.
+# They compute and wait for short-lived processes by turns: more of them at once than there are cores.
 WORKERS ?= 4
 test-fast: $(DEV) ## Tests that need no server
 	@$(BIN)/python -m pytest tests/unit tests/config -q --numprocesses=$(WORKERS) --dist=loadfile
