@@ -274,6 +274,19 @@ class Writer(threading.Thread):
             handler.close()
 
 
+def numbers_arrived(setting: Setting, count: int, seconds: float) -> list[int]:
+    """Numbers of the writer's lines, once `count` different ones are there or time is up."""
+    numbers: list[int] = []
+
+    def enough() -> bool:
+        lines = setting.lines.query('{service_name="probe"} | case="load"', limit=5000)
+        numbers[:] = [int(line.metadata["number"]) for line in lines]
+        return len(set(numbers)) >= count
+
+    wait_for(enough, seconds)
+    return numbers
+
+
 def test_nothing_is_lost_while_loki_is_away_the_collector_is_killed_and_files_rotate(tmp_path: Path) -> None:
     for setting in running(tmp_path):
         setting.loki.stop()
@@ -289,8 +302,10 @@ def test_nothing_is_lost_while_loki_is_away_the_collector_is_killed_and_files_ro
         finally:
             writer.stop()
         setting.loki.start()
-        lines = arrived(setting, '{service_name="probe"} | case="load"', writer.written, seconds=60)
+        numbers = numbers_arrived(setting, writer.written, seconds=60)
 
         assert len(list(setting.logs.glob("load.log.*"))) > 3, "files were rotated while nobody read"
-        numbers = sorted(int(line.metadata["number"]) for line in lines)
-        assert numbers == list(range(writer.written)), "each line once, none missing"
+        assert sorted(set(numbers)) == list(range(writer.written)), "none missing"
+        # Delivery is at least once: what was queued and not yet noted as read comes again after a kill. Loki drops a
+        # double only where the first has not been packed into a block yet.
+        assert len(numbers) - writer.written < writer.written / 2, "what a kill doubles is little"

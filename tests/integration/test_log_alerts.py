@@ -64,8 +64,8 @@ class LogServer:
         folder.mkdir()
         self.servers = DerivedServers(folder)
         self.loki: Server = self.servers.server("loki")
-        # Lines of yesterday that are pushed today are still in memory, where only those of 3 h are looked for. One of the
-        # two settings alone holds only at some starts: which part of Loki reads them first is left to chance.
+        # Lines of yesterday that are pushed today are still in memory, where only those of 3 h are looked for. One of
+        # the two settings alone holds at some starts only: which part of Loki reads them first is left to chance.
         config = folder / "native" / "config" / "loki" / "etc" / "loki" / "loki.yml"
         text = config.read_text() + "\nquerier: {query_ingesters_within: 0s}\n"
         config.write_text(text.replace("\ningester:\n", "\ningester:\n  query_store_max_look_back_period: -1ns\n"))
