@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 NATIVE := $(VENV)/.native-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help up down clean status doctor check load drill logs test-fast test test-compose prove lint bench
+.PHONY: help up down clean status doctor check key load drill logs test-fast test test-compose prove lint bench
 
 help: ## Say what each name does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ doctor: $(NATIVE) ## Send one request, find it in every signal, name what is bro
 
 check: $(NATIVE) ## Look for faults in the lab's files, by file and line: make check ARGS=--reload
 	@$(BIN)/lab check $(ARGS)
+
+key: $(NATIVE) ## Give the assistant the key of your own model provider
+	@$(BIN)/lab key
 
 load: $(NATIVE) ## Run a load scenario: make load SCENARIO=provider-outage
 	@$(BIN)/lab scenario run $(or $(SCENARIO),provider-outage) $(ARGS)

@@ -1,5 +1,6 @@
 """The `lab` command: what the Makefile's names stand for."""
 
+import os
 import sys
 import time
 from typing import Annotated
@@ -17,6 +18,7 @@ from lab.engines.compose import adopt
 from lab.errors import LabError
 from lab.exercises.cli import app as exercise_app
 from lab.faults_cli import app as fault_app
+from lab.key_cli import key
 from lab.lock import alone
 from lab.programs_cli import app as programs_app
 from lab.progress import Board
@@ -37,6 +39,7 @@ app.add_typer(fault_app, name="fault")
 app.command("drill")(drill)
 app.command("check")(check_files)
 app.command("reload")(reload)
+app.command("key")(key)
 app.add_typer(exercise_app, name="exercise")
 app.add_typer(programs_app, name="programs")
 
@@ -78,6 +81,8 @@ def up() -> None:
     console = Console()
     with alone(settings, "up"):
         choice = _choose(settings, console)
+        if "MODEL_API_KEY" in os.environ:
+            console.print("MODEL_API_KEY of the shell is not used: `lab key` stores a key.", soft_wrap=True)
         was_running = read_state(settings.home)
         if was_running:
             console.print(f"The lab is already running on the {was_running.engine} engine; starting what does not run.")

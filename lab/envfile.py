@@ -11,6 +11,11 @@ from pathlib import Path
 
 from lab.errors import LabError
 
+# What people put here by habit, and what to do in its place.
+_ELSEWHERE = {
+    "MODEL_API_KEY": "is not read from here, where it would be shown and kept in many places: take the line out, and "
+    "give the key with `lab key`"
+}
 _LINE = re.compile(r"(?P<key>[A-Z][A-Z0-9_]*)=(?P<value>.*)")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+)?")
 # Python would also take 1_000, 1e3, nan and the digits of other scripts; the servers would not.
@@ -104,6 +109,8 @@ def read(path: Path, environment: Mapping[str, str] | None = None) -> dict[str, 
         found = _LINE.fullmatch(line)
         if not found:
             faults.append(f"line {number}: {_not_a_setting(line)}")
+        elif found["key"] in _ELSEWHERE:
+            faults.append(f"line {number}: {found['key']} {_ELSEWHERE[found['key']]}")
         elif fault := _plain(found["value"]):
             faults.append(f"line {number}: {found['key']} {fault}")
         elif found["key"] in values:

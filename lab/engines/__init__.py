@@ -99,6 +99,14 @@ class Engine(Protocol):
         """Let the servers that run take the files of now; returns those read at a start only, as (service, file)."""
         ...
 
+    def store_secret(self, name: str, value: str) -> None:
+        """Keep a secret that the user gives; services read it at their start. An empty one is taken away.
+
+        Raises:
+            LabError: it cannot be written.
+        """
+        ...
+
     def status(self) -> list[ServiceStatus]:
         """One row a service."""
         ...

@@ -25,13 +25,24 @@ def state_of(row: Mapping[str, Any]) -> str:
 
 
 def compose(
-    settings: LabSettings, *arguments: str, show: bool = False, seconds: float | None = None
+    settings: LabSettings, *arguments: str, show: bool = False, seconds: float | None = None, given: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `docker compose` for this lab (exit code 124 after `seconds`); with `show` its words go to the terminal."""
+    """Run `docker compose` for this lab (exit code 124 after `seconds`).
+
+    Args:
+        show: let its words go to the terminal.
+        given: what it reads from its standard input.
+    """
     command, environment = _command(settings, arguments), _environment(settings)
     try:
         return subprocess.run(
-            command, env=environment, capture_output=not show, text=True, check=False, timeout=seconds
+            command,
+            env=environment,
+            input=given,
+            capture_output=not show,
+            text=True,
+            check=False,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 124, "", f"no answer within {seconds} s")

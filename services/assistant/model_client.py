@@ -60,7 +60,7 @@ class ModelClient:
         self.breaker = CircuitBreaker(settings.circuit_failures, settings.circuit_reset_seconds, self._circuit_changed)
         self._url = httpx.URL(settings.model_base_url.rstrip("/") + "/chat/completions")
         self._http = httpx.Client(
-            headers={"Authorization": f"Bearer {settings.model_api_key.get_secret_value()}"},
+            headers={"Authorization": f"Bearer {settings.model_api_key()}"},
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=16),
         )
         telemetry.instrument_httpx(self._http)

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.telemetry.settings import parse_size
+
+# The lab's own model wants a key as every provider does, and takes any.
+NO_KEY = "none"
 
 
 class AssistantSettings(BaseSettings):
@@ -26,7 +29,8 @@ class AssistantSettings(BaseSettings):
 
     model_base_url: str = "http://127.0.0.1:5002/v1"
     model_name: str = "lab-small"
-    model_api_key: SecretStr = SecretStr("lab")
+    # A file, so that the key stands in no list of processes or containers. Without one NO_KEY is sent.
+    model_api_key_file: Path | None = None
     # What a small hosted model costs; only the ratio matters for the lesson.
     model_input_price: float = Field(default=0.15, ge=0)
     model_output_price: float = Field(default=0.60, ge=0)
@@ -49,6 +53,13 @@ class AssistantSettings(BaseSettings):
     @classmethod
     def _size(cls, value: object) -> object:
         return parse_size(value) if isinstance(value, str) else value
+
+    def model_api_key(self) -> str:
+        """Return the provider's key, `NO_KEY` where none was given. Raises OSError where its file cannot be read."""
+        try:
+            return self.model_api_key_file.read_text(encoding="utf-8").strip() if self.model_api_key_file else NO_KEY
+        except FileNotFoundError:
+            return NO_KEY
 
     def dollars(self, input_tokens: int, output_tokens: int) -> float:
         """Return what so many tokens cost."""

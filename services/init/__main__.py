@@ -1,23 +1,33 @@
-"""`python -m services.init`: write missing secrets into the folder SECRETS_DIR, look at the other volumes, and end."""
+"""Secrets in the folder SECRETS_DIR.
+
+`python -m services.init` writes those that are missing, looks at the other volumes, and ends;
+`python -m services.init store NAME` puts what it reads from standard input in the place of one that users give.
+"""
 
 import os
 import sys
 from pathlib import Path
 
-from services.init.files import write_missing
+from services.init.files import store, write_missing
 
 
 def main() -> int:
-    """Exit code 0: all secrets exist; 1: a folder cannot be written; 2: SECRETS_DIR is not set."""
+    """Exit code 0: all secrets exist; 1: a folder cannot be written; 2: SECRETS_DIR is not set, or no such secret."""
     folder = os.environ.get("SECRETS_DIR")
     if not folder:
         sys.stderr.write("SECRETS_DIR names no folder.\n")
         return 2
     try:
+        if sys.argv[1:2] == ["store"] and len(sys.argv) == 3:
+            store(Path(folder), sys.argv[2], sys.stdin.read().strip())
+            return 0
         made = write_missing(Path(folder))
     except OSError as error:
         sys.stderr.write(f"Secrets cannot be written to {folder} ({error.strerror}): is its volume another user's?\n")
         return 1
+    except KeyError as error:
+        sys.stderr.write(f"Nobody gives a secret {error}.\n")
+        return 2
     foreign = [path for path in map(Path, os.environ.get("WRITABLE", "").split()) if not _writable(path)]
     for path in foreign:
         # Said here once, in place of each service's own stack trace.

@@ -1,4 +1,4 @@
-"""Secrets as files: made once, never changed, never printed."""
+"""Secrets as files: made once or given, never printed."""
 
 import fcntl
 import os
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 NAMES: Final = ("admin_token", "grafana_admin_password", "postgres_password")
+# Never made here: the key of the user's own model provider. The lab's model takes any.
+GIVEN: Final = ("model_api_key",)
 # Owner and group may read, nobody may write: readers run under other user ids and join the group.
 MODE: Final = 0o440
 
@@ -28,14 +30,30 @@ def write_missing(folder: Path) -> list[str]:
     with _alone(folder):
         missing = [name for name in NAMES if not _has_content(folder / name)]
         for name in missing:
-            _write(folder / name)
+            _write(folder / name, secrets.token_urlsafe(32))
     return missing
 
 
-def _write(path: Path) -> None:
+def store(folder: Path, name: str, value: str) -> None:
+    """Put a secret of `GIVEN` in the place of what stands there; an empty one is taken away.
+
+    Raises:
+        KeyError: nobody gives a secret of this name.
+        OSError: the folder is missing or not writable.
+    """
+    if name not in GIVEN:
+        raise KeyError(name)
+    with _alone(folder):
+        if value:
+            _write(folder / name, value)
+        else:
+            (folder / name).unlink(missing_ok=True)
+
+
+def _write(path: Path, value: str) -> None:
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(32))
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(value)
     Path(draft).chmod(MODE)
     Path(draft).replace(path)
 

@@ -26,6 +26,7 @@ UP_SECONDS = 180
 # Tempo 3.0.3 may hang on SIGTERM; docker-compose.yml says why it is safe to kill.
 MAY_BE_KILLED = {"tempo"}
 SIGKILLED = 137
+KEY = "sk-of-a-provider-123"
 
 
 class Copy:
@@ -56,10 +57,17 @@ class Copy:
         self.services = {name: service for name, service in services.items() if name not in engine.absent}
         self.fronts = [name for name, service in self.services.items() if service.raw.get("ports")]
 
-    def run(self, *command: str, check: bool = True) -> str:
-        """Run a command in the folder."""
+    def run(self, *command: str, check: bool = True, given: str | None = None) -> str:
+        """Run a command in the folder, with `given` on its standard input."""
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=600
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
         )
         assert done.returncode == 0 or not check, f"{' '.join(command)}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
@@ -116,6 +124,14 @@ def test_compose_alone_is_enough_and_old_volumes_are_taken_up(copy: Copy, runnin
     # The lab command knows a lab that it did not start.
     assert "All is well" in copy.run(sys.executable, "-m", "lab", "doctor")
     assert httpx.get(running_lab.url("assistant") + "/ready", timeout=5).status_code == 200, "the first one runs on"
+
+    key_in_container = ("exec", "-T", "assistant", "cat", "/run/lab/secrets/model_api_key")
+    said = copy.run(sys.executable, "-m", "lab", "key", given=f"{KEY}\n")
+    assert "The key is stored." in said
+    assert copy.compose(*key_in_container) == KEY
+    shown = said + copy.run("docker", "inspect", *copy.compose("ps", "--all", "--quiet").split())
+    assert KEY not in shown, "nobody else sees it"
+    assert copy.say("/chat", message="Hello").status_code == 200, "the assistant is back, with the key"
 
     began = time.monotonic()
     copy.compose("stop")

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from lab import compose_file, envfile
+from lab import compose_file, envfile, key_cli
 from lab.engines.native import secret_files
 from lab.settings import ROOT
+from services.init.files import GIVEN
 from services.init.files import NAMES as SECRETS
 from services.web import gunicorn
 from tests.support.compose_config import compose_config
@@ -110,8 +111,7 @@ def test_only_the_init_service_can_write_secrets(name: str, service: dict[str, A
 @every_service
 def test_no_secret_stands_where_docker_inspect_shows_it(service: dict[str, Any]) -> None:
     for key, value in (service.get("environment") or {}).items():
-        # The provider's key is the user's own; the lab's model takes any.
-        if re.search("PASSWORD|SECRET|TOKEN(_FILE)?$|KEY$", key) and key != "MODEL_API_KEY":
+        if re.search("PASSWORD|SECRET|TOKEN(_FILE)?$|KEY(_FILE)?$", key):
             assert re.match(r"(\$__file\{)?/run/lab/secrets\b", value), key
         assert not re.search(r"//[^/@\s]+:[^/@\s]+@", value), f"{key} has a password in its address"
     shown = " ".join([*service["command"], *(service.get("build", {}).get("args") or {}).values()])
@@ -172,4 +172,5 @@ def test_native_mode_makes_the_secrets_that_compose_makes() -> None:
             r"/run/lab/secrets/(\w+)", str({**service.environment, **service.native.get("environment", {})})
         )
     }
-    assert read == made
+    assert read == made | set(GIVEN)
+    assert GIVEN == (key_cli.SECRET,), "what `lab key` gives is what `init` takes"

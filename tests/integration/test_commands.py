@@ -35,12 +35,14 @@ def bound(running: RunningLab) -> dict[int, str]:
 
 
 def test_a_lab_comes_up_twice_and_leaves_nothing(fresh_lab: RunningLab) -> None:
+    fresh_lab.environment["MODEL_API_KEY"] = "sk-123"
     first = fresh_lab.run("up", timeout=1800)
     settings = fresh_lab.settings
     supervisor = Supervisor(settings.native)
     assert re.search(r"Ready in \d", first.stdout)
     assert fresh_lab.url("assistant") in first.stdout
     assert "Engine: native (LAB_ENGINE says so)" in first.stdout
+    assert "MODEL_API_KEY of the shell is not used: `lab key`" in first.stdout
 
     again = fresh_lab.run("up")
     assert "already running on the native engine" in again.stdout
@@ -252,6 +254,27 @@ def test_an_unknown_service_is_told(running_lab: RunningLab) -> None:
 
     assert done.returncode == 2
     assert "There is no service `asistant`" in done.stderr
+
+
+def test_a_providers_key_reaches_the_assistant_and_nobody_else(running_lab: RunningLab) -> None:
+    supervisor = Supervisor(running_lab.settings.native)
+    before = supervisor.processes()["assistant"].pid
+    key, file = "sk-of-a-provider-123", running_lab.settings.volume("secrets") / "model_api_key"
+    try:
+        done = running_lab.run("key", given=f"{key}\n")
+        assert "The key is stored." in done.stdout
+        processes = {name: info.pid for name, info in supervisor.processes().items()}
+        assert processes["assistant"] != before, "the assistant reads it at its start"
+        assert Customer(running_lab.url("assistant")).say("Do you have a hairdresser in Austin?")["reply"]
+
+        files = [one for one in running_lab.home.rglob("*") if one.is_file()]
+        shown = [Path(f"/proc/{pid}/{name}") for pid in processes.values() if pid for name in ("environ", "cmdline")]
+        assert [one for one in files + shown if key.encode() in one.read_bytes()] == [file]
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert key not in done.stdout + done.stderr
+    finally:
+        running_lab.run("key", "--forget")
+    assert not file.exists()
 
 
 def test_one_service_is_restarted_and_the_others_go_on(running_lab: RunningLab) -> None:

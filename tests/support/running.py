@@ -49,12 +49,15 @@ class RunningLab:
         """A lab command line."""
         return [sys.executable, "-m", "lab", *arguments]
 
-    def run(self, *arguments: str, timeout: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a lab command to its end; with `check` it must exit 0."""
+    def run(
+        self, *arguments: str, timeout: float = 120, check: bool = True, given: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a lab command to its end, with `given` on its standard input; with `check` it must exit 0."""
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.root,
             env=self.environment,
+            input=given,
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -269,6 +269,10 @@ class NativeEngine:
 
     # --- looking --------------------------------------------------------------------------------------------------
 
+    def store_secret(self, name: str, value: str) -> None:
+        """Write it into the run folder, for its owner alone."""
+        secret_files.store(self.settings.volume("secrets"), name, value)
+
     def status(self) -> list[ServiceStatus]:
         """One row a service."""
         processes = self.supervisor.processes()

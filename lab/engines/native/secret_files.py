@@ -1,4 +1,4 @@
-"""The secrets of a native lab: files that only their owner may read, made once."""
+"""The secrets of a native lab: files that only their owner may read, made once or given."""
 
 import secrets
 from pathlib import Path
@@ -10,10 +10,20 @@ NAMES: Final = ("admin_token", "grafana_admin_password")
 
 def write_missing(folder: Path) -> None:
     """Write a random secret for each of `NAMES` that has no file."""
+    for name in NAMES:
+        if not (folder / name).exists():
+            store(folder, name, secrets.token_urlsafe(32))
+
+
+def store(folder: Path, name: str, value: str) -> None:
+    """Put a secret in the place of what stands there, whole or not at all; an empty one is taken away."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    for name in NAMES:
-        file = folder / name
-        if not file.exists():
-            file.touch(mode=0o600)
-            file.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+    if not value:
+        (folder / name).unlink(missing_ok=True)
+        return
+    draft = folder / f".new-{name}"
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    draft.write_text(value, encoding="utf-8")
+    draft.replace(folder / name)

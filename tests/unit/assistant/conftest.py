@@ -129,6 +129,8 @@ def start(tmp_path: Path, trained: Path, planted: Path, model: OpenAiStub) -> It
         provider.add_span_processor(SimpleSpanProcessor(spans))
         token_file = tmp_path / "admin_token"
         token_file.write_text(TOKEN)
+        key_file = tmp_path / "model_api_key"
+        key_file.write_text("a-key\n")
         telemetry = Telemetry.from_settings(
             TelemetrySettings(
                 otel_service_name="assistant",
@@ -143,7 +145,7 @@ def start(tmp_path: Path, trained: Path, planted: Path, model: OpenAiStub) -> It
             "database_url": f"sqlite:///{tmp_path}/assistant.db",
             "data_dir": trained,
             "model_base_url": model.url,
-            "model_api_key": "a-key",
+            "model_api_key_file": key_file,
             "admin_token_file": token_file,
             **settings,
         }

@@ -65,6 +65,12 @@ def test_the_model_gets_rules_context_tools_and_the_recent_turns(service, model)
     assert "traceparent" in {name.lower() for name in model.headers[0]}
 
 
+def test_without_a_key_one_for_the_labs_own_model_is_sent(start, model, tmp_path) -> None:
+    for number, file in enumerate((None, tmp_path / "no-such-file")):
+        start(model_api_key_file=file).say("Hello")
+        assert model.headers[number]["Authorization"] == "Bearer none"
+
+
 def test_old_turns_are_left_out_whole(service, model) -> None:
     model.brain = lambda request: (
         called(("find_business", {"kind": "hair"})) if request["messages"][-1]["role"] == "user" else said("Yes.")

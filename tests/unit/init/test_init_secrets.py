@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.init.files import NAMES, write_missing
+from services.init.files import GIVEN, NAMES, store, write_missing
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -46,12 +46,39 @@ def test_runs_at_the_same_time_agree(tmp_path: Path) -> None:
     assert set(contents(tmp_path)) == set(NAMES)
 
 
-def run(folder: str | None, writable: str = "") -> subprocess.CompletedProcess[str]:
+def test_a_given_secret_is_kept_replaced_and_taken_away(tmp_path: Path) -> None:
+    write_missing(tmp_path)
+    for value in ("first", "second"):
+        store(tmp_path, GIVEN[0], value)
+        assert (tmp_path / GIVEN[0]).read_text() == value
+        assert stat.S_IMODE((tmp_path / GIVEN[0]).stat().st_mode) == 0o440
+    assert write_missing(tmp_path) == []
+    store(tmp_path, GIVEN[0], "")
+    store(tmp_path, GIVEN[0], "")
+    assert set(contents(tmp_path)) == set(NAMES)
+
+
+def test_what_the_lab_makes_cannot_be_given(tmp_path: Path) -> None:
+    write_missing(tmp_path)
+    first = contents(tmp_path)
+    for name in (*NAMES, "../elsewhere"):
+        done = run(str(tmp_path), "", "store", name, given="mine")
+        assert (done.returncode, done.stderr) == (2, f"Nobody gives a secret {name!r}.\n")
+    assert contents(tmp_path) == first
+
+
+def test_a_secret_comes_by_standard_input_and_is_not_shown(tmp_path: Path) -> None:
+    done = run(str(tmp_path), "", "store", "model_api_key", given="sk-123\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert contents(tmp_path) == {"model_api_key": "sk-123"}
+
+
+def run(folder: str | None, writable: str = "", *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "SECRETS_DIR"} | {"WRITABLE": writable}
     if folder is not None:
         environment["SECRETS_DIR"] = folder
-    command = [sys.executable, "-m", "services.init"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "services.init", *arguments]
+    return subprocess.run(command, env=environment, input=given, capture_output=True, text=True, check=False)
 
 
 def test_the_command_names_what_it_made_and_shows_no_value(tmp_path: Path) -> None:

@@ -119,6 +119,13 @@ def test_a_line_that_is_refused_does_not_show_what_may_be_a_key(tmp_path: Path) 
         assert "sk-123" not in fault(tmp_path, line)
 
 
+def test_a_key_of_a_provider_is_sent_to_its_own_place(tmp_path: Path) -> None:
+    told = fault(tmp_path, "LOG_LEVEL=INFO\nMODEL_API_KEY=sk-123\n")
+    assert "line 2: MODEL_API_KEY is not read from here" in told
+    assert "`lab key`" in told
+    assert "sk-123" not in told
+
+
 def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
     (tmp_path / ".env").mkdir()
     with pytest.raises(LabError, match="cannot be read"):

@@ -1,0 +1,54 @@
+"""`lab key` before the first start: kept for the start, refused where it is none."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.settings import ROOT
+
+
+def give(home: Path, key: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """`lab key` with the key on its standard input."""
+    environment = {**os.environ, "LAB_HOME": str(home), "LAB_ENGINE": "native"}
+    command = [sys.executable, "-m", "lab", "key", *options]
+    return subprocess.run(command, cwd=ROOT, env=environment, input=key, capture_output=True, text=True, check=False)
+
+
+def kept(home: Path) -> str:
+    """What is stored."""
+    return (home / "native" / "data" / "secrets" / "model_api_key").read_text()
+
+
+def test_a_key_is_kept_for_the_first_start_and_taken_away(tmp_path: Path) -> None:
+    done = give(tmp_path, " sk-123\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "The key is stored.\n", "")
+    assert kept(tmp_path) == "sk-123"
+
+    assert give(tmp_path, "", "--forget").stdout == "The key is taken away.\n"
+    with pytest.raises(FileNotFoundError):
+        kept(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("", "No key was given"),
+        (" \n", "No key was given"),
+        ("sk-new 123", "This is no key"),
+        ("sk-new\nsk-123", "This is no key"),
+        ("sk-newé", "This is no key"),
+        ("sk-new" * 1000, "This is no key"),
+    ],
+)
+def test_what_is_no_key_is_refused_and_the_old_one_stays(tmp_path: Path, key: str, words: str) -> None:
+    give(tmp_path, "sk-old")
+
+    done = give(tmp_path, key)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "sk-new" not in done.stdout + done.stderr
+    assert kept(tmp_path) == "sk-old"
