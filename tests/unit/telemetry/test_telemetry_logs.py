@@ -49,7 +49,8 @@ def test_exception_line_and_span_tell_type_and_masked_text(seen):
     (span,) = seen.spans()
     assert span.attributes["error.type"] == "ValueError"
     assert "joe@" not in span.to_json()
-    assert "555" not in span.to_json()
+    # Three digits alone may stand in a time or an id.
+    assert "555-0100" not in span.to_json()
 
 
 def test_whatever_a_field_holds_the_line_is_json(seen):
