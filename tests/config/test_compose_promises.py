@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from lab.compose_file import LAB_ONLY
+from services.init.files import GIVEN
 from services.init.files import NAMES as SECRETS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -173,7 +174,7 @@ def test_only_the_assistant_reaches_the_database() -> None:
 
 
 def test_the_one_shot_makes_every_secret_that_is_read() -> None:
-    assert set(re.findall(r"/run/lab/secrets/(\w+)", TEXT)) == set(SECRETS)
+    assert set(re.findall(r"/run/lab/secrets/(\w+)", TEXT)) == {*SECRETS, *GIVEN}
     readers = [name for name, service in SERVICES.items() if "/run/lab/secrets/" in str(service.get("environment"))]
     for name in readers:
         assert SERVICES[name]["depends_on"]["init"]["condition"] == "service_completed_successfully"
