@@ -44,13 +44,18 @@ drill: $(NATIVE) ## Run all scenarios and say which effects came: make drill ARG
 logs: $(NATIVE) ## Follow what the services write: make logs SERVICE=assistant
 	@$(BIN)/lab logs --follow $(SERVICE)
 
-# They compute and wait for short-lived processes by turns: more of them at once than there are cores.
-WORKERS ?= 4
-test-fast: $(DEV) ## Tests that need no server
-	@$(BIN)/python -m pytest tests/unit tests/config -q --numprocesses=$(WORKERS) --dist=loadfile
+# Files of tests are shared out (tests/support/side_by_side.py).
+SHARED_OUT = --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
+# They compute and wait for short-lived processes by turns: more of them at once than there are cores.
+test-fast: WORKERS ?= 4
+test-fast: $(DEV) ## Tests that need no server
+	@$(BIN)/python -m pytest tests/unit tests/config -q $(SHARED_OUT)
+
+# Servers mostly wait, for real windows and time-outs: one process tests whole labs, the other all else.
+test: WORKERS ?= 2
 test: $(DEV) ## All tests, against real servers that the tests start
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SHARED_OUT)
 
 # The same tests as native mode, one option apart, and what only containers have.
 ON_BOTH_ENGINES := tests/integration/test_signals.py tests/integration/test_conversations.py \

@@ -4,9 +4,11 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
+from xdist.remote import Producer
 
 from lab.query import Lab
 from tests.compose.container_engine import ContainerEngine, NoEngineError, prepared
+from tests.support import side_by_side
 from tests.support.programs import program
 from tests.support.running import RunningLab
 
@@ -15,6 +17,18 @@ def pytest_configure() -> None:
     """Take Ctrl-C: a run in the background of a script ignores it, and so would every process that a test starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> side_by_side.Shares:
+    """Share the tests out when several run at once."""
+    return side_by_side.Shares(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest when several run at once."""
+    if hasattr(config, "workerinput"):
+        side_by_side.in_order(items)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

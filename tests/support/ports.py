@@ -1,7 +1,10 @@
 """Free ports for servers that a test starts."""
 
+import os
 import random
 import socket
+
+from tests.support.side_by_side import ports_of
 
 # Below the range that Linux gives to outgoing connections (from 32768), so that no client takes one in between.
 _RANGE = range(20_000, 32_000)
@@ -10,7 +13,8 @@ _RANGE = range(20_000, 32_000)
 def free_ports(count: int) -> list[int]:
     """`count` different ports of 127.0.0.1 that nobody listens on."""
     found: list[int] = []
-    for port in random.sample(_RANGE, len(_RANGE)):
+    own = ports_of(os.environ.get("PYTEST_XDIST_WORKER", ""), _RANGE)
+    for port in random.sample(own, len(own)):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
