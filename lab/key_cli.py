@@ -1,4 +1,4 @@
-"""`lab key`: the key of the user's own model provider, kept where only the assistant reads it."""
+"""`lab key`: the key of the user's own model provider, kept among the lab's secrets."""
 
 import getpass
 import re
@@ -27,8 +27,8 @@ def key(
 
     Which provider is asked, MODEL_BASE_URL and MODEL_NAME in `.env` say; the lab's own model needs no key of yours.
     """
-    value = "" if forget else _asked()
     settings = LabSettings.running()
+    value = "" if forget else _asked()
     console = Console()
     with alone(settings, "key"):
         engine = choose(settings).engine

@@ -67,8 +67,10 @@ class LogServer:
         # Lines of yesterday that are pushed today are still in memory, where only those of 3 h are looked for. One of
         # the two settings alone holds at some starts only: which part of Loki reads them first is left to chance.
         config = folder / "native" / "config" / "loki" / "etc" / "loki" / "loki.yml"
-        text = config.read_text() + "\nquerier: {query_ingesters_within: 0s}\n"
-        config.write_text(text.replace("\ningester:\n", "\ningester:\n  query_store_max_look_back_period: -1ns\n"))
+        start, section, rest = config.read_text().partition("\ningester:\n")
+        assert section, "both settings are needed"
+        both = f"{section}  query_store_max_look_back_period: -1ns\n{rest}\nquerier: {{query_ingesters_within: 0s}}\n"
+        config.write_text(start + both)
 
     def push(self, lines: Lines) -> None:
         """Send the lines as the Collector does, oldest first."""

@@ -1,4 +1,4 @@
-"""How the tests are shared out when several run at once: whole labs after one another, the rest beside them."""
+"""How the tests are shared out when several run at once: those of whole labs in one process, the rest beside them."""
 
 import re
 from functools import cache
@@ -8,7 +8,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from lab.settings import ROOT
 
-# Two whole labs at once are more than two cores and 4 GiB carry without being late.
+# The labs of a session are made once a process: tests in two would start them twice.
 _WHOLE_LAB = re.compile(r"\b(running_lab|quiet_lab|RunningLab|lab: Lab)\b")
 # Long waits first, so that what computes fills the end.
 _ORDER = ("labs", "tests/integration/", "tests/browser/", "tests/")
@@ -36,13 +36,3 @@ class Shares(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return share(nodeid.partition("::")[0])
-
-
-def ports_of(worker: str, ports: range) -> range:
-    """Return the ports of one worker (`gw0`, ... or empty for all): none takes another's while its server is away."""
-    number = worker.removeprefix("gw")
-    if not number:
-        return ports
-    size = len(ports) // 8
-    start = ports.start + int(number) % 8 * size
-    return range(start, start + size)

@@ -267,11 +267,17 @@ class NativeEngine:
                 reason = state.missing.get(name, "the lab does not run") if state else "the lab does not run"
                 raise LabError(f"{name} does not run here: {reason}.", "`lab status` shows what runs.")
 
-    # --- looking --------------------------------------------------------------------------------------------------
-
     def store_secret(self, name: str, value: str) -> None:
         """Write it into the run folder, for its owner alone."""
-        secret_files.store(self.settings.volume("secrets"), name, value)
+        folder = self.settings.volume("secrets")
+        try:
+            secret_files.store(folder, name, value)
+        except OSError as error:
+            raise LabError(
+                f"The secret `{name}` cannot be stored in {folder} ({error.strerror}).", "Is the folder yours?"
+            ) from error
+
+    # --- looking --------------------------------------------------------------------------------------------------
 
     def status(self) -> list[ServiceStatus]:
         """One row a service."""

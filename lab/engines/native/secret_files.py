@@ -10,15 +10,19 @@ NAMES: Final = ("admin_token", "grafana_admin_password")
 
 def write_missing(folder: Path) -> None:
     """Write a random secret for each of `NAMES` that has no file."""
+    _make_private(folder)
     for name in NAMES:
         if not (folder / name).exists():
             store(folder, name, secrets.token_urlsafe(32))
 
 
 def store(folder: Path, name: str, value: str) -> None:
-    """Put a secret in the place of what stands there, whole or not at all; an empty one is taken away."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    """Put a secret in the place of what stands there, whole or not at all; an empty one is taken away.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    _make_private(folder)
     if not value:
         (folder / name).unlink(missing_ok=True)
         return
@@ -27,3 +31,8 @@ def store(folder: Path, name: str, value: str) -> None:
     draft.touch(mode=0o600)
     draft.write_text(value, encoding="utf-8")
     draft.replace(folder / name)
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)

@@ -1,12 +1,14 @@
-"""`lab key` before the first start: kept for the start, refused where it is none."""
+"""`lab key` before the first start: kept for the start, refused where it is none; and the secrets of native mode."""
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from lab.engines.native import secret_files
 from lab.settings import ROOT
 
 
@@ -52,3 +54,26 @@ def test_what_is_no_key_is_refused_and_the_old_one_stays(tmp_path: Path, key: st
     assert words in done.stderr
     assert "sk-new" not in done.stdout + done.stderr
     assert kept(tmp_path) == "sk-old"
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "native" / "data").mkdir(parents=True)
+    (tmp_path / "native" / "data" / "secrets").touch()
+
+    done = give(tmp_path, "sk-new")
+
+    assert done.returncode == 1
+    assert "cannot be stored in" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "sk-new" not in done.stdout + done.stderr
+
+
+def test_the_folder_of_secrets_is_closed_at_every_start(tmp_path: Path) -> None:
+    secret_files.write_missing(tmp_path)
+    made = {name: (tmp_path / name).read_text() for name in secret_files.NAMES}
+    tmp_path.chmod(0o755)
+
+    secret_files.write_missing(tmp_path)
+
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+    assert {name: (tmp_path / name).read_text() for name in secret_files.NAMES} == made
