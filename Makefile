@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Stamps: the environment is made anew when the pinned requirements change.
+# Stamps: the environment is installed again when the pinned requirements change.
 NATIVE := $(VENV)/.native-installed
 DEV := $(VENV)/.dev-installed
 

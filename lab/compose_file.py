@@ -60,23 +60,23 @@ def load(path: Path, values: Mapping[str, str]) -> dict[str, Service]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise LabError(f"{path} is not YAML: {error}", f"Mend it, or `git checkout -- {path.name}`.", 2) from error
+        raise LabError(f"{path} is not YAML: {error}", f"Fix it, or `git checkout -- {path.name}`.", 2) from error
     filled = _fill(document, values)
     try:
         return {name: _service(name, raw) for name, raw in filled["services"].items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise LabError(
             f"{path} has a form that the lab does not read ({type(error).__name__}: {error}).",
-            f"Keep to the forms that stand in it: lists as lists, ports as address:port:port. `git diff {path.name}`.",
+            f"Write lists as lists, ports as address:port:port. `git diff {path.name}`.",
             2,
         ) from error
 
 
 def check_names(path: Path, values: Mapping[str, str]) -> None:
-    """Compare the settings with those that the compose file asks for. Settings that nobody asks for may be there.
+    """Check that each setting of the compose file exists. Unused settings are allowed.
 
     Raises:
-        LabError: a setting is missing (Compose would take it for empty), or stands there under a name nearly its own.
+        LabError: a setting is missing (Compose would read it as empty) or misspelt.
     """
     asked = list(_VARIABLE.finditer(path.read_text(encoding="utf-8")))
     known = {found["name"] for found in asked if found["name"]} | LAB_ONLY
@@ -86,13 +86,13 @@ def check_names(path: Path, values: Mapping[str, str]) -> None:
     for name in sorted(known - values.keys()):
         alike = difflib.get_close_matches(name, strangers, n=1, cutoff=0.8)
         if alike:
-            faults.append(f"there is no {name}, but {alike[0]}, which nobody reads: a slip of the pen?")
+            faults.append(f"{name} is missing, but there is an unused {alike[0]}: a typo?")
         elif name in needed:
-            faults.append(f"there is no {name}")
+            faults.append(f"{name} is missing")
     if faults:
         raise LabError(
             "Settings are missing in .env:\n  " + "\n  ".join(faults),
-            "Put the lines back; `git show HEAD:.env` shows them all with their defaults.",
+            "Restore the lines; `git show HEAD:.env` shows the defaults.",
             2,
         )
 

@@ -1,4 +1,4 @@
-"""`lab doctor`: engine and ports, then one marked request, looked for in every signal; each fault with what to do."""
+"""Checks of `lab doctor`: engine, ports, services, and one marked request in every signal."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,13 +10,14 @@ from rich.table import Table
 
 from lab import compose_file, ports
 from lab.console import Console
-from lab.engines import ServiceStatus, Trouble, wish
+from lab.engines.choice import requested_engine
+from lab.engines.engine import Diagnosis, ServiceStatus
 from lab.engines.probe import probe
 from lab.errors import LabError
 from lab.query import ChatAnswer, Lab, QueryError, wait_for
 from lab.settings import LabSettings, read_state
 
-# The business of the lab's own checks; its figures stay out of the business metrics.
+# The business of the lab's own probes, which business metrics exclude.
 BUSINESS = "lab-doctor"
 _REQUESTS = f'ai_requests_total{{business_id="{BUSINESS}", route="/chat"}}'
 # Seconds after which a signal counts as lost: about three times what was measured (docs/architecture.md).
@@ -27,11 +28,11 @@ TRACE_SECONDS = 15
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's answer.
+    """One row of the doctor's report.
 
     Attributes:
         seconds: from the request to the moment the signal was seen; None where that makes no sense.
-        remedy: what to do, empty when all is well; with `ok` it is advice.
+        remedy: what to do, empty if nothing; with `ok` it is advice.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Finding:
 
 
 def machine(settings: LabSettings) -> list[Finding]:
-    """What this machine offers: the engine, and for a lab that is still to be started its ports."""
+    """Check the engine, and the ports if the lab does not run."""
     engine, findings = _engine(settings)
     if findings[0].ok and read_state(settings.home) is None:
         findings.append(_ports(settings, engine))
@@ -53,28 +54,28 @@ def examine(
     lab: Lab,
     rows: Sequence[ServiceStatus],
     missing_is_known: Sequence[str] = (),
-    troubles: Sequence[Trouble] = (),
+    diagnoses: Sequence[Diagnosis] = (),
 ) -> list[Finding]:
     """Look at the services, then send one marked request and find it in metric, exemplar, log and trace.
 
     Args:
-        rows: what the engine says of its services.
+        rows: status rows of the engine.
         missing_is_known: services that cannot run on this machine; their absence is not a fault.
-        troubles: what the engine knows of causes.
+        diagnoses: known problems of services.
     """
-    findings = examine_services([row for row in rows if row.name not in missing_is_known], troubles)
+    findings = examine_services([row for row in rows if row.name not in missing_is_known], diagnoses)
     if not all(finding.ok for finding in findings if finding.name in {"assistant", "prometheus"}):
         return findings
     return findings + follow(lab, traces="tempo" not in missing_is_known or lab.endpoints.span_folder is not None)
 
 
-def examine_services(rows: Sequence[ServiceStatus], troubles: Sequence[Trouble]) -> list[Finding]:
-    """One finding a service, with the cause where the engine knows it."""
-    return [_service(row, troubles) for row in rows]
+def examine_services(rows: Sequence[ServiceStatus], diagnoses: Sequence[Diagnosis]) -> list[Finding]:
+    """Return one finding per service, with its cause if the engine knows it."""
+    return [_service(row, diagnoses) for row in rows]
 
 
 def follow(lab: Lab, *, traces: bool = True) -> list[Finding]:
-    """Send one marked request and find it in the four signals; `traces` says whether anything keeps those here."""
+    """Send one marked request and find it in the four signals; `traces`: whether traces are stored here."""
     try:
         before = _count(lab)
     except QueryError as error:
@@ -98,7 +99,7 @@ def follow(lab: Lab, *, traces: bool = True) -> list[Finding]:
     )
     if not traces:
         signals = signals[:-1]
-        findings.append(Finding("trace", True, "not looked for: nothing here keeps traces"))
+        findings.append(Finding("trace", True, "skipped: no trace storage here"))
     # Side by side, so that the seconds of one signal do not hide behind those of another.
     with ThreadPoolExecutor(len(signals)) as pool:
         looks = [pool.submit(_look, ask, name, limit, sent, remedy) for name, ask, limit, remedy in signals]
@@ -108,24 +109,24 @@ def follow(lab: Lab, *, traces: bool = True) -> list[Finding]:
 def show(findings: Sequence[Finding], console: Console) -> None:
     """Draw the findings as a table."""
     table = Table(box=None, pad_edge=False)
-    for column in ("", "What", "Seconds", "Seen", "What to do"):
+    for column in ("", "Check", "Time", "Result", "Fix"):
         table.add_column(column, overflow="fold")
     for finding in findings:
         mark = "[red]✗[/red]" if not finding.ok else "[yellow]![/yellow]" if finding.remedy else "[green]✓[/green]"
-        seconds = "" if finding.seconds is None else f"{finding.seconds:.2f}"
+        seconds = "" if finding.seconds is None else f"{finding.seconds:.2f} s"
         table.add_row(mark, finding.name, seconds, escape(finding.text), escape(finding.remedy))
     console.print(table)
 
 
 def _engine(settings: LabSettings) -> tuple[str, list[Finding]]:
-    wanted, why = wish(settings)
+    wanted, why = requested_engine(settings)
     if wanted == "native":
         return wanted, [Finding("engine", True, f"native ({why})")]
     answer = probe()
     if answer.fault and wanted == "compose":
         return wanted, [Finding("engine", False, f"compose ({why}), but {answer.fault}", remedy=answer.remedy)]
     if answer.fault or (answer.doubt and wanted is None):
-        # Where Docker was never wanted, native mode is nothing to mend.
+        # Without Docker installed, native mode is not a problem.
         advice = (answer.remedy or "LAB_ENGINE=compose make up") if answer.installed else ""
         return "native", [Finding("engine", True, f"native, because {answer.fault or answer.doubt}", remedy=advice)]
     doubt = f"; {answer.doubt}" if answer.doubt else ""
@@ -148,19 +149,19 @@ def _ports(settings: LabSettings, engine: str) -> Finding:
     return Finding("ports", True, f"all {len(asked)} are free")
 
 
-def causes(troubles: Sequence[Trouble]) -> list[Finding]:
+def causes(diagnoses: Sequence[Diagnosis]) -> list[Finding]:
     """What an engine knows of services that do not run, as findings."""
-    return [Finding(each.service, not each.grave, each.text, remedy=each.remedy) for each in troubles]
+    return [Finding(each.service, not each.fatal, each.text, remedy=each.remedy) for each in diagnoses]
 
 
-def _service(row: ServiceStatus, troubles: Sequence[Trouble]) -> Finding:
+def _service(row: ServiceStatus, diagnoses: Sequence[Diagnosis]) -> Finding:
     ok = row.state in {"running", "done"}
     text = f"{row.state}, version {row.version}"
     remedy = "" if ok else f"lab logs {row.name}; lab restart {row.name}"
-    for trouble in troubles:
-        if trouble.service == row.name:
-            ok, remedy = ok and not trouble.grave, trouble.remedy
-            text += f"; {trouble.text}"
+    for diagnosis in diagnoses:
+        if diagnosis.service == row.name:
+            ok, remedy = ok and not diagnosis.fatal, diagnosis.remedy
+            text += f"; {diagnosis.text}"
     return Finding(row.name, ok, text, remedy=remedy)
 
 
@@ -178,7 +179,7 @@ def _look(ask: Callable[[], str | None], name: str, limit: float, sent: float, r
     seen = wait_for(careful, limit)
     seconds = time.monotonic() - sent
     if seen is None:
-        return Finding(name, False, fault or f"not seen within {limit} s", seconds, remedy)
+        return Finding(name, False, fault or f"not found within {limit} s", seconds, remedy)
     return Finding(name, True, seen, seconds)
 
 

@@ -77,7 +77,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...] = (
     (re.compile(r"LOG_LEVEL"), _shape(re.compile("DEBUG|INFO|WARNING|ERROR"), "DEBUG, INFO, WARNING or ERROR")),
     (re.compile(r"LAB_ENGINE"), _shape(re.compile("|compose|native"), "`compose`, `native` or nothing")),
     (re.compile(r"LOG_MAX_BYTES"), _whole(10_000, 10**9, "bytes from 10000 to 1000000000")),
-    (re.compile(r"STEADY_USERS|MODEL_SEED"), _whole(0, 10_000, "0 to 10000")),
+    (re.compile(r"BASELINE_USERS|MODEL_SEED"), _whole(0, 10_000, "0 to 10000")),
     (re.compile(r"LOG_BACKUPS|MAX_BUSINESS_LABELS"), _whole(1, 10_000, "1 to 10000")),
     (re.compile(r"CONVERSATION_HOURS"), _number(0.01, 10_000, "hours")),
     (re.compile(r"MODEL_FIRST_TOKEN_SECONDS"), _number(0, 60, "seconds from 0 to 60")),
@@ -114,7 +114,7 @@ def read(path: Path, environment: Mapping[str, str] | None = None) -> dict[str, 
         elif fault := _plain(found["value"]):
             faults.append(f"line {number}: {found['key']} {fault}")
         elif found["key"] in values:
-            faults.append(f"line {number}: {found['key']} stands on line {where[found['key']]} already")
+            faults.append(f"line {number}: {found['key']} is already on line {where[found['key']]}")
         else:
             values[found["key"]] = found["value"]
             where[found["key"]] = number
@@ -129,7 +129,7 @@ def read(path: Path, environment: Mapping[str, str] | None = None) -> dict[str, 
             faults.append(f"{place}: {key} {fault}, not `{values[key]}`")
     faults += _doubled_ports(values, where)
     if faults:
-        raise LabError(f"{path} cannot be used:\n  " + "\n  ".join(faults), "Mend the lines named above.", 2)
+        raise LabError(f"{path} cannot be used:\n  " + "\n  ".join(faults), "Fix the lines named above.", 2)
     return values
 
 
@@ -149,9 +149,9 @@ def _text(path: Path) -> str:
 
 def _not_a_setting(line: str) -> str:
     # What follows may be a key of a provider: it is not shown.
-    start, sign = re.findall(r"^([^=:]{0,40})([=:]?)", line)[0]
-    shown = "".join(letter if letter.isprintable() else "?" for letter in start) + (sign and f"{sign}...")
-    return f"`{shown}` is not KEY=value (a key has capital letters, digits and `_`; no `export`, no blanks around `=`)"
+    start, end = re.findall(r"^([^=:]{0,40})([=:]?)", line)[0]
+    shown = "".join(sign if sign.isprintable() else "?" for sign in start) + (end and f"{end}...")
+    return f"`{shown}` is not KEY=value (a key has A-Z, 0-9 and `_`; no `export`, no blanks around `=`)"
 
 
 def check(key: str, value: str) -> str | None:
@@ -169,7 +169,7 @@ def _plain(value: str) -> str | None:
             "put a comment on a line of its own, or set the value in the shell"
         )
     if not value.isprintable():
-        return "has a character that cannot be seen: type the value anew"
+        return "has an invisible character: type the value again"
     return None
 
 

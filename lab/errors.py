@@ -1,8 +1,8 @@
-"""What the lab command says when it cannot go on: one sentence of what is wrong, one of what to do."""
+"""Errors that the lab command prints without a stack trace."""
 
 
 class LabError(Exception):
-    """A failure that a person can mend.
+    """An expected failure: what is wrong and what to do.
 
     Args:
         message: what is wrong, in words that name the file, port, program or server.

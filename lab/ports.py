@@ -1,4 +1,4 @@
-"""Which ports are taken, and by whom: another copy of the lab is named with its folder and how to stop it."""
+"""Checks that ports are free, and finds out which process holds a busy one."""
 
 import json
 import re

@@ -72,7 +72,7 @@ class Board:
         self._end(name, text, "missing")
 
     def note(self, name: str, text: str) -> None:
-        """Say something about row `name` that stays on the screen, whatever becomes of the row."""
+        """Print a remark about row `name` that stays on the screen."""
         self.console.print(f"! {name:<13} {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def seconds(self, name: str) -> float:

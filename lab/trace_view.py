@@ -12,7 +12,7 @@ from lab.query.traces import clean_trace_id
 _WIDE = 110
 _TOOK_WIDTH = 8
 # What helps to understand a span at a glance; the first that a span has is shown.
-_TELLING = (
+_DETAILS = (
     "exception.type",
     "error.type",
     "gen_ai.tool.name",
@@ -26,14 +26,14 @@ _STYLES = {"assistant": "cyan", "model": "magenta", "pager": "blue"}
 
 
 def show(trace_id: str, source: TraceSource, console: Console) -> bool:
-    """Print the span tree of a trace; tell whether the source knows it.
+    """Print the span tree of a trace; return whether the source has it.
 
     Raises:
         ValueError: `trace_id` is none. ServerMissing: the source does not answer.
     """
     trace = source.get(clean_trace_id(trace_id))
     if trace is None:
-        console.print(f"{source.name} knows no trace {clean_trace_id(trace_id)}.", highlight=False, soft_wrap=True)
+        console.print(f"{source.name} has no trace {clean_trace_id(trace_id)}.", highlight=False, soft_wrap=True)
         return False
     console.print(_head(trace, source.name), highlight=False, soft_wrap=True)
     console.print(_table(trace, console.width))
@@ -65,12 +65,12 @@ def _table(trace: Trace, width: int) -> Table:
     table.add_column("took", justify="right", no_wrap=True, min_width=_TOOK_WIDTH)
     table.add_column("when", no_wrap=True, width=bar)
     if wide:
-        table.add_column("tells", no_wrap=True, overflow="ellipsis", width=left - name_width - 1)
+        table.add_column("detail", no_wrap=True, overflow="ellipsis", width=left - name_width - 1)
     for guide, span in rows:
         name = Text.assemble((guide, "dim"), (span.name, "bold red" if span.status == "error" else ""))
         service = Text(span.service, _STYLES.get(span.service, ""))
         cells: list[RenderableType] = [name, service, _seconds(span.duration), _bar(trace, span, bar)]
-        table.add_row(*cells, *([_telling(span)] if wide else []))
+        table.add_row(*cells, *([_detail(span)] if wide else []))
     return table
 
 
@@ -98,10 +98,10 @@ def _bar(trace: Trace, span: Span, width: int) -> Text:
     return Text.assemble(("·" * start, "dim"), ("█" * length, colour), ("·" * (width - start - length), "dim"))
 
 
-def _telling(span: Span) -> Text:
+def _detail(span: Span) -> Text:
     if span.status == "error" and span.status_message:
         return Text(_one_line(span.status_message), "red")
-    for key in _TELLING:
+    for key in _DETAILS:
         if key in span.attributes:
             return Text(f"{key.rsplit('.', 1)[-1]} {_one_line(str(span.attributes[key]))}", "dim")
     return Text("")

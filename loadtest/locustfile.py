@@ -1,11 +1,11 @@
-"""What Locust loads: the always-on users with the journey and the page, or the users of one scenario.
+"""What Locust loads: the baseline users with the journey and the page, or the users of one scenario.
 
 Environment of a scenario's Locust, which the lab command starts on the host: LAB_SCENARIO, LAB_SEED (default 1),
 LAB_QUICK (1: short), LAB_USERS (peak number of users in the place of the scenario's own), LAB_SECONDS (the users leave
-after so long whatever happens; default an hour), LAB_FIGURES (where the always-on Locust's page is, which counts these
-users too), LAB_LEDGER (file for what users were told of their appointments).
+after so long whatever happens; default an hour), LAB_STATS_URL (where the baseline Locust's page is, which counts these
+users too), LAB_LEDGER (file for the appointments that were confirmed to users).
 
-Of the always-on one: METRICS_LISTEN (address and port of the metrics page), JOURNEY_SECONDS (0: no journey), MODEL_URL
+Of the baseline one: METRICS_LISTEN (address and port of the metrics page), JOURNEY_SECONDS (0: no journey), MODEL_URL
 and ADMIN_TOKEN_FILE (for faults of scenarios that are started on the page).
 """
 
@@ -20,33 +20,34 @@ from typing import Any
 from locust import LoadTestShape, events
 from prometheus_client import CollectorRegistry
 
-from loadtest import counting, metrics, registry, upkeep
-from loadtest.faults import Doors
-from loadtest.intruder import Intruder
-from loadtest.journey import Journey
-from loadtest.ledger import Ledger
-from loadtest.page import Page, add_arguments
-from loadtest.scenario import Stage, users_at
-from loadtest.users import Customer, Hesitant, Impatient, Owner, SteadyUser
+from loadtest.admin_client import AdminClient
+from loadtest.scenarios import registry
+from loadtest.scenarios.declaration import Stage, users_at
+from loadtest.stats import collector, metrics, pruning
+from loadtest.users.intruder import Intruder
+from loadtest.users.journey import Journey
+from loadtest.users.ledger import Ledger
+from loadtest.users.users import BaselineUser, Customer, Hesitant, Impatient, Owner
+from loadtest.web_ui import WebUi, add_arguments
 
-__all__ = ["Customer", "Hesitant", "Impatient", "Intruder", "Owner", "SteadyUser"]
+__all__ = ["BaselineUser", "Customer", "Hesitant", "Impatient", "Intruder", "Owner"]
 
-_USERS: dict[str, Any] = {one.__name__: one for one in (Customer, Hesitant, Impatient, Intruder, Owner, SteadyUser)}
+_USERS: dict[str, Any] = {one.__name__: one for one in (Customer, Hesitant, Impatient, Intruder, Owner, BaselineUser)}
 _on: Any = events  # Locust leaves them untyped
 
 
 def _start(environment: Any, **_: Any) -> None:
-    """Count and forget old seconds; beside the page also take scenarios, serve metrics and go on the journey."""
-    _in_background(upkeep.keep_forgetting, environment.stats)
-    count = counting.Count(environment)
+    """Count requests and prune old seconds; with the web UI also serve metrics, scenarios and the journey."""
+    _in_background(pruning.prune_stats, environment.stats)
+    count = collector.StatsCollector(environment)
     if environment.web_ui is None:
         _start_scenario(environment, count)
         return
-    load = metrics.Load(count.now)
-    counting.receive(environment.web_ui.app, load)
-    doors = {"assistant": environment.host, "model": os.environ.get("MODEL_URL", "")}
+    load = metrics.LoadMetrics(count.now)
+    collector.receive(environment.web_ui.app, load)
+    admin = {"assistant": environment.host, "model": os.environ.get("MODEL_URL", "")}
     token = os.environ.get("ADMIN_TOKEN_FILE")
-    chosen = Page(environment.parsed_options, Doors(doors, Path(token) if token else None))
+    chosen = WebUi(environment.parsed_options, AdminClient(admin, Path(token) if token else None))
     chosen.attach(environment.web_ui.app)
     environment.events.test_stop.add_listener(chosen.end)
     environment.shape_class.chosen = chosen
@@ -61,9 +62,9 @@ def _start(environment: Any, **_: Any) -> None:
         _in_background(customer.go_on, every, lambda run: journey.ran(run.failing_step, run.seconds))
 
 
-def _start_scenario(environment: Any, count: counting.Count) -> None:
-    if url := os.environ.get("LAB_FIGURES"):
-        push = counting.Push(count, url)
+def _start_scenario(environment: Any, count: collector.StatsCollector) -> None:
+    if url := os.environ.get("LAB_STATS_URL"):
+        push = collector.StatsPusher(count, url)
         push.start()
         environment.events.quitting.add_listener(push.end)
     if path := os.environ.get("LAB_LEDGER"):
@@ -80,12 +81,12 @@ def _in_background(work: Any, *arguments: Any) -> None:
 
 def _scenario_shape(stages: tuple[Stage, ...], seconds: float) -> type[LoadTestShape]:
     parent = os.getppid()
-    # Locust takes no notice of SIGTERM while a shape runs: it would die without its figures.
+    # Locust takes no notice of SIGTERM while a shape runs: it would die without its stats.
     leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: leave.set())
 
     class ScenarioShape(LoadTestShape):
-        """The scenario's users over time: the last stage stays until SIGTERM, or until whoever started us is gone."""
+        """The scenario's users over time: the last stage stays until SIGTERM, or until the parent process exits."""
 
         def tick(self) -> tuple[int, float] | None:
             age = time.perf_counter() - self.start_time
@@ -99,21 +100,21 @@ def _scenario_shape(stages: tuple[Stage, ...], seconds: float) -> type[LoadTestS
 
 def _always_shape() -> type[LoadTestShape]:
     class AlwaysOn(LoadTestShape):
-        """As many always-on users as the page says, and those of the scenario that is chosen there."""
+        """As many baseline users as the page says, and those of the scenario that is chosen there."""
 
         use_common_options = True
-        chosen: Page | None = None
+        chosen: WebUi | None = None
 
         def tick(self) -> tuple[int, float, list[type[Any]]]:
             runner: Any = self.runner
             options = runner.environment.parsed_options
             steady, rate = int(options.num_users or 0), float(options.spawn_rate or 1)
             wanted, weights = self.chosen.tick() if self.chosen else (0, {})
-            SteadyUser.fixed_count = steady
+            BaselineUser.fixed_count = steady
             for name, weight in weights.items():
                 _USERS[name].weight = weight
-            brought = [_USERS[name] for name in weights if name != SteadyUser.__name__] if wanted else []
-            users = [SteadyUser, *brought] if steady or not brought else brought
+            brought = [_USERS[name] for name in weights if name != BaselineUser.__name__] if wanted else []
+            users = [BaselineUser, *brought] if steady or not brought else brought
             return steady + wanted, max(rate, float(wanted)), users
 
     return AlwaysOn

@@ -1,1 +1,1 @@
-"""The programs that we wrote, a package each; `telemetry` and `web` are what they share."""
+"""Our services, one package each; `telemetry`, `web` and `storage` are shared."""

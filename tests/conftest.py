@@ -1,4 +1,4 @@
-"""Real servers for the whole session: started once, stopped whatever happens; and what could not run, named."""
+"""Real servers for the whole session: started once, always stopped; and a summary of what could not run."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from lab.query import Lab
 from tests.compose.container_engine import ContainerEngine, NoEngineError, prepared
 from tests.support import side_by_side
 from tests.support.programs import program
-from tests.support.running import RunningLab
+from tests.support.running import RunningLab, started_lab
 
 
 def pytest_configure() -> None:
@@ -89,24 +89,15 @@ def traces(engine: str, need: Callable[[str], None]) -> None:
 
 @pytest.fixture(scope="session")
 def running_lab(engine: str) -> Iterator[RunningLab]:
-    """A lab with its always-on traffic."""
-    yield from _lab(engine)
+    """A lab with its baseline traffic."""
+    yield from started_lab(engine)
 
 
 @pytest.fixture(scope="session")
 def quiet_lab(engine: str) -> Iterator[RunningLab]:
     """A lab without traffic of its own and a model without latency, for tests that count."""
     fast = {"MODEL_FIRST_TOKEN_SECONDS": "0", "MODEL_TOKENS_PER_SECOND": "0"}
-    yield from _lab(engine, STEADY_USERS="0", JOURNEY_SECONDS="0", **fast)
-
-
-def _lab(engine: str, **values: str) -> Iterator[RunningLab]:
-    running = RunningLab(engine, **values)
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
+    yield from started_lab(engine, BASELINE_USERS="0", JOURNEY_SECONDS="0", **fast)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def check(lab: Lab, session: Session) -> Outcome:
             late = "trace" if trace_id else "log line"
             return Waiting(_PATIENCE - session.age, f"the request's {late} is still on its way")
         server = "traces" if trace_id else "loki"
-        return CannotCheck(server, f"it knows nothing of {session.values['reference']}; start the exercise anew")
+        return CannotCheck(server, f"it has no data of {session.values['reference']}; start the exercise again")
     given = session.answers
     return of(
         [

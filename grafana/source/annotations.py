@@ -38,7 +38,7 @@ class MetricAnnotation(Builder[AnnotationQuery]):
 
 
 def faults() -> MetricAnnotation:
-    """Drawn from the metric that the services themselves set; a blind run says "sealed" there."""
+    """Drawn from the metric that the services themselves set; a blind run says "hidden" there."""
     return MetricAnnotation(
         "Faults", f"max by (fault, target) ({names.FAULT_ACTIVE}) == 1", "orange", "Fault: {{fault}}", "on {{target}}"
     )

@@ -67,7 +67,7 @@ def dashboard_link(title: str, uid: str, tooltip: str) -> DashboardLink:
 SERVICE: Final = dashboard_link("Service", "service", "The assistant at a glance, over the same time")
 LOAD: Final = dashboard_link("Load", "load", "Who asks, what users saw, which faults are on, over the same time")
 SLO: Final = dashboard_link(
-    "SLOs and incidents", "slo", "What is left of the promises, and who was told, over the same time"
+    "SLOs and incidents", "slo", "Remaining error budgets, incidents and notifications of the same time"
 )
 # The rule's own page shows its annotations with their placeholders; here they are filled in and can be clicked.
 RUNBOOKS: Final = link(

@@ -2,13 +2,15 @@
 
 from typing import Final
 
+from services.telemetry import names
+
 # The window of the alerts ErrorRateHigh and ErrorRateCritical: what is drawn is what they judge.
 WINDOW: Final = "1m"
 # One "hour" of the lab: every window is the usual one divided by 12.
 LAB_HOUR: Final = "5m"
 ASSISTANT: Final = 'job="assistant"'
 # What users ask for: health checks and scrapes are regular, fast, and would flatter every figure.
-USER_ROUTES: Final = f'{ASSISTANT},http_route!~"/health.*|/ready|/metrics|/static.*|/admin.*"'
+USER_ROUTES: Final = f'{ASSISTANT},http_route!~"{"|".join(names.OPERATOR_ROUTES)}"'
 CHOSEN_ROUTES: Final = f'{USER_ROUTES},http_route=~"$route"'
 CHAT: Final = f'{ASSISTANT},http_route="/chat"'
 
@@ -44,7 +46,7 @@ def or_none(query: str, label: str) -> str:
 
 
 def counted(metric: str, by: str, selector: str = ASSISTANT) -> str:
-    """How often a counter rose in the last lab hour."""
+    """How often a counter rose in the last 5 minutes."""
     return f"sum by ({by}) (increase({metric}{{{selector}}}[{LAB_HOUR}]))"
 
 

@@ -1,10 +1,10 @@
-"""`lab check`: what is wrong in the lab's files, by file and line, before any server reads them.
+"""`lab check`: validates the configuration files before a server reads them.
 
-Two kinds of eyes: the servers' own checkers (promtool, amtool, `loki -verify-config` ...), and ours for what no server
-knows, such as an alert without its runbook.
+It runs the servers' own checkers (promtool, amtool, `loki -verify-config` ...) and the lab's own rules, such as a
+runbook for each alert.
 """
 
-from lab.checks.report import Report, check
-from lab.checks.types import Fault
+from lab.checks.checkout_check import Report, check
+from lab.checks.finding import Finding
 
-__all__ = ["Fault", "Report", "check"]
+__all__ = ["Finding", "Report", "check"]

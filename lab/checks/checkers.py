@@ -1,7 +1,7 @@
 """The servers' own checkers: run where the lab runs, over the files as the servers would read them.
 
-Natively the programs stand in the cache, and read the configuration as it is derived for them, in a folder that is
-thrown away. Where only containers are, the same image runs its own checker over the mounted folder.
+Native programs come from the cache and read the derived configuration in a temporary folder. In containers the
+server's image runs its own checker over the mounted folder.
 """
 
 import os
@@ -15,15 +15,15 @@ from pathlib import Path
 from lab.compose_file import Service
 from lab.engines.docker import compose
 from lab.engines.native.derive import Derivation
-from lab.engines.native.programs import Missing, find
+from lab.engines.native.install.programs import Missing, find
 from lab.settings import LabSettings
 
 SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a checker said: exit code and both streams, with the checkout's own file names in it."""
+class CheckerOutput:
+    """Exit code and output of a checker, with file names of the checkout."""
 
     code: int
     text: str
@@ -33,7 +33,7 @@ class Checkers:
     """The checkers of one lab.
 
     Attributes:
-        lacking: servers whose files could not be checked, with the reason.
+        unchecked: servers whose files could not be checked, with the reason.
     """
 
     def __init__(self, settings: LabSettings, services: Mapping[str, Service], folder: Path, containers: bool) -> None:
@@ -42,13 +42,13 @@ class Checkers:
         self._folder = folder
         self._containers = containers
         self._written: set[str] = set()
-        self.lacking: dict[str, str] = {}
+        self.unchecked: dict[str, str] = {}
 
-    def run(self, server: str, program: str, arguments: Sequence[str]) -> Said | None:
-        """Run a checker of a server's; `arguments` as in its container. None where there is none: see `lacking`."""
-        executable = None if server in self.lacking else self.program(server, program)
+    def run(self, server: str, program: str, arguments: Sequence[str]) -> CheckerOutput | None:
+        """Run a server's checker with its container's `arguments`; return None if there is none (see `unchecked`)."""
+        executable = None if server in self.unchecked else self.program(server, program)
         if executable is None:
-            return self._in_container(server, program, arguments) if server not in self.lacking else None
+            return self._in_container(server, program, arguments) if server not in self.unchecked else None
         derivation = self.derived(server)
         done = subprocess.run(
             [str(executable), *(derivation.text(argument) for argument in arguments)],
@@ -61,20 +61,20 @@ class Checkers:
             timeout=SECONDS,
             check=False,
         )
-        return Said(done.returncode, self.named(server, done.stdout))
+        return CheckerOutput(done.returncode, self.named(server, done.stdout))
 
     def program(self, server: str, program: str) -> Path | None:
-        """The executable on this machine; None where containers, or nothing, must do."""
+        """Return the executable on this machine, or None."""
         found = find(str(self._services[server].native["program"]), self._settings.values)
         if not isinstance(found, Missing):
             path = found.path.resolve().with_name(program)
             if path.is_file():
                 return path
-            reason = f"{program} does not stand beside {found.path}"
+            reason = f"{program} is not in the folder of {found.path}"
         else:
             reason = found.reason
         if not self._containers:
-            self.lacking[server] = reason
+            self.unchecked[server] = reason
         return None
 
     def derived(self, server: str) -> Derivation:
@@ -86,7 +86,7 @@ class Checkers:
         return derivation
 
     def named(self, server: str, text: str) -> str:
-        """A server's words with the checkout's names in the place of its own."""
+        """Return a server's output with its paths replaced by those of the checkout."""
         derivation = Derivation(self._services[server], self._services, self._folder)
         for mount in self._services[server].mounts:
             if mount.bind:
@@ -95,16 +95,16 @@ class Checkers:
                     text = text.replace(f"{place}/", f"{source}/")
         return text
 
-    def _in_container(self, server: str, program: str, arguments: Sequence[str]) -> Said | None:
+    def _in_container(self, server: str, program: str, arguments: Sequence[str]) -> CheckerOutput | None:
         entrypoint = {"loki": "/usr/bin/loki", "tempo": "/tempo", "otelcol": "/otelcol-contrib"}.get(
             program, f"/bin/{program}"
         )
         options = ("run", "--rm", "--no-deps", "-T", "--entrypoint", entrypoint)
         answer = compose(self._settings, *options, server, *arguments, seconds=SECONDS)
         if answer.returncode >= 124:
-            self.lacking[server] = f"its container could not be run: {answer.stderr.strip()[-200:]}"
+            self.unchecked[server] = f"its container could not be run: {answer.stderr.strip()[-200:]}"
             return None
-        return Said(answer.returncode, self.named(server, answer.stdout + answer.stderr))
+        return CheckerOutput(answer.returncode, self.named(server, answer.stdout + answer.stderr))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""Loki's rule files, looked at by a Loki: it has no checker for them but itself.
+"""Checks Loki's rule files with a Loki, because there is no separate checker for them.
 
-Natively one is started over the files for half a second, on ports of its own. Where only containers are, the one that
-runs is asked about each expression.
+Native mode starts one over the files for half a second, on ports of its own. In containers the running Loki parses
+each expression.
 """
 
 import re
@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 import yaml
 
-from lab.checks.checkers import Checkers, Said
-from lab.checks.servers import complaints
-from lab.checks.texts import YamlFile, entries, first_line, value_of
-from lab.checks.types import Fault, remedy_for
+from lab.checks.checkers import CheckerOutput, Checkers
+from lab.checks.finding import Finding, remedy_for
+from lab.checks.server_configs import complaints
+from lab.checks.yaml_files import YamlFile, entries, first_line, value_of
 from lab.query.http import new_client
 
 READY_SECONDS = 30
@@ -36,7 +36,7 @@ def free_ports() -> dict[str, str]:
     return ports
 
 
-def check_loki_rules(checkers: Checkers, files: Mapping[str, YamlFile], running: str) -> Iterator[Fault]:
+def check_loki_rules(checkers: Checkers, files: Mapping[str, YamlFile], running: str) -> Iterator[Finding]:
     """Every rule of every file; `running` is the address of the lab's own Loki."""
     rules = {name: file for name, file in files.items() if name.startswith("loki/rules/fake/")}
     if not rules:
@@ -45,23 +45,23 @@ def check_loki_rules(checkers: Checkers, files: Mapping[str, YamlFile], running:
     with new_client() as client:
         if program is None:
             if not _answers(client, f"{running}/ready"):
-                checkers.lacking.setdefault("loki", "its rules are looked at by a Loki that runs: `make up`")
+                checkers.unchecked.setdefault("loki", "a running Loki checks its rules: `make up`")
                 return
             yield from _expressions(client, running, rules)
             return
         with _loki(checkers, program, client) as (url, output):
             if not url:
-                return  # its own configuration is at fault, and told elsewhere
+                return  # its configuration is invalid; `check_configs` reports that
             found = list(_expressions(client, url, rules))
             yield from found
-            told = {fault.file for fault in found}
+            reported = {finding.file for finding in found}
             said = checkers.named("loki", _refusal(client, url, output))
-            if said and not any(name in said for name in told):
+            if said and not any(name in said for name in reported):
                 main = next((name for name in rules if name in said), next(iter(rules)))
-                yield from complaints(Said(1, said), main, rules)
+                yield from complaints(CheckerOutput(1, said), main, rules)
 
 
-def _expressions(client: httpx.Client, url: str, files: Mapping[str, YamlFile]) -> Iterator[Fault]:
+def _expressions(client: httpx.Client, url: str, files: Mapping[str, YamlFile]) -> Iterator[Finding]:
     for name, file in files.items():
         for kind in ("alert", "record"):
             for _, rule in entries(file.node, kind):
@@ -75,11 +75,11 @@ def _expressions(client: httpx.Client, url: str, files: Mapping[str, YamlFile]) 
                 place = _PARSE_ERROR.search(said)
                 inner = int(place["line"] or 1) if place else 1
                 text = f"the expression of {about.value} is no LogQL: {place['text'] if place else said}"
-                yield Fault(name, first_line(expr) + inner - 1, text, remedy_for("parse error"))
+                yield Finding(name, first_line(expr) + inner - 1, text, remedy_for("parse error"))
 
 
 def _refusal(client: httpx.Client, url: str, output: Path) -> str:
-    """The first fault for which the ruler takes none of the files; empty when it takes them all."""
+    """The first finding for which the ruler takes none of the files; empty when it takes them all."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if found := _UNLISTED.search(output.read_text(encoding="utf-8", errors="replace")):

@@ -1,4 +1,4 @@
-"""The compose engine: `docker compose` does the work, this waits until the lab can do its own."""
+"""The compose engine: runs `docker compose` and waits until the services are ready."""
 
 import json
 import re
@@ -10,36 +10,22 @@ import httpx
 
 from lab import compose_file
 from lab.console import Console
-from lab.engines import ServiceStatus, Trouble, containers, docker, not_all_up, written
+from lab.engines import containers, docker, volume_versions
+from lab.engines.config_reload import RELOADED_BY_SIGHUP, at_start_only, mounted
+from lab.engines.engine import Diagnosis, ServiceStatus, start_failure
 from lab.engines.mounts import check_mounts
-from lab.engines.reloading import TOLD, at_start_only, mounted
 from lab.errors import LabError
 from lab.progress import Board
 from lab.settings import LabSettings, State, read_state
 
 # From the first container's start to the last one's readiness; 20 s were seen on two cores.
 READY_SECONDS = 180
-# A container that the engine has started anew this often does not come up by itself.
-GIVE_UP = 4
-# gunicorn's own account of a worker that ended; the reason stands above it.
+# After so many restarts a container counts as failed.
+MAX_RESTARTS = 4
+# gunicorn's line about a worker that ended; the reason is in the lines before it.
 _GUNICORN = re.compile(r"\[\d{4}-\d\d-\d\d .*\[(ERROR|WARNING)\] (Worker|Shutting down|Reason)")
 _CONTAINER = re.compile(r"Container \S+?-(?P<service>[a-z]+)-\d+\s+(?P<event>\w+)")
 _IMAGE = re.compile(r"(?P<service>\S+) (?P<event>Pulling|Pulled|Building|Built)\s*$")
-
-
-def read_secret(settings: LabSettings, name: str) -> str:
-    """A secret out of the lab's volume, read inside one of our containers.
-
-    Raises:
-        LabError: none of them runs, or there is no such secret.
-    """
-    reason = ""
-    for service in ("assistant", "model", "pager"):
-        answer = docker.compose(settings, "exec", "-T", service, "cat", f"/run/lab/secrets/{name}")
-        if answer.returncode == 0:
-            return answer.stdout.strip()
-        reason = answer.stderr.strip()
-    raise LabError(f"The secret `{name}` cannot be read: {reason}", "Is the lab up? `make status`.")
 
 
 def adopt(settings: LabSettings) -> bool:
@@ -61,14 +47,14 @@ class ComposeEngine:
         self.services = compose_file.load(settings.root / "docker-compose.yml", settings.values)
 
     def up(self, board: Board) -> dict[str, str]:
-        """`docker compose up`, then wait until every service can do its work."""
+        """Run `docker compose up` and wait until every service is ready."""
         left_out = self.left_out()
         for name, reason in left_out.items():
             board.missing(name, reason)
         self._check(left_out, board)
         self._up(board, left_out, "--remove-orphans")
         self._wait(board, [name for name in self.services if name not in left_out])
-        written.remember(self.settings, self.name, self.services, self._volumes())
+        volume_versions.record(self.settings, self.name, self.services, self._volumes())
         return left_out
 
     def down(self, board: Board) -> None:
@@ -82,7 +68,7 @@ class ComposeEngine:
         self.settings.state_file.unlink(missing_ok=True)
 
     def restart(self, names: Iterable[str], board: Board) -> None:
-        """Make the containers anew, with the settings and the code of now."""
+        """Recreate the containers with the current settings and code."""
         chosen = list(names)
         left_out = self.left_out()
         self._up(board, left_out, "--force-recreate", *(["--no-deps", *chosen] if chosen else []))
@@ -100,10 +86,10 @@ class ComposeEngine:
         self._wait(Board(Console(quiet=True)), chosen)
 
     def reload(self) -> list[tuple[str, str]]:
-        """Tell who reads the mounted files again; returns (service, file) of those younger than their container."""
+        """Send SIGHUP; return (service, file) of files that changed since their container started."""
         rows = {row["Service"]: row for row in docker.rows(self.settings) if row["State"] == "running"}
-        if told := [name for name in TOLD if name in rows]:
-            self._some("kill", told, "--signal", "HUP")
+        if servers := [name for name in RELOADED_BY_SIGHUP if name in rows]:
+            self._some("kill", servers, "--signal", "HUP")
         details = docker.inspect([row["ID"] for row in rows.values()])
         waiting = []
         for name, row in rows.items():
@@ -115,12 +101,22 @@ class ComposeEngine:
         return waiting
 
     def store_secret(self, name: str, value: str) -> None:
-        """Let `init` write it into the volume: on its standard input, where nobody else can read it."""
+        """Let `init` write it into the volume. Standard input keeps it out of process lists."""
         run = ("run", "--rm", "--no-deps", "--no-TTY", "init", "-m", "services.init", "store", name)
         answer = docker.compose(self.settings, *run, given=value)
         if answer.returncode:
             said = " | ".join(answer.stderr.strip().splitlines()[-3:])
             raise LabError(f"The secret `{name}` cannot be stored: {said}", "`lab doctor` looks for the cause.")
+
+    def read_secret(self, name: str) -> str:
+        """Read a secret from the lab's volume, in a running container."""
+        reason = ""
+        for service in ("assistant", "model", "pager"):
+            answer = docker.compose(self.settings, "exec", "-T", service, "cat", f"/run/lab/secrets/{name}")
+            if answer.returncode == 0:
+                return answer.stdout.strip()
+            reason = answer.stderr.strip()
+        raise LabError(f"The secret `{name}` cannot be read: {reason}", "Is the lab running? `lab status`.")
 
     def _some(self, what: str, names: list[str], *options: str) -> None:
         for name in names:
@@ -155,10 +151,10 @@ class ComposeEngine:
             found.append(ServiceStatus(name, state, version, service.image, url, memory.get(row["ID"][:12]), uptime))
         return found
 
-    def troubles(self) -> list[Trouble]:
+    def diagnoses(self) -> list[Diagnosis]:
         """Data of another version, and what containers suffer from."""
-        other = written.conflicts(self.settings, self.name, self.services, self._volumes())
-        return other + containers.troubles(self.settings, self.services, docker.rows(self.settings))
+        other = volume_versions.conflicts(self.settings, self.name, self.services, self._volumes())
+        return other + containers.diagnoses(self.settings, self.services, docker.rows(self.settings))
 
     def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
         """`docker compose logs`."""
@@ -171,9 +167,7 @@ class ComposeEngine:
         """Services that the user's own override file or profile leaves out; Compose merges those, not we."""
         answer = docker.compose(self.settings, "config", "--services")
         if answer.returncode:
-            raise LabError(
-                f"Compose cannot read the lab's files: {answer.stderr.strip()}", "Mend the line it names.", 2
-            )
+            raise LabError(f"Compose cannot read the lab's files: {answer.stderr.strip()}", "Fix the named line.", 2)
         return {
             name: f"{name} is left out of this Compose project"
             for name in self.services
@@ -181,14 +175,14 @@ class ComposeEngine:
         }
 
     def _check(self, left_out: Mapping[str, str], board: Board) -> None:
-        """Tell what would only show after minutes of starting."""
+        """Check what would otherwise fail after minutes of starting."""
         check_mounts(self.settings)
         wanted = {name: service for name, service in self.services.items() if name not in left_out}
         containers.require_ports(self.settings, wanted, docker.rows(self.settings))
-        for trouble in written.conflicts(self.settings, self.name, wanted, self._volumes()):
-            if trouble.grave:
-                raise LabError(f"{trouble.service}: {trouble.text}.", trouble.remedy)
-            board.note(trouble.service, f"{trouble.text} ({trouble.remedy})")
+        for diagnosis in volume_versions.conflicts(self.settings, self.name, wanted, self._volumes()):
+            if diagnosis.fatal:
+                raise LabError(f"{diagnosis.service}: {diagnosis.text}.", diagnosis.remedy)
+            board.note(diagnosis.service, f"{diagnosis.text} ({diagnosis.remedy})")
 
     def _volumes(self) -> dict[str, str]:
         answer = docker.compose(self.settings, "config", "--format", "json")
@@ -218,14 +212,14 @@ class ComposeEngine:
             elif board.console.is_terminal and line.strip():
                 board.working("compose", line.strip()[:100])
 
-        code, lines = docker.run_and_tell(self.settings, ["--progress", "plain", *arguments], say)
+        code, lines = docker.run_and_stream(self.settings, ["--progress", "plain", *arguments], say)
         if code:
             board.failed("compose", f"`docker compose {arguments[0]}` failed")
             last = "\n".join(f"  {line}" for line in lines[-8:])
-            causes = [trouble for trouble in self.troubles() if trouble.grave] if arguments[0] == "up" else []
-            told = "".join(f"\n  {trouble.service}: {trouble.text}" for trouble in causes)
+            causes = [diagnosis for diagnosis in self.diagnoses() if diagnosis.fatal] if arguments[0] == "up" else []
+            causes_text = "".join(f"\n  {diagnosis.service}: {diagnosis.text}" for diagnosis in causes)
             remedy = causes[0].remedy if causes else "`make doctor` looks for the cause."
-            raise LabError(f"`docker compose {arguments[0]}` failed:\n{last}{told}", remedy)
+            raise LabError(f"`docker compose {arguments[0]}` failed:\n{last}{causes_text}", remedy)
         board.done("compose", word)
         if arguments[0] != "up":
             for name in self.services:
@@ -249,25 +243,25 @@ class ComposeEngine:
                     board.done(name, "done" if name not in self._fronts else f"ready at {self.settings.url(name)}")
             time.sleep(0.2 if pending else 0)
         if failed:
-            raise not_all_up(failed)
+            raise start_failure(failed)
 
     @property
     def _fronts(self) -> list[str]:
         return [name for name, service in self.services.items() if service.raw.get("ports")]
 
     def _fault(self, name: str, row: Mapping[str, Any] | None, late: bool) -> str | None:
-        """None: not yet; empty: it can do its work; else what went wrong."""
+        """Return None while it starts, an empty text once it is ready, else what went wrong."""
         if row is None:
             return "Compose made no container for it"
         state = docker.state_of(row)
         if state == "done" or self._works(name, state):
             return ""
         if state == "failed" and name == "init":
-            return f"it ended with exit code {row['ExitCode']}: {self._last_words(name)}"
-        if state == "failed" and docker.restarts(row["ID"]) >= GIVE_UP:
-            return f"it ended again and again: {self._last_words(name)}"
+            return f"it ended with exit code {row['ExitCode']}: {self._last_output(name)}"
+        if state == "failed" and docker.restarts(row["ID"]) >= MAX_RESTARTS:
+            return f"it ended repeatedly: {self._last_output(name)}"
         if late:
-            return f"{state}, but not ready after {READY_SECONDS} s: {self._last_words(name)}"
+            return f"{state}, but not ready after {READY_SECONDS} s: {self._last_output(name)}"
         return None
 
     def _works(self, name: str, state: str) -> bool:
@@ -284,8 +278,8 @@ class ComposeEngine:
         except httpx.HTTPError:
             return False
 
-    def _last_words(self, name: str) -> str:
-        said = docker.compose(self.settings, "logs", "--no-log-prefix", "--tail", "8", name)
-        lines = (said.stdout + said.stderr).strip().splitlines()
-        telling = [line[:300] for line in lines if not _GUNICORN.match(line)]
-        return " | ".join((telling or lines)[-2:]) or "it wrote nothing"
+    def _last_output(self, name: str) -> str:
+        answer = docker.compose(self.settings, "logs", "--no-log-prefix", "--tail", "8", name)
+        lines = (answer.stdout + answer.stderr).strip().splitlines()
+        useful = [line[:300] for line in lines if not _GUNICORN.match(line)]
+        return " | ".join((useful or lines)[-2:]) or "it wrote nothing"

@@ -1,16 +1,16 @@
-"""What ails the lab's containers, with its cause: killed for memory, restarted again and again, a foreign volume."""
+"""Diagnoses of containers: killed for memory, restarting repeatedly, a volume of another user."""
 
 import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any
 
 from lab import ports
 from lab.compose_file import Service
-from lab.engines import Trouble
+from lab.engines import docker
+from lab.engines.engine import Diagnosis
 from lab.settings import LabSettings
 
 # Fewer restarts, or longer ago than this many seconds, are the past of a service that runs well now.
@@ -26,7 +26,7 @@ def require_ports(settings: LabSettings, services: Mapping[str, Service], rows: 
 
     Args:
         services: those that are to be started.
-        rows: what `docker compose ps --format json` tells of this project.
+        rows: what `docker compose ps --format json` prints for this project.
 
     Raises:
         LabError: some are taken; each is named with its holder.
@@ -40,19 +40,19 @@ def require_ports(settings: LabSettings, services: Mapping[str, Service], rows: 
     ports.require({port: name for port, name in asked.items() if port not in own}, settings.ports())
 
 
-def troubles(
+def diagnoses(
     settings: LabSettings, services: Mapping[str, Service], rows: Sequence[Mapping[str, Any]]
-) -> list[Trouble]:
+) -> list[Diagnosis]:
     """What keeps services from working, each with its cause and one command; empty where the engine sees nothing.
 
     Args:
-        rows: what `docker compose ps --all --format json` tells of this project.
+        rows: what `docker compose ps --all --format json` prints for this project.
     """
     names = {row["ID"][:12]: row["Service"] for row in rows if row["Service"] in services}
     details = _json(["docker", "inspect", *names]) if names else []
     with ThreadPoolExecutor(4) as pool:
-        found = pool.map(lambda one: _trouble(settings, services[names[one["Id"][:12]]], one), details)
-    return [trouble for trouble in found if trouble]
+        found = pool.map(lambda one: _diagnose(settings, services[names[one["Id"][:12]]], one), details)
+    return [diagnosis for diagnosis in found if diagnosis]
 
 
 def volumes(project: Mapping[str, Any]) -> dict[str, str]:
@@ -66,20 +66,20 @@ def volumes(project: Mapping[str, Any]) -> dict[str, str]:
     return {full[one["Name"]]: str(one["CreatedAt"]) for one in found}
 
 
-def _trouble(settings: LabSettings, service: Service, container: Mapping[str, Any]) -> Trouble | None:
+def _diagnose(settings: LabSettings, service: Service, container: Mapping[str, Any]) -> Diagnosis | None:
     if _was_killed(container):
         return _memory(settings, service, container)
-    if _is_well(container):
+    if _is_healthy(container):
         return None
     said = _logs(container["Id"])
     return _volume(settings, service, container, said) or _restarts(service, container, said)
 
 
-def _is_well(container: Mapping[str, Any]) -> bool:
+def _is_healthy(container: Mapping[str, Any]) -> bool:
     state = container["State"]
     if state["Status"] == "running":
-        sick = state.get("Health", {}).get("Status") == "unhealthy"
-        return not sick and (container["RestartCount"] == 0 or _age(state["StartedAt"]) > RECENT)
+        unhealthy = state.get("Health", {}).get("Status") == "unhealthy"
+        return not unhealthy and (container["RestartCount"] == 0 or (docker.age(state["StartedAt"]) or 0) > RECENT)
     return bool(state["Status"] in {"exited", "created", "paused"} and state["ExitCode"] == 0)
 
 
@@ -102,25 +102,25 @@ def _was_killed(container: Mapping[str, Any]) -> bool:
     return bool(_run([*events, "--filter", f"container={container['Id']}", "--format", "{{.Action}}"]).strip())
 
 
-def _memory(settings: LabSettings, service: Service, container: Mapping[str, Any]) -> Trouble:
+def _memory(settings: LabSettings, service: Service, container: Mapping[str, Any]) -> Diagnosis:
     setting = f"{service.name.upper()}_MEMORY"
     limit = settings.values.get(setting, "")
     number = re.match(r"(\d+)(.*)", limit)
     more = f"{2 * int(number[1])}{number[2]}" if number else "a larger one"
     restarts = f", restarted {container['RestartCount']} times" if container["RestartCount"] else ""
-    return Trouble(
+    return Diagnosis(
         service.name,
         f"killed for memory at its limit of {limit} ({setting}){restarts}",
         f"set {setting}={more} in .env, then `lab restart {service.name}`",
     )
 
 
-def _volume(settings: LabSettings, service: Service, container: Mapping[str, Any], said: str) -> Trouble | None:
+def _volume(settings: LabSettings, service: Service, container: Mapping[str, Any], said: str) -> Diagnosis | None:
     other = _OTHER_POSTGRES.search(said)
     data = {mount["Destination"]: mount for mount in container["Mounts"] if mount.get("Type") == "volume"}
     setting = f"{service.name.upper()}_VERSION"
     if other:
-        return Trouble(
+        return Diagnosis(
             service.name,
             f"its volume was written by PostgreSQL {other['old']}, and this is {settings.values.get(setting, '')}",
             f"set {setting} to a version {other['old']} in .env; or `lab clean`, which deletes all data of the lab",
@@ -130,7 +130,7 @@ def _volume(settings: LabSettings, service: Service, container: Mapping[str, Any
             continue
         for target, mount in data.items():
             if target in line:
-                return Trouble(
+                return Diagnosis(
                     service.name,
                     f"may not use its volume {mount['Name']}, which belongs to another user: {_short(line)}",
                     _give(container, mount["Name"]),
@@ -153,18 +153,18 @@ def _own_image(container: Mapping[str, Any]) -> str:
     project = container["Config"]["Labels"].get("com.docker.compose.project", "")
     command = ["docker", "ps", "--all", "--filter", f"label=com.docker.compose.project={project}"]
     found = _run([*command, "--filter", "label=com.docker.compose.service=init", "--format", "{{.ID}}"]).split()
-    # Not what `docker ps` shows: an image that was built anew since has lost its name there.
+    # Not what `docker ps` shows: an image that was rebuilt since has lost its name there.
     named = _run(["docker", "inspect", "--format", "{{.Config.Image}}", found[0]]).strip() if found else ""
     return named or str(container["Config"]["Image"])
 
 
-def _restarts(service: Service, container: Mapping[str, Any], said: str) -> Trouble | None:
+def _restarts(service: Service, container: Mapping[str, Any], said: str) -> Diagnosis | None:
     state, count = container["State"], container["RestartCount"]
     last = _short(said.strip().splitlines()[-1]) if said.strip() else "it wrote nothing"
     if count >= RESTARTS or state["Status"] == "restarting":
-        return Trouble(service.name, f"restarted {count} times; it said last: {last}", f"lab logs {service.name}")
+        return Diagnosis(service.name, f"restarted {count} times; last output: {last}", f"lab logs {service.name}")
     if state["Status"] == "exited":
-        return Trouble(service.name, f"ended with exit code {state['ExitCode']}: {last}", f"lab logs {service.name}")
+        return Diagnosis(service.name, f"ended with exit code {state['ExitCode']}: {last}", f"lab logs {service.name}")
     return None
 
 
@@ -177,12 +177,6 @@ def _logs(container: str) -> str:
 
 def _short(line: str) -> str:
     return line.strip()[-200:]
-
-
-def _age(started: str) -> float:
-    # Nanoseconds, which Python does not read.
-    at = datetime.fromisoformat(started[:19]).replace(tzinfo=UTC)
-    return (datetime.now(UTC) - at).total_seconds()
 
 
 def _run(command: list[str]) -> str:

@@ -48,7 +48,9 @@ def compose(
         return subprocess.CompletedProcess(command, 124, "", f"no answer within {seconds} s")
 
 
-def run_and_tell(settings: LabSettings, arguments: Iterable[str], say: Callable[[str], None]) -> tuple[int, list[str]]:
+def run_and_stream(
+    settings: LabSettings, arguments: Iterable[str], say: Callable[[str], None]
+) -> tuple[int, list[str]]:
     """Run `docker compose`, hand each line to `say`, and return its exit code with all lines."""
     # A session of its own: Ctrl-C reaches this command first, which then asks Compose once.
     with subprocess.Popen(
@@ -110,7 +112,7 @@ def inspect(containers: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def restarts(container: str) -> int:
-    """How often the engine has started a container anew."""
+    """Return how often the engine has restarted a container."""
     facts = inspect([container]).values()
     return max((int(row["RestartCount"]) for row in facts), default=0)
 

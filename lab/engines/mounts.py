@@ -1,4 +1,4 @@
-"""What containers read of the checkout: other users than its owner, so everybody must be allowed to read it."""
+"""Checks that containers, which run as other users, can read the checkout."""
 
 import os
 import stat
@@ -59,5 +59,5 @@ def _allows(place: Path, rights: int) -> bool:
     try:
         return place.stat().st_mode & rights == rights
     except FileNotFoundError:
-        # A link that leads nowhere is nobody's configuration.
+        # A dangling link is not configuration.
         return True

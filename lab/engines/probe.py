@@ -1,4 +1,4 @@
-"""Whether Docker Compose can be used on this machine; if not, one sentence says why, and one command mends it."""
+"""Checks whether Docker Compose can be used on this machine; if not, why and which command fixes it."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from lab.engines import mending
+from lab.engines import fix_commands
 
 # Compose 2.24 is the first that reads all that docker-compose.yml uses.
 OLDEST = (2, 24)
@@ -26,9 +26,9 @@ class Probe:
     Attributes:
         version: engine and Compose in words; empty where they cannot be used.
         fault: why not, as a part of a sentence; empty where they can.
-        remedy: the command that mends the fault.
+        remedy: the command that fixes the fault.
         cautions: what does not hold here though the lab runs, each with its command.
-        doubt: why the lab does not take this engine unless it is told to; empty where it does.
+        doubt: why the lab uses this engine only on request; empty if none.
         installed: whether there is a `docker` program at all.
     """
 
@@ -47,12 +47,12 @@ class _FaultError(Exception):
 
 
 def probe() -> Probe:
-    """Ask for Docker, for its Compose, and for the engine behind them; the first fault is told."""
+    """Check Docker, its Compose plugin and its engine; return the first fault."""
     if shutil.which("docker") is None:
         return Probe(
             fault="there is no `docker` program"
             + (" (the lab was never run with Podman's)" if shutil.which("podman") else ""),
-            remedy=mending.install_docker(),
+            remedy=fix_commands.install_docker(),
             installed=False,
         )
     try:
@@ -84,11 +84,11 @@ def podman(engine: dict[str, Any]) -> str:
 
 
 def _not_emulated() -> None:
-    said = run(["docker", "--version"]).stdout
-    if said.startswith("podman"):
+    output = run(["docker", "--version"]).stdout
+    if output.startswith("podman"):
         raise _FaultError(
-            f"`docker` is Podman's emulation here ({said.strip()}), with which the lab was never run",
-            mending.NATIVE,
+            f"`docker` is Podman's emulation here ({output.strip()}), with which the lab was never run",
+            fix_commands.NATIVE,
         )
 
 
@@ -96,13 +96,13 @@ def _address() -> str:
     """Where Docker's program looks for its engine: DOCKER_HOST, or the address of its context."""
     answer = run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
     if answer.returncode:
-        raise _FaultError(f"Docker does not know where its engine is ({_reason(answer)})", mending.own_engine())
+        raise _FaultError(f"Docker does not know where its engine is ({_reason(answer)})", fix_commands.own_engine())
     address = answer.stdout.strip()
     parts = urlsplit(address)
     if parts.scheme == "ssh" or (parts.scheme == "tcp" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}):
         raise _FaultError(
             f"Docker's engine is on another machine ({address}): the lab's folders and ports would not be there",
-            mending.own_engine(),
+            fix_commands.own_engine(),
         )
     return address
 
@@ -115,21 +115,23 @@ def _compose_version() -> str:
     numbers = _numbers(version)
     # A build from source may have no number; it is newer than the years in which 2.24 was new.
     if numbers and numbers < OLDEST:
-        raise _FaultError(f"Docker Compose {version} is too old (2.24 or later is needed)", mending.install_compose())
+        raise _FaultError(
+            f"Docker Compose {version} is too old (2.24 or later is needed)", fix_commands.install_compose()
+        )
     return version
 
 
 def _without_plugin() -> tuple[str, str]:
     alone = shutil.which("docker-compose")
     if alone is None:
-        return "Docker has no Compose plugin", mending.install_compose()
+        return "Docker has no Compose plugin", fix_commands.install_compose()
     version = run([alone, "version", "--short"]).stdout.strip().removeprefix("v")
     if _numbers(version) < OLDEST:
         return (
             f"there is only the old `docker-compose` {version}, which cannot read docker-compose.yml",
-            mending.install_compose(),
+            fix_commands.install_compose(),
         )
-    return f"`docker-compose` {version} is here, but not as Docker's plugin", mending.link_compose(alone)
+    return f"`docker-compose` {version} is here, but not as Docker's plugin", fix_commands.link_compose(alone)
 
 
 def _engine(address: str) -> dict[str, Any]:
@@ -141,7 +143,7 @@ def _engine(address: str) -> dict[str, Any]:
         raise _FaultError(*_silent(address, answer))
     if not podman(engine) and _numbers(engine["ApiVersion"]) < OLDEST_API:
         raise _FaultError(
-            f"Docker Engine {engine['Version']} is too old (20.10 or later is needed)", mending.install_docker()
+            f"Docker Engine {engine['Version']} is too old (20.10 or later is needed)", fix_commands.install_docker()
         )
     return engine
 
@@ -151,15 +153,15 @@ def _silent(address: str, answer: subprocess.CompletedProcess[str]) -> tuple[str
     if "permission denied" in reason.lower():
         return (
             f"this user may not use Docker's engine ({address.removeprefix('unix://')}: permission denied)",
-            mending.permission(address),
+            fix_commands.permission(address),
         )
     if answer.returncode == 124:
-        return f"Docker's engine at {address} hangs ({reason})", mending.start_engine(address, again=True)
+        return f"Docker's engine at {address} hangs ({reason})", fix_commands.start_engine(address, again=True)
     if "cannot connect" in reason.lower() or "error during connect" in reason.lower():
         named = "DOCKER_HOST points to" if os.environ.get("DOCKER_HOST") else "no container engine answers at"
         ending = ", and no engine answers there" if os.environ.get("DOCKER_HOST") else ""
-        return f"{named} {address}{ending}", mending.start_engine(address)
-    return f"what answers at {address} is no container engine that Docker can use ({reason})", mending.own_engine()
+        return f"{named} {address}{ending}", fix_commands.start_engine(address)
+    return f"what answers at {address} is no container engine that Docker can use ({reason})", fix_commands.own_engine()
 
 
 def _cautions() -> tuple[tuple[str, str], ...]:
@@ -173,7 +175,7 @@ def _cautions() -> tuple[tuple[str, str], ...]:
         return ()
     what = f"limits of {' and '.join(unheld)} do not hold here: a service that runs wild may take the whole machine"
     who = "rootless Docker may not set them" if rootless else "the kernel has them switched off"
-    return ((f"{what} ({who})", mending.limits(rootless, str(info.get("CgroupVersion", "1")))),)
+    return ((f"{what} ({who})", fix_commands.limits(rootless, str(info.get("CgroupVersion", "1")))),)
 
 
 def _doubt(engine: dict[str, Any]) -> str:

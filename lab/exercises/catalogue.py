@@ -15,8 +15,10 @@ _FIELDS = {"order": int, "title": str, "topics": list, "minutes": int, "needs": 
 class Exercise:
     """One exercise, as its `exercise.toml` describes it.
 
-    `needs` are the servers without which it cannot be checked, `brief` the words that tell a session's own values (in
-    braces), `answers` what is asked for by the name under which it is given.
+    Attributes:
+        needs: servers without which it cannot be checked.
+        brief: the task, with the session's values in braces.
+        answers: question by the name of its answer.
     """
 
     name: str
@@ -65,7 +67,7 @@ def read(file: Path) -> Exercise:
     wrong = [f"`{key}` is missing" for key in _FIELDS if key not in values]
     wrong += [f"`{key}` is not known" for key in values if key not in _FIELDS]
     wrong += [f"`{key}` must be a {kind.__name__}" for key, kind in _FIELDS.items() if _is_not(values, key, kind)]
-    wrong += [f"{part} is missing beside it" for part in _PARTS if not (file.parent / part).is_file()]
+    wrong += [f"{part} is missing in its folder" for part in _PARTS if not (file.parent / part).is_file()]
     if wrong:
         raise LabError(f"{file}: {'; '.join(wrong)}")
     return Exercise(

@@ -29,7 +29,7 @@ class NotYet:
 
 @dataclass(frozen=True)
 class Waiting:
-    """It cannot be told yet: `seconds` from now it can."""
+    """The data is not complete yet; it will be in `seconds`."""
 
     seconds: float
     reason: str

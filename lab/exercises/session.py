@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.files import write_atomically
 
 
 @dataclass
@@ -56,20 +57,18 @@ def load(home: Path, exercise: str) -> Session | None:
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:
-        raise LabError(f"{path} cannot be read: {error}", f"Begin anew: `lab exercise start {exercise}`.") from error
+        raise LabError(f"{path} cannot be read: {error}", f"Start again: `lab exercise start {exercise}`.") from error
 
 
 def save(home: Path, session: Session) -> None:
-    """Write the session in one step."""
+    """Write the session to its file."""
     path = path_for(home, session.exercise)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(session), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    write_atomically(path, json.dumps(asdict(session), indent=1, ensure_ascii=False) + "\n")
 
 
 def delete(home: Path, exercise: str) -> bool:
-    """Forget a session; tell whether there was one."""
+    """Delete a session; return whether there was one."""
     try:
         path_for(home, exercise).unlink()
     except FileNotFoundError:

@@ -42,5 +42,5 @@ class Alertmanager(Server):
         ]
 
     def ready(self) -> bool:
-        """Tell whether Alertmanager is ready."""
+        """Return whether Alertmanager is ready."""
         return self.answers("/-/ready")

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from lab.errors import LabError
 from lab.query.alertmanager import Alertmanager
 from lab.query.errors import ServerMissing
 from lab.query.http import new_client
@@ -28,10 +27,6 @@ class Settings(Protocol):
         """Return the address of a service as the host sees it."""
         ...
 
-    def secret(self, name: str) -> str:
-        """Return a secret of the running lab."""
-        ...
-
     def volume(self, name: str) -> Path:
         """Return where native mode keeps a volume."""
         ...
@@ -50,14 +45,10 @@ class Endpoints:
     span_folder: Path | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> "Endpoints":
-        """Read the endpoints from the lab's settings; without a running lab the token is empty."""
-        try:
-            token = settings.secret("admin_token")
-        except LabError:
-            token = ""
+    def of(cls, settings: Settings, admin_token: str = "") -> "Endpoints":
+        """Return the endpoints of a lab; `lab.engines.choice.connect` reads the admin token."""
         folder = None if settings.engine() == "compose" else settings.volume("collector-data") / "spans"
-        return cls({name: settings.url(name) for name in SERVICES}, token, folder)
+        return cls({name: settings.url(name) for name in SERVICES}, admin_token, folder)
 
 
 class Lab:
@@ -103,7 +94,7 @@ class Lab:
         return Service("model", self._url("model"), self.endpoints.admin_token, self._client)
 
     def service(self, name: str) -> Service:
-        """Return a service of ours that has an admin door: assistant or model."""
+        """Return a service of ours that has an admin API: assistant or model."""
         return {"assistant": self.assistant, "model": self.model}[name]
 
     def traces(self) -> TraceSource:

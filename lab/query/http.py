@@ -72,7 +72,7 @@ class Server:
             raise BadAnswer(self.name, self.url + path, 0, "the body is not JSON") from error
 
     def answers(self, path: str) -> bool:
-        """Tell whether GET `path` succeeds now, within two seconds."""
+        """Return whether GET `path` succeeds now, within two seconds."""
         try:
             self.request("GET", path, timeout=2.0)
         except (ServerMissing, BadAnswer):

@@ -61,7 +61,7 @@ class Loki(Server):
         return dict(data)
 
     def ready(self) -> bool:
-        """Tell whether Loki is ready."""
+        """Return whether Loki is ready."""
         return self.answers("/ready")
 
 

@@ -20,7 +20,7 @@ class IncidentEvent:
 class Incident:
     """An incident: `status` is open or resolved; times are Unix times in seconds.
 
-    `opened_at` is when its alert fired, `notified_at` when the pager was told of it.
+    `opened_at` is when its alert fired, `notified_at` when the pager received its notification.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Pager(Server):
         return [_incident(row) for row in answer["incidents"]]
 
     def ready(self) -> bool:
-        """Tell whether the pager is ready."""
+        """Return whether the pager is ready."""
         return self.answers("/ready")
 
 

@@ -129,7 +129,7 @@ class Prometheus(Server):
         ]
 
     def ready(self) -> bool:
-        """Tell whether Prometheus is ready."""
+        """Return whether Prometheus is ready."""
         return self.answers("/-/ready")
 
     def _data(self, path: str, params: dict[str, str] | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""Questions to our own services: the assistant's public API and the admin door that assistant and model share."""
+"""Questions to our own services: the assistant's public API and the admin API that assistant and model share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,11 +23,11 @@ class FaultKind:
 
 @dataclass(frozen=True)
 class ActiveFault:
-    """A fault that is on: `strength` 0 to 1, times are Unix times in seconds."""
+    """A fault that is on: `intensity` 0 to 1, times are Unix times in seconds."""
 
     fault: str
     target: str
-    strength: float
+    intensity: float
     started_at: float | None
     ends_at: float | None
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -46,14 +46,14 @@ class ChatAnswer:
 
 
 class Service(Server):
-    """A service of ours with its admin door."""
+    """A service of ours with its admin API."""
 
     def __init__(self, name: str, url: str, admin_token: str, client: httpx.Client | None = None) -> None:
         super().__init__(name, url, client)
         self._admin_token = admin_token
 
     def ready(self) -> bool:
-        """Tell whether the service is ready."""
+        """Return whether the service is ready."""
         return self.answers("/ready")
 
     def fault_kinds(self) -> list[FaultKind]:
@@ -74,23 +74,23 @@ class Service(Server):
         self,
         fault: str,
         duration: float,
-        strength: float = 1.0,
+        intensity: float = 1.0,
         target: str = "*",
         parameters: Mapping[str, Any] | None = None,
         *,
-        sealed: bool = False,
+        hidden: bool = False,
     ) -> ActiveFault:
         """Switch a fault on for `duration` seconds; it ends by itself then, whatever happens to us.
 
-        A `sealed` one is named nowhere while it is on.
+        A `hidden` one is named nowhere while it is on.
         """
         body: dict[str, Any] = {
             "fault": fault,
-            "strength": strength,
+            "intensity": intensity,
             "duration_seconds": duration,
             "target": target,
             "parameters": dict(parameters or {}),
-        } | ({"sealed": True} if sealed else {})
+        } | ({"hidden": True} if hidden else {})
         return _fault(self._admin("POST", "/admin/faults", body=body).json())
 
     def fault_off(self, fault: str | None = None, timeout: float | None = None) -> None:
@@ -114,7 +114,7 @@ class Service(Server):
 
 
 class Assistant(Service):
-    """The assistant: its admin door and its public API."""
+    """The assistant: its admin API and its public API."""
 
     def chat(
         self,
@@ -156,7 +156,7 @@ def _fault(row: Mapping[str, Any]) -> ActiveFault:
     return ActiveFault(
         fault=row["fault"],
         target=row.get("target", "*"),
-        strength=float(row.get("strength", 1.0)),
+        intensity=float(row.get("intensity", 1.0)),
         started_at=parse_time(row.get("started_at")),
         ends_at=parse_time(row.get("ends_at")),
         parameters=dict(row.get("parameters") or {}),

@@ -16,5 +16,5 @@ class Tempo(Server):
         return Trace.of(wanted, spans_of(answer.json().get("trace") or {}))
 
     def ready(self) -> bool:
-        """Tell whether Tempo is ready."""
+        """Return whether Tempo is ready."""
         return self.answers("/ready")

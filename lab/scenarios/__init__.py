@@ -1,1 +1,1 @@
-"""Runs a scenario against the running lab: switches its faults, watches the signals, tells what came of it."""
+"""Runs a scenario against the running lab: load, faults, observation, verdict, report."""

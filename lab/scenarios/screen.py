@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.console import Console
-from lab.scenarios.faults import Standing
-from lab.scenarios.floor import Way
-from lab.scenarios.timeline import Event, Kind, Timeline
-from lab.scenarios.verdict import Row
+from lab.scenarios.judge.alert_latency import AlertLatency
+from lab.scenarios.judge.verdict import Check
+from lab.scenarios.observe.timeline import Event, Kind, Timeline
+from lab.scenarios.run.faults import ActiveFault
 
 _COLOURS = {
     "fault on": "red",
@@ -23,8 +23,8 @@ _COLOURS = {
     "firing": "red",
     "trouble": "red",
     "pending": "yellow",
-    "held back": "magenta",
-    "paged": "bold red",
+    "inhibited": "magenta",
+    "notified": "bold red",
     "fault off": "green",
     "cleared": "green",
     "resolved": "bold green",
@@ -33,7 +33,7 @@ _COLOURS = {
 
 
 # What is said of an alert, in the order in which it happens.
-_STEPS: tuple[Kind, ...] = ("pending", "firing", "held back", "paged", "cleared", "resolved")
+_STEPS: tuple[Kind, ...] = ("pending", "firing", "inhibited", "notified", "cleared", "resolved")
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Now:
     requests_per_second: float | None = None
     failed_share: float | None = None
     p95_seconds: float | None = None
-    faults: list[Standing] = field(default_factory=list)
+    faults: list[ActiveFault] = field(default_factory=list)
 
 
 class Screen:
@@ -140,33 +140,34 @@ def print_revealed(console: Console, story: str, timeline: Timeline) -> None:
     """Print what a blind run has kept to itself."""
     console.print(f"Revealed: {story}", highlight=False, soft_wrap=True, markup=False)
     for event in timeline.events:
-        if event.sealed:
+        if event.hidden:
             line = f"{timeline.seconds(event.at):7.1f} s  {event.kind:<14} {event.text}"
             console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
-def print_end(console: Console, rows: list[Row], ways: list[Way]) -> None:
+def print_end(console: Console, checks: list[Check], latencies: list[AlertLatency]) -> None:
     """Print expected and seen, and for each page where its time went."""
     table = Table(title="Expected and seen", title_justify="left")
     for name in ("", "what", "expected", "seen"):
         table.add_column(name)
-    for row in rows:
+    for row in checks:
         mark = Text("✓", "green") if row.ok else Text("✗", "red")
         table.add_row(mark, row.what, row.expected, row.seen)
     console.print(table)
-    for way in ways:
-        console.print(_way(way), highlight=False, soft_wrap=True)
+    for latency in latencies:
+        console.print(_describe_latency(latency), highlight=False, soft_wrap=True)
 
 
-def _way(way: Way) -> str:
-    parts = [
-        ("first failed answer", way.first_failure),
-        ("window crossing, scrape, evaluation", way.crossing),
-        ("for", way.hold),
-        ("group wait", way.group_wait),
-    ]
-    told = " + ".join(f"{name} {'?' if value is None else f'{value:.1f}'}" for name, value in parts)
-    if way.paged is None:
-        return f"{way.alert}: fault to held back {way.held_back or 0.0:.1f} s; nobody was told."
-    floor = "not known" if not way.floor else f"{way.floor:.1f} s, so the page took {way.paged / way.floor:.2f} of it"
-    return f"{way.alert}: fault to page {way.paged:.1f} s. Floor: {told} = {floor}."
+def _describe_latency(latency: AlertLatency) -> str:
+    if latency.notified is None:
+        return f"{latency.alert}: fault to inhibited {latency.inhibited or 0.0:.1f} s."
+    parts = {
+        "first failed answer": latency.first_failure,
+        "window crossing, scrape, evaluation": latency.crossing,
+        "for": latency.for_duration,
+        "group wait": latency.group_wait,
+    }
+    text = " + ".join(f"{name} {'?' if value is None else f'{value:.1f}'}" for name, value in parts.items())
+    least = latency.theoretical_minimum
+    minimum = f"{least:.1f} s, the page took {latency.notified / least:.2f} of it" if least else "unknown"
+    return f"{latency.alert}: fault to page {latency.notified:.1f} s. Minimum: {text} = {minimum}."

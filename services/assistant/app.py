@@ -5,29 +5,33 @@ from contextlib import ExitStack
 
 from flask import Flask, g, request
 
-from services.assistant import housekeeping, no_show, seeds, tally
-from services.assistant.chat import Chat
-from services.assistant.context import Assistant, Shelf
-from services.assistant.database import Database, DatabaseUnavailableError, on_statement
-from services.assistant.directory import Directory
-from services.assistant.faults import kinds, wiring
-from services.assistant.instruments import ROUTES, Instruments
-from services.assistant.model_client import ModelClient
+from services.assistant import faults, request_metrics
+from services.assistant.app_state import Assistant, DirectoryCache
+from services.assistant.appointments import seeds
+from services.assistant.appointments.business import Directory
+from services.assistant.appointments.cities import REGION_OF_CITY
+from services.assistant.appointments.recording import AppointmentBook
+from services.assistant.conversation.chat import Chat
+from services.assistant.conversation.tools import Toolbox
+from services.assistant.faults import bookings, kinds
+from services.assistant.llm.client import ModelClient
+from services.assistant.metrics import ROUTES, AssistantMetrics
 from services.assistant.page import blueprint as page
-from services.assistant.places import REGION_OF_CITY
-from services.assistant.recovery import time_budget
-from services.assistant.room import DataRoom
+from services.assistant.prediction import no_show
+from services.assistant.request_metrics import RequestCounter
+from services.assistant.resilience import time_budget
 from services.assistant.routes import appointments, businesses, chat, feedback, health, predictions, track
 from services.assistant.settings import AssistantSettings
-from services.assistant.tally import Tally
-from services.assistant.tools import Toolbox
+from services.assistant.storage import retention
+from services.assistant.storage.database import Database, DatabaseUnavailableError, on_statement
+from services.assistant.storage.disk_quota import DiskQuota
 from services.telemetry import Telemetry, TelemetrySettings
 from services.web import openapi, problems
 from services.web.admin import admin_blueprint
 from services.web.faults import FaultRegistry
 
 _REJECTIONS = ("invalid-request", "empty-body", "broken-json", "body-too-large", "unknown-business")
-# Seconds between two tries to prepare a database that does not answer.
+# Seconds between two attempts to prepare a database that does not answer.
 _PREPARE_AGAIN = 1.0
 
 
@@ -38,61 +42,63 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
         "services.assistant",
         telemetry,
         title="Assistant",
-        on_problem=problems.rejections(telemetry, _REJECTIONS, "/chat"),
+        on_problem=problems.count_rejections(telemetry, _REJECTIONS, "/chat"),
         static_folder=None,
     )
 
-    instruments = Instruments(telemetry, settings.model_name, settings.max_business_labels)
+    metrics = AssistantMetrics(telemetry, settings.model_name, settings.max_business_labels)
     database = Database(settings.database_url, settings.database_password_file)
     telemetry.instrument_engine(database.engine)
-    on_statement(database.engine, instruments.query)
-    instruments.pool(database.pool)
+    on_statement(database.engine, metrics.query)
+    metrics.pool(database.pool)
 
-    shelf = Shelf()
-    targets = {"route": lambda: ROUTES, "business_id": lambda: shelf.ids}
-    registry = FaultRegistry(telemetry, kinds.ALL, known=targets)
-    model = ModelClient(settings, telemetry, instruments)
-    toolbox = Toolbox(database, lambda: shelf.directory, telemetry, instruments, registry)
+    directory_cache = DirectoryCache()
+    targets = {"route": lambda: ROUTES, "business_id": lambda: directory_cache.ids}
+    registry = FaultRegistry(telemetry, kinds.ALL, target_values=targets)
+    model = ModelClient(settings, telemetry, metrics)
+    book = AppointmentBook(database, metrics, telemetry, before_commit=bookings.failpoint(registry))
+    toolbox = Toolbox(database, lambda: directory_cache.directory, book, telemetry)
     assistant = Assistant(
         settings=settings,
         telemetry=telemetry,
-        instruments=instruments,
+        metrics=metrics,
         database=database,
         chat=Chat(
             database,
             model,
             toolbox,
-            instruments=instruments,
+            metrics=metrics,
             telemetry=telemetry,
             model_name=settings.model_name,
         ),
         no_show=no_show.load_or_train(settings.data_dir),
-        room=DataRoom(settings.data_dir, settings.data_limit),
-        tally=Tally(),
-        shelf=shelf,
+        book=book,
+        disk_quota=DiskQuota(settings.data_dir, settings.data_limit),
+        request_counter=RequestCounter(),
+        directory_cache=directory_cache,
         faults=registry,
     )
-    instruments.no_show_model(assistant.no_show.version)
-    instruments.room(assistant.room)
+    metrics.no_show_model(assistant.no_show.version)
+    metrics.disk(assistant.disk_quota)
     app.extensions["assistant"] = assistant
 
-    _give_time(app, settings)
-    tally.init_app(app, assistant.tally, instruments)
-    wiring.init_app(app, assistant)
+    _set_time_budget(app, settings)
+    request_metrics.init_app(app, assistant.request_counter, metrics)
+    faults.init_app(app, assistant)
     for module in (chat, appointments, businesses, predictions, feedback, track, health):
         app.register_api(module.blueprint)
     app.register_api(admin_blueprint(telemetry, settings.admin_token_file, registry, restart=True))
     app.register_blueprint(page)
 
     _prepare_database(assistant)
-    instruments.database_up.set_function(lambda: float(database.is_up))
+    metrics.database_up.set_function(lambda: float(database.is_up))
     database.watch(_DatabaseLog(telemetry), assistant.stop)
-    housekeeping.start(database, telemetry, settings.conversation_hours, assistant.stop)
+    retention.start(database, telemetry, settings.conversation_hours, assistant.stop)
     return app
 
 
-def _give_time(app: Flask, settings: AssistantSettings) -> None:
-    """Set the time budget of each request where it comes in."""
+def _set_time_budget(app: Flask, settings: AssistantSettings) -> None:
+    """Set the time budget of each request before all other hooks."""
 
     @app.before_request
     def begin() -> None:
@@ -108,7 +114,7 @@ def _give_time(app: Flask, settings: AssistantSettings) -> None:
 
 
 def _prepare_database(assistant: Assistant) -> None:
-    """Migrate, plant the businesses and read them; go on trying in the background when the database is away."""
+    """Migrate, insert the businesses and read them; retry in the background while the database is down."""
 
     def attempt() -> bool:
         try:
@@ -116,8 +122,8 @@ def _prepare_database(assistant: Assistant) -> None:
             with assistant.database.write() as session:
                 planted = seeds.plant(session)
             with assistant.database.read() as session:
-                assistant.shelf.fill(Directory.load(session, REGION_OF_CITY))
-            assistant.instruments.businesses(business.id for business in assistant.directory)
+                assistant.directory_cache.set(Directory.load(session, REGION_OF_CITY))
+            assistant.metrics.businesses(business.id for business in assistant.directory)
         except DatabaseUnavailableError as error:
             assistant.telemetry.log(
                 "error",
@@ -128,7 +134,7 @@ def _prepare_database(assistant: Assistant) -> None:
                 error_type=error.why,
             )
             return False
-        assistant.database.answered(True)
+        assistant.database.set_answered(True)
         assistant.telemetry.log(
             "application",
             "database.ready",
@@ -144,7 +150,7 @@ def _prepare_database(assistant: Assistant) -> None:
             try:
                 if attempt():
                     return
-            except Exception as error:  # a thread that dies in silence would leave us unready for ever
+            except Exception as error:  # without a retry the assistant would never be ready
                 assistant.telemetry.exception("the database could not be prepared", error)
 
     if not attempt():
@@ -152,7 +158,7 @@ def _prepare_database(assistant: Assistant) -> None:
 
 
 class _DatabaseLog:
-    """Logs when the database goes and when it comes back."""
+    """Logs when the database stops answering and when it answers again."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry

@@ -1,4 +1,4 @@
-"""What the assistant can be told from outside."""
+"""The assistant's settings, from its environment."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class AssistantSettings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore")
 
     database_url: str = "sqlite:///assistant.db"
-    # Kept apart from the address, so that the address can stand in docker-compose.yml.
+    # Kept apart from the address, so that docker-compose.yml can hold the address.
     database_password_file: Path | None = None
     # The trained no-show model is kept here.
     data_dir: Path = Path("data")
@@ -29,7 +29,7 @@ class AssistantSettings(BaseSettings):
 
     model_base_url: str = "http://127.0.0.1:5002/v1"
     model_name: str = "lab-small"
-    # A file, so that the key stands in no list of processes or containers. Without one NO_KEY is sent.
+    # A file, so that no list of processes or containers shows the key. Without one NO_KEY is sent.
     model_api_key_file: Path | None = None
     # What a small hosted model costs; only the ratio matters for the lesson.
     model_input_price: float = Field(default=0.15, ge=0)
@@ -46,7 +46,7 @@ class AssistantSettings(BaseSettings):
     conversation_hours: float = Field(default=12.0, gt=0)
 
     max_business_labels: int = Field(default=60, ge=1)
-    # Without a file nobody gets through the admin door.
+    # Without a file the admin API refuses every call.
     admin_token_file: Path | None = None
 
     @field_validator("data_limit", mode="before")

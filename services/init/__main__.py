@@ -26,7 +26,7 @@ def main() -> int:
         sys.stderr.write(f"Secrets cannot be written to {folder} ({error.strerror}): is its volume another user's?\n")
         return 1
     except KeyError as error:
-        sys.stderr.write(f"Nobody gives a secret {error}.\n")
+        sys.stderr.write(f"Users cannot set a secret {error}.\n")
         return 2
     foreign = [path for path in map(Path, os.environ.get("WRITABLE", "").split()) if not _writable(path)]
     for path in foreign:

@@ -12,7 +12,7 @@ from typing import Final
 NAMES: Final = ("admin_token", "grafana_admin_password", "postgres_password")
 # Never made here: the key of the user's own model provider. The lab's model takes any.
 GIVEN: Final = ("model_api_key",)
-# Owner and group may read, nobody may write: readers run under other user ids and join the group.
+# Read-only for owner and group: readers run under other user ids and join the group.
 MODE: Final = 0o440
 
 
@@ -27,7 +27,7 @@ def write_missing(folder: Path) -> list[str]:
     Raises:
         OSError: the folder is missing or not writable.
     """
-    with _alone(folder):
+    with _locked(folder):
         missing = [name for name in NAMES if not _has_content(folder / name)]
         for name in missing:
             _write(folder / name, secrets.token_urlsafe(32))
@@ -35,15 +35,15 @@ def write_missing(folder: Path) -> list[str]:
 
 
 def store(folder: Path, name: str, value: str) -> None:
-    """Put a secret of `GIVEN` in the place of what stands there; an empty one is taken away.
+    """Replace a secret of `GIVEN`; an empty value deletes it.
 
     Raises:
-        KeyError: nobody gives a secret of this name.
+        KeyError: users cannot set a secret of this name.
         OSError: the folder is missing or not writable.
     """
     if name not in GIVEN:
         raise KeyError(name)
-    with _alone(folder):
+    with _locked(folder):
         if value:
             _write(folder / name, value)
         else:
@@ -66,7 +66,7 @@ def _has_content(path: Path) -> bool:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

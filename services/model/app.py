@@ -19,7 +19,7 @@ def create_app(settings: ModelSettings, telemetry: Telemetry | None = None) -> F
     telemetry = telemetry or Telemetry.from_settings(TelemetrySettings())
     app = create_api(__name__, telemetry, title="Model server", max_body=MAX_BODY)
     known = {"model": lambda: (settings.model_name,)}
-    registry = FaultRegistry(telemetry, faults.ALL, seed=settings.model_seed, known=known)
+    registry = FaultRegistry(telemetry, faults.ALL, seed=settings.model_seed, target_values=known)
     latency = Latency(settings.model_first_token_seconds, settings.model_tokens_per_second)
     app.register_blueprint(routes.blueprint(settings, telemetry, registry, latency))
     app.register_api(admin_blueprint(telemetry, settings.admin_token_file, registry))

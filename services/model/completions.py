@@ -92,7 +92,7 @@ def _finish(request: CompletionRequest, answer: Answer) -> FinishReason:
 
 
 def _cut(text: str, stops: list[str], limit: int | None) -> tuple[str, bool]:
-    """End the text before a stop sequence or at the limit of tokens; tell whether it was the limit."""
+    """End the text before a stop sequence or at the limit of tokens; return whether it was the limit."""
     for stop in stops:
         if stop:
             text = text.split(stop, 1)[0]

@@ -1,4 +1,4 @@
-"""The client's connection: whether there is still somebody at its other end, and how to hang up on them."""
+"""The client's connection: whether it is still open, and how to abort it."""
 
 import socket
 import threading
@@ -21,13 +21,13 @@ class Kept(Enum):
 
 
 def of_request() -> socket.socket | None:
-    """The connection of the request at hand; None where the server does not give it (a test client)."""
+    """Return the connection of the current request; None where the server has none (a test client)."""
     found = request.environ.get("gunicorn.socket")
     return found if isinstance(found, socket.socket) else None
 
 
 def keep_waiting(seconds: float, over: threading.Event, connection: socket.socket | None) -> Kept:
-    """Wait so long, or until `over` is set, or until the client has given up: nobody holds a thread for nobody."""
+    """Wait so long, until `over` is set, or until the client disconnects: no thread waits for a closed connection."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         if over.wait(min(left, _LOOK_SECONDS)):

@@ -11,7 +11,7 @@ _INVALID = "invalid_request_error"
 
 
 class ApiError(Exception):
-    """An error that a client of /v1 is told. Raise it anywhere below a view."""
+    """An error that a client of /v1 receives. Raise it anywhere below a view."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ def server_error(status: int) -> ApiError:
 
 
 def client_gone() -> ApiError:
-    """499, as some proxies call it: the client has closed the connection. Nobody reads it but our own signals."""
+    """499, as some proxies call it: the client has closed the connection. Only our own signals see it."""
     return ApiError(499, "The client closed the connection.", "client_closed_request")
 
 

@@ -8,8 +8,8 @@ from werkzeug.exceptions import HTTPException
 from services.model import errors
 from services.model.completions import Completion, complete
 from services.model.errors import ApiError
+from services.model.fault_injector import FaultInjector
 from services.model.latency import Latency
-from services.model.mishaps import Mishaps
 from services.model.settings import ModelSettings
 from services.model.streaming import events
 from services.model.wire import CompletionRequest
@@ -27,7 +27,7 @@ def blueprint(settings: ModelSettings, telemetry: Telemetry, registry: FaultRegi
     routes = Blueprint("openai", __name__, url_prefix="/v1")
     model = settings.model_name
     card = {"id": model, "object": "model", "created": _CREATED, "owned_by": "observability-lab"}
-    mishaps = Mishaps(registry, model, settings.model_seed, most_hanging=settings.threads // 2)
+    injector = FaultInjector(registry, model, settings.model_seed, most_hanging=settings.threads // 2)
     _answer_errors(routes, telemetry)
 
     @routes.before_request
@@ -41,15 +41,15 @@ def blueprint(settings: ModelSettings, telemetry: Telemetry, registry: FaultRegi
         asked = _read()
         if asked.model != model:
             raise errors.unknown_model(asked.model)
-        mishaps.before()
-        completion = mishaps.spoil(complete(asked, model, settings.model_seed))
+        injector.before()
+        completion = injector.corrupt(complete(asked, model, settings.model_seed))
         _describe(completion)
         latency.before_first()
         if asked.stream:
             include_usage = asked.stream_options is not None and asked.stream_options.include_usage
-            return mishaps.send_stream(events(completion, latency, include_usage=include_usage))
+            return injector.send_stream(events(completion, latency, include_usage=include_usage))
         latency.of_tokens(completion.output_tokens)
-        return mishaps.send(completion.document())
+        return injector.send(completion.document())
 
     @routes.get("/models")
     def models() -> Response:
@@ -80,7 +80,7 @@ def _read() -> CompletionRequest:
 
 
 def _describe(completion: Completion) -> None:
-    genai.answered(
+    genai.record_response(
         trace.get_current_span(),
         model=completion.model,
         input_tokens=completion.input_tokens,
@@ -91,7 +91,7 @@ def _describe(completion: Completion) -> None:
 
 
 def _answer_errors(routes: Blueprint, telemetry: Telemetry) -> None:
-    """Tell every error below /v1 in the words of the OpenAI API; what is a problem elsewhere becomes one here."""
+    """Send every error below /v1 in the form of the OpenAI API."""
 
     @routes.errorhandler(ApiError)
     def known(error: ApiError) -> Response:

@@ -1,1 +1,1 @@
-"""The lab's pager: receives Alertmanager's notices, keeps incidents with a timeline, shows them and the runbooks."""
+"""The lab's pager: receives Alertmanager's notifications, opens incidents, shows them and the runbooks."""

@@ -5,26 +5,26 @@ from datetime import timedelta
 
 from flask import Flask, Response
 
-from services.pager import actions_routes, latest, pages, webhook
-from services.pager.actions import Actions
-from services.pager.alertmanager import Alertmanager
-from services.pager.clock import Clock
-from services.pager.database import Database
-from services.pager.deadman import DeadMansSwitch
-from services.pager.escalation import Escalation, EscalationTask
-from services.pager.incidents import IncidentBook
-from services.pager.instruments import Instruments
-from services.pager.reconcile import Reconciliation
-from services.pager.remediation import Allowed, Assistant, Remediation
-from services.pager.rotation import Rotation
-from services.pager.rotation_watch import RotationWatch
-from services.pager.runbooks import Runbooks
+from services.pager.incidents.actions import Actions
+from services.pager.incidents.alertmanager_client import Alertmanager
+from services.pager.incidents.store import IncidentBook
+from services.pager.intake import webhook
+from services.pager.jobs.deadman import DeadMansSwitch
+from services.pager.jobs.reconcile import Reconciliation
+from services.pager.jobs.remediation import Assistant, Limits, Remediation
+from services.pager.jobs.rotation_watch import RotationWatch
+from services.pager.jobs.scheduler import Scheduler
+from services.pager.metrics import PagerMetrics
+from services.pager.model.database import Database
+from services.pager.oncall.escalation import Escalation, EscalationTask
+from services.pager.oncall.rotation import Rotation
 from services.pager.settings import PagerSettings
+from services.pager.web import actions_routes, pages, redirects
+from services.pager.web.runbooks import Runbooks
 from services.telemetry import Telemetry, TelemetrySettings
 from services.web import problems
 
-# Nothing but the pager's own files: a text of an alert that carries markup or a script does nothing even if it got
-# through the templates.
+# Only the pager's own files: markup or a script in an alert's text has no effect, even unescaped.
 _CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -33,36 +33,37 @@ _CONTENT_POLICY = (
 
 @dataclass(frozen=True)
 class Parts:
-    """What the pager is made of: `app.extensions["pager"]`."""
+    """The parts of the pager: `app.extensions["pager"]`."""
 
     settings: PagerSettings
     telemetry: Telemetry
-    instruments: Instruments
+    metrics: PagerMetrics
     database: Database
     rotation: Rotation
     alertmanager: Alertmanager
     book: IncidentBook
     deadman: DeadMansSwitch
     actions: Actions
-    clock: Clock
+    scheduler: Scheduler
 
 
 def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> Flask:
-    """Make the pager; its clock does not run yet.
+    """Return the pager's app; its scheduler is not started.
 
-    Raises sqlalchemy.exc.SQLAlchemyError when its database cannot be opened.
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: its database cannot be opened.
     """
-    app = Flask(__name__)
+    app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     telemetry = telemetry or Telemetry.from_settings(TelemetrySettings())
     telemetry.init_app(app)
     problems.init_app(app)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_notice_bytes
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_notification_bytes
 
     parts = _parts(settings, telemetry)
     app.extensions["pager"] = parts
-    app.register_blueprint(webhook.blueprint(parts.book, parts.instruments))
+    app.register_blueprint(webhook.blueprint(parts.book, parts.metrics))
     app.register_blueprint(actions_routes.blueprint(parts.actions))
-    app.register_blueprint(latest.blueprint(parts.book))
+    app.register_blueprint(redirects.blueprint(parts.book, settings.grafana_url))
     app.register_blueprint(
         pages.blueprint(
             parts.book,
@@ -77,30 +78,30 @@ def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> F
 
 
 def _parts(settings: PagerSettings, telemetry: Telemetry) -> Parts:
-    instruments = Instruments(telemetry, settings.pager_url)
+    metrics = PagerMetrics(telemetry, settings.pager_url)
     database = Database(settings.database_url)
     telemetry.instrument_engine(database.engine)
     rotation = Rotation(settings.rotation_file)
     escalation = Escalation(rotation, settings.escalate_seconds)
-    book = IncidentBook(database, escalation, instruments, settings.max_resolved)
+    book = IncidentBook(database, escalation, metrics, settings.max_resolved)
     alertmanager = Alertmanager(settings.alertmanager_url, telemetry)
-    actions = Actions(database, book, escalation, alertmanager, instruments)
+    actions = Actions(database, book, escalation, alertmanager, metrics)
     deadman = DeadMansSwitch(database, book, settings.watchdog_silence_seconds, settings.watchdog_grace_seconds)
-    book.on_heartbeat = deadman.heard
-    clock = Clock(telemetry)
-    clock.add("dead man's switch", deadman)
-    clock.add("escalation", EscalationTask(database, escalation, instruments))
-    clock.add("rotation", RotationWatch(rotation, instruments))
-    clock.add("reconciliation", Reconciliation(database, book, alertmanager, instruments, settings.forgotten_seconds))
-    clock.add("remediation", _remediation(settings, database, instruments))
-    return Parts(settings, telemetry, instruments, database, rotation, alertmanager, book, deadman, actions, clock)
+    book.on_heartbeat = deadman.receive
+    scheduler = Scheduler(telemetry)
+    scheduler.add("dead man's switch", deadman)
+    scheduler.add("escalation", EscalationTask(database, escalation, metrics))
+    scheduler.add("rotation", RotationWatch(rotation, metrics))
+    scheduler.add("reconciliation", Reconciliation(database, book, alertmanager, metrics, settings.stale_alert_seconds))
+    scheduler.add("remediation", _remediation(settings, database, metrics))
+    return Parts(settings, telemetry, metrics, database, rotation, alertmanager, book, deadman, actions, scheduler)
 
 
-def _remediation(settings: PagerSettings, database: Database, instruments: Instruments) -> Remediation:
-    assistant = Assistant(settings.assistant_url, settings.admin_token_file, instruments.telemetry)
+def _remediation(settings: PagerSettings, database: Database, metrics: PagerMetrics) -> Remediation:
+    assistant = Assistant(settings.assistant_url, settings.admin_token_file, metrics.telemetry)
     after, every = settings.remediation_after_seconds, settings.remediation_every_seconds
-    allowed = Allowed(settings.remediation, timedelta(seconds=after), timedelta(seconds=every))
-    return Remediation(database, assistant, instruments, allowed)
+    limits = Limits(settings.remediation, timedelta(seconds=after), timedelta(seconds=every))
+    return Remediation(database, assistant, metrics, limits)
 
 
 def _protect(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""What is known about the request at hand; every log line and the server span carry it."""
+"""The context of the current request, which every log line and the server span carry."""
 
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
@@ -6,27 +6,32 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request. `user_id` is already hashed; `started` is `time.perf_counter()` at its first hook."""
+    """One request.
+
+    `user_id` is already hashed; `started` is `time.perf_counter()` at its first hook; `outcome` is what a route
+    reports for AI_REQUESTS, empty: the status decides.
+    """
 
     request_id: str = ""
     business_id: str = ""
     user_id: str = ""
     started: float = 0.0
+    outcome: str = ""
 
 
 _current: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
 
 
 def current() -> RequestContext | None:
-    """The context of the request at hand; None outside of a request."""
+    """Return the context of the current request; None outside of a request."""
     return _current.get()
 
 
 def enter(context: RequestContext) -> Token[RequestContext | None]:
-    """Make the context current; give the token to `leave`."""
+    """Make the context current and return the token for `leave`."""
     return _current.set(context)
 
 
 def leave(token: Token[RequestContext | None]) -> None:
-    """Make the context current that was so before."""
+    """Restore the context that was current before `enter`."""
     _current.reset(token)

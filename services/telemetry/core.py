@@ -1,21 +1,20 @@
-"""`Telemetry`: the metrics, logs and traces of one app behind one object."""
+"""`Telemetry`: metrics, logs and traces of one app."""
 
 import logging
 import time
 import traceback
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Span, Status, StatusCode
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import ProcessCollector
 
-from services.telemetry import context, http, libraries, logs, metrics, names, privacy, runtime, tracing
+from services.telemetry import http, libraries, logs, metrics, names, privacy, runtime, tracing
 from services.telemetry.context import RequestContext
-from services.telemetry.labels import LabelGuard
-from services.telemetry.metrics import Labels, Metrics
+from services.telemetry.context import current as current_request
+from services.telemetry.metrics import Metrics
 from services.telemetry.settings import TelemetrySettings
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ _MAX_STACK = 8000
 
 
 class Telemetry:
-    """Everything one app needs to be seen. Make it with `from_settings`."""
+    """Metrics, logs and traces of one app. Create it with `from_settings`."""
 
     def __init__(self, settings: TelemetrySettings, tracer_provider: trace.TracerProvider) -> None:
         self.settings = settings
@@ -35,18 +34,23 @@ class Telemetry:
         self.tracer_provider = tracer_provider
         self.tracer = tracer_provider.get_tracer("services", settings.version)
         self.metrics = Metrics()
-        self._lost = self.metrics.counter(names.LOG_WRITE_ERRORS, "Log lines that could not be written.")
+        self.registry = self.metrics.registry
+        self.counter, self.gauge, self.histogram = self.metrics.counter, self.metrics.gauge, self.metrics.histogram
+        self.limit_cardinality = self.metrics.limit_cardinality
+        self.inc, self.observe = metrics.inc, metrics.observe
+        self._lost = self.metrics.counter(names.LOG_WRITE_ERRORS, "Log lines lost because they could not be written.")
         self._lines = logs.LineLogger(self.service, settings.log_level, self._handlers())
-        self._libraries = libraries.attach(self._library_line)
+        self._libraries = libraries.attach(self._log_library_record)
         self._gc = runtime.GcPauses()
         self._register_runtime()
 
     @classmethod
     def from_settings(cls, settings: TelemetrySettings, tracer_provider: TracerProvider | None = None) -> "Telemetry":
-        """The telemetry of one app.
+        """Create the telemetry of one app.
 
-        Without a provider the process's own is used, and set up at the first call. A test passes one that keeps its
-        spans in memory.
+        Args:
+            settings: of the telemetry.
+            tracer_provider: by default the process's own, which the first call sets up. Tests pass one in memory.
         """
         if settings.telemetry_off:
             return cls(settings, trace.NoOpTracerProvider())
@@ -66,29 +70,29 @@ class Telemetry:
     def _register_runtime(self) -> None:
         self.registry.register(runtime.RuntimeCollector(runtime.memory_limit(self.settings.memory_limit)))
         self.registry.register(self._gc)
-        # The names every Prometheus dashboard knows, process_cpu_seconds_total and process_start_time_seconds first.
+        # The usual names, as process_cpu_seconds_total and process_start_time_seconds.
         ProcessCollector(registry=self.registry)
-        self._build = self.gauge(names.BUILD_INFO, "What runs here; always 1.", ("version", "service"))
+        self._build = self.gauge(names.BUILD_INFO, "The running version; always 1.", ("version", "service"))
         self.set_version(self.settings.version)
 
     @property
     def version(self) -> str:
-        """The version that runs."""
+        """The running version."""
         return self._version
 
     def set_version(self, version: str) -> None:
-        """Tell which version runs, when it is another one now."""
+        """Set the running version in BUILD_INFO."""
         self._version = version
         self._build.clear()
         self._build.labels(version=version, service=self.service).set(1)
 
     def init_app(self, app: Flask) -> None:
-        """Join the app: /metrics, spans, measurements, access lines, headers. Call it before other hooks are added."""
+        """Add /metrics, spans, measurements, access lines and headers to the app, before its other hooks."""
         app.extensions["telemetry"] = self
         http.init_app(app, self)
 
     def instrument_httpx(self, client: "httpx.Client") -> None:
-        """Trace the client's calls and pass the trace on with them."""
+        """Trace the client's calls and propagate the trace context."""
         if not self.settings.telemetry_off:
             tracing.instrument_httpx(client, self.tracer_provider)
 
@@ -97,70 +101,35 @@ class Telemetry:
         if not self.settings.telemetry_off:
             tracing.instrument_engine(engine, self.tracer_provider)
 
-    # --- Metrics ----------------------------------------------------------------------------------------------------
-    @property
-    def registry(self) -> CollectorRegistry:
-        """The app's own registry."""
-        return self.metrics.registry
-
-    def counter(self, name: str, doc: str, labels: Sequence[str] = (), initial: Iterable[Labels] = ()) -> Counter:
-        """See `Metrics.counter`."""
-        return self.metrics.counter(name, doc, labels, initial)
-
-    def gauge(self, name: str, doc: str, labels: Sequence[str] = (), initial: Iterable[Labels] = ()) -> Gauge:
-        """See `Metrics.gauge`."""
-        return self.metrics.gauge(name, doc, labels, initial)
-
-    def histogram(
-        self, name: str, doc: str, labels: Sequence[str], buckets: Sequence[float], initial: Iterable[Labels] = ()
-    ) -> Histogram:
-        """See `Metrics.histogram`."""
-        return self.metrics.histogram(name, doc, labels, buckets, initial)
-
-    def guard(self, label_name: str, limit: int, known: Iterable[str] = ()) -> LabelGuard:
-        """See `Metrics.guard`."""
-        return self.metrics.guard(label_name, limit, known)
-
-    def inc(self, counter: Counter, amount: float = 1, **labels: str) -> None:
-        """Count, with the current trace as exemplar."""
-        metrics.inc(counter, amount, labels)
-
-    def observe(self, histogram: Histogram, value: float, **labels: str) -> None:
-        """Observe, with the current trace as exemplar."""
-        metrics.observe(histogram, value, labels)
-
-    # --- Logs -------------------------------------------------------------------------------------------------------
     def log(self, kind: str, event: str, message: str, level: str = "info", logger: str = "", **fields: object) -> None:
-        """Write one line. `kind` is one of names.KINDS; `level` debug, info, warning or error.
+        """Write one log line about the current request.
 
-        Never give it the text of users: lengths and ids say enough.
+        Args:
+            kind: one of names.KINDS.
+            event: a stable name to query by, as `http.request`.
+            message: what happened; never text of users.
+            level: debug, info, warning or error; lines of kind audit are written at every level.
+            logger: by default the service's name.
+            fields: further fields; None is left out.
         """
-        self.log_for(
-            context.current(),
-            trace.get_current_span(),
-            kind=kind,
-            event=event,
-            message=message,
-            level=level,
-            logger=logger,
-            fields=fields,
-        )
+        span = trace.get_current_span()
+        self.log_for(kind, event, message, level, logger, context=current_request(), span=span, **fields)
 
     def log_for(
         self,
-        known: RequestContext | None,
-        span: Span,
-        *,
         kind: str,
         event: str,
         message: str,
         level: str,
         logger: str,
-        fields: dict[str, object],
+        *,
+        context: RequestContext | None,
+        span: Span,
+        **fields: object,
     ) -> None:
-        """Write one line for a request and span that need not be the current ones."""
+        """Write one line about a request and span that need not be the current ones; see `log`."""
         number = _LEVELS[level]
-        if not self._lines.writes(number, always=kind == "audit"):
+        if not self._lines.is_enabled(number, always=kind == "audit"):
             return
         name = logger or self.service
         line: dict[str, object] = {
@@ -173,7 +142,7 @@ class Telemetry:
             "service": self.service,
         }
         _add_trace(line, span)
-        _add_request(line, known)
+        _add_request(line, context)
         for key, value in fields.items():
             if value is not None:
                 line[key] = privacy.mask(value) if type(value) is str else value
@@ -182,63 +151,57 @@ class Telemetry:
     def exception(
         self, message: str, exc: BaseException, event: str = "exception", logger: str = "", **fields: Any
     ) -> None:
-        """Write a line of kind `error` with the exception's type, its masked text and stack, and mark the span."""
+        """Log an exception (kind `error`: type, masked text, stack) and set the span's status to error."""
         error_type = type(exc).__qualname__
-        stack = "".join(traceback.format_exception(exc))[-_MAX_STACK:]
         span = trace.get_current_span()
         if span.is_recording():
             span.set_attribute("error.type", error_type)
             span.set_status(Status(StatusCode.ERROR, error_type))
             span.add_event("exception", {"exception.type": error_type, "exception.message": privacy.mask(str(exc))})
-        fields = {"error_type": error_type, "error_message": str(exc), "stack": stack, **fields}
+        fields = {"error_type": error_type, "error_message": str(exc), "stack": _format_stack(exc), **fields}
         self.log("error", event, message, level="error", logger=logger, **fields)
 
-    def _library_line(self, record: logging.LogRecord) -> None:
+    def _log_library_record(self, record: logging.LogRecord) -> None:
         failed = record.levelno >= logging.ERROR
         fields: dict[str, object] = {}
         if record.exc_info and record.exc_info[1]:
-            fields["error_type"] = type(record.exc_info[1]).__qualname__
-            fields["stack"] = "".join(traceback.format_exception(record.exc_info[1]))[-_MAX_STACK:]
-        self.log_for(
-            context.current(),
-            trace.get_current_span(),
-            kind="error" if failed else "application",
-            event="library",
-            message=libraries.message(record),
-            level="error" if failed else "warning",
-            logger=record.name,
-            fields=fields,
-        )
+            fields = {"error_type": type(record.exc_info[1]).__qualname__, "stack": _format_stack(record.exc_info[1])}
+        kind, level = ("error", "error") if failed else ("application", "warning")
+        self.log(kind, "library", libraries.message(record), level=level, logger=record.name, **fields)
 
     def set_log_level(self, level: str) -> None:
-        """DEBUG, INFO, WARNING or ERROR. Raises ValueError for another word."""
+        """Set the log level: DEBUG, INFO, WARNING or ERROR.
+
+        Raises:
+            ValueError: another level.
+        """
         self._lines.set_level(level)
 
-    # --- The request at hand ----------------------------------------------------------------------------------------
     def current_trace_id(self) -> str | None:
-        """32 hexadecimal digits; None outside of a trace."""
-        found = trace.get_current_span().get_span_context()
-        return f"{found.trace_id:032x}" if found.is_valid else None
+        """Return the trace id in 32 hexadecimal digits; None outside of a trace."""
+        span = trace.get_current_span().get_span_context()
+        return f"{span.trace_id:032x}" if span.is_valid else None
 
-    def hash_user(self, user_id: str) -> str:
-        """The name under which a user may appear in signals."""
-        return privacy.hash_user(user_id)
+    def bind(self, *, business_id: str | None = None, user_id: str | None = None, outcome: str | None = None) -> None:
+        """Add business and user to the span and later log lines of the request; `user_id` is hashed here.
 
-    def bind(self, *, business_id: str | None = None, user_id: str | None = None) -> None:
-        """Tell whom the request is about; its later log lines and its span carry it. `user_id` is hashed here."""
-        known, span = context.current(), trace.get_current_span()
+        `outcome` (ok, fallback) is for the request metrics only.
+        """
+        context, span = current_request(), trace.get_current_span()
         if business_id:
             span.set_attribute("business_id", business_id)
-            if known:
-                known.business_id = business_id
+            if context:
+                context.business_id = business_id
         if user_id:
             hashed = privacy.hash_user(user_id)
             span.set_attribute("user_id", hashed)
-            if known:
-                known.user_id = hashed
+            if context:
+                context.user_id = hashed
+        if outcome and context:
+            context.outcome = outcome
 
     def shutdown(self) -> None:
-        """Send the spans that wait and close the log file. A Collector that is away delays this 2 s at most."""
+        """Send buffered spans and close the log file; takes 2 s at most when the Collector is unreachable."""
         libraries.detach(self._libraries)
         self._gc.close()
         if isinstance(self.tracer_provider, TracerProvider):
@@ -246,36 +209,35 @@ class Telemetry:
         self._lines.close()
 
 
+def _format_stack(exc: BaseException) -> str:
+    return "".join(traceback.format_exception(exc))[-_MAX_STACK:]
+
+
 def _add_trace(line: dict[str, object], span: Span) -> None:
-    found = span.get_span_context()
-    if found.is_valid:
-        line["trace_id"] = f"{found.trace_id:032x}"
-        line["span_id"] = f"{found.span_id:016x}"
-        line["trace_flags"] = f"{found.trace_flags:02x}"
+    context = span.get_span_context()
+    if context.is_valid:
+        line["trace_id"] = f"{context.trace_id:032x}"
+        line["span_id"] = f"{context.span_id:016x}"
+        line["trace_flags"] = f"{context.trace_flags:02x}"
 
 
-def _add_request(line: dict[str, object], known: RequestContext | None) -> None:
-    if known is None:
+def _add_request(line: dict[str, object], context: RequestContext | None) -> None:
+    if context is None:
         return
-    line["request_id"] = known.request_id
-    if known.business_id:
-        line["business_id"] = known.business_id
-    if known.user_id:
-        line["user_id"] = known.user_id
+    line["request_id"] = context.request_id
+    if context.business_id:
+        line["business_id"] = context.business_id
+    if context.user_id:
+        line["user_id"] = context.user_id
 
 
 def get_telemetry(app: Flask | None = None) -> Telemetry:
-    """The telemetry of the app (default: the one that answers the request at hand).
+    """Return the telemetry of the app (default: the current app).
 
     Raises:
         RuntimeError: outside of an app, or `init_app` was not called.
     """
-    found = (app or current_app).extensions.get("telemetry")
-    if not isinstance(found, Telemetry):
+    telemetry = (app or current_app).extensions.get("telemetry")
+    if not isinstance(telemetry, Telemetry):
         raise RuntimeError("call Telemetry.init_app(app) first")
-    return found
-
-
-def log_event(kind: str, event: str, message: str, level: str = "info", logger: str = "", **fields: object) -> None:
-    """`Telemetry.log` of the current app."""
-    get_telemetry().log(kind, event, message, level, logger, **fields)
+    return telemetry

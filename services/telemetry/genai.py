@@ -1,7 +1,7 @@
-"""Spans of calls to a language model and of the tools it asks for, as the GenAI semantic conventions name them.
+"""Spans of model calls and tool calls (https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/).
 
-The conventions still change: this is the one place to follow them. The content of messages and of tool calls is never
-put on a span; it is what users wrote.
+The conventions are not stable yet; only this module follows them. No span has the content of messages or tool calls,
+because users wrote it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from services.telemetry import names
 
 CHAT = "chat"
 EXECUTE_TOOL = "execute_tool"
-# The API that is spoken, whoever answers it.
+# The protocol, whichever server implements it.
 PROVIDER = "openai"
 
 
@@ -21,24 +21,29 @@ PROVIDER = "openai"
 def chat_span(
     tracer: Tracer, model: str, *, server: str = "", port: int = 0, conversation_id: str = ""
 ) -> Iterator[Span]:
-    """A client span `chat {model}` around one call of the model, its retries apart."""
+    """Open a client span `chat {model}` around one call of the model; each retry has its own.
+
+    Args:
+        tracer: of the service.
+        model: the requested model.
+        server: host of the model's API.
+        port: port of the model's API.
+        conversation_id: of the assistant.
+    """
     attributes: dict[str, str | int] = {
         "gen_ai.operation.name": CHAT,
         "gen_ai.provider.name": PROVIDER,
         "gen_ai.request.model": model,
+        "server.address": server,
+        "server.port": port,
+        "gen_ai.conversation.id": conversation_id,
     }
-    if server:
-        attributes["server.address"] = server
-    if port:
-        attributes["server.port"] = port
-    if conversation_id:
-        attributes["gen_ai.conversation.id"] = conversation_id
     name = names.SPAN_CALL_MODEL.format(model=model)
     with _span(tracer, name, SpanKind.CLIENT, attributes) as span:
         yield span
 
 
-def answered(
+def record_response(
     span: Span,
     *,
     model: str,
@@ -47,7 +52,7 @@ def answered(
     finish_reasons: Sequence[str] = (),
     response_id: str = "",
 ) -> None:
-    """Put the model's answer on its span: who answered, how it ended, and the tokens it took."""
+    """Set the attributes of the model's response: model, id, finish reasons, tokens."""
     span.set_attributes(
         {
             "gen_ai.response.model": model,
@@ -61,32 +66,32 @@ def answered(
 
 @contextmanager
 def tool_span(tracer: Tracer, tool: str, *, call_id: str = "") -> Iterator[Span]:
-    """A span `execute_tool {tool}` around what the model asked for."""
+    """Open a span `execute_tool {tool}` around a tool call."""
     attributes: dict[str, str | int] = {
         "gen_ai.operation.name": EXECUTE_TOOL,
         "gen_ai.tool.name": tool,
         "gen_ai.tool.type": "function",
+        "gen_ai.tool.call.id": call_id,
     }
-    if call_id:
-        attributes["gen_ai.tool.call.id"] = call_id
     with _span(tracer, names.SPAN_TOOL.format(tool=tool), SpanKind.INTERNAL, attributes) as span:
         yield span
 
 
-def failed(span: Span, error_type: str) -> None:
-    """Mark the span as failed; `error_type` is a class name or a status code, never a message."""
+def record_error(span: Span, error_type: str) -> None:
+    """Set the span's status to error; `error_type` is a class name or a status code, never a message."""
     span.set_attribute("error.type", error_type)
     span.set_status(Status(StatusCode.ERROR, error_type))
 
 
 @contextmanager
 def _span(tracer: Tracer, name: str, kind: SpanKind, attributes: dict[str, str | int]) -> Iterator[Span]:
-    # The SDK would record the exception's message, which may carry what a user wrote.
+    attributes = {key: value for key, value in attributes.items() if value}
+    # The SDK would record the exception's message, which may have text of users.
     with tracer.start_as_current_span(
         name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
     ) as span:
         try:
             yield span
         except Exception as error:
-            failed(span, type(error).__qualname__)
+            record_error(span, type(error).__qualname__)
             raise

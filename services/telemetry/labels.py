@@ -1,4 +1,4 @@
-"""Bounded label values: a label that follows what users send may not grow without end."""
+"""Bounded label values: a label that follows user input must not grow without limit."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -6,27 +6,33 @@ from collections.abc import Callable, Iterable
 from services.telemetry import names
 
 
-class LabelGuard:
-    """Lets the first `limit` different values of a label through and folds all further ones into `other`.
+class CardinalityLimiter:
+    """Returns the first `limit` different values of a label unchanged and every further one as `other`. Thread-safe.
 
-    Thread-safe. Values in `known` are admitted from the start and count towards the limit; each folded value is told
-    to `on_fold` once per call.
+    As OpenTelemetry's cardinality limits (https://opentelemetry.io/docs/specs/otel/metrics/sdk/#cardinality-limits).
     """
 
-    def __init__(self, limit: int, known: Iterable[str] = (), on_fold: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, limit: int, allowed: Iterable[str] = (), on_overflow: Callable[[], None] = lambda: None) -> None:
+        """Create a limiter.
+
+        Args:
+            limit: how many different values pass, `other` not counted.
+            allowed: values that pass from the start; they count towards the limit.
+            on_overflow: called for each value replaced by `other`.
+        """
         self._limit = limit
-        self._admitted = {names.OTHER, *known}
-        self._on_fold = on_fold
+        self._admitted = {names.OTHER, *allowed}
+        self._on_overflow = on_overflow
         self._lock = threading.Lock()
 
     def __call__(self, value: str) -> str:
-        """The value itself, or `other`."""
+        """Return the value itself, or `other`."""
         if value in self._admitted:
             return value
         with self._lock:
-            # `other` is always there and is no value of its own.
+            # `other` is not counted.
             if value in self._admitted or len(self._admitted) - 1 < self._limit:
                 self._admitted.add(value)
                 return value
-        self._on_fold()
+        self._on_overflow()
         return names.OTHER

@@ -1,19 +1,19 @@
-"""Lines that libraries write through the standard `logging`: made into lines of ours, masked, and rate limited."""
+"""Log records of libraries, written as masked and rate-limited lines of the service."""
 
 import logging
 import time
 from collections.abc import Callable
 
-# Seconds between two lines of one kind from a library that repeats itself while its peer is away.
+# Seconds between two lines of a library that repeats itself while its peer is unreachable.
 QUIET_SECONDS = 60.0
-# The exporter complains at every try while the Collector is away, and so does the HTTP client under it.
+# The exporter and its HTTP client log every attempt while the Collector is unreachable.
 REPEATERS = ("opentelemetry", "urllib3", "requests")
 
 Write = Callable[[logging.LogRecord], None]
 
 
-class OncePerMinute(logging.Filter):
-    """Lets one line a minute of each repeating library through."""
+class RateLimitFilter(logging.Filter):
+    """Passes one record per minute of each repeating library."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class OncePerMinute(logging.Filter):
         self._last: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is written."""
+        """Return whether the record is written."""
         library = record.name.split(".", 1)[0]
         if library not in REPEATERS:
             return True
@@ -33,26 +33,26 @@ class OncePerMinute(logging.Filter):
 
 
 class LibraryHandler(logging.Handler):
-    """Hands the records of the root logger to `write`. WARNING and above: httpx and werkzeug log each call at INFO."""
+    """Passes records of the root logger to `write`, from WARNING on: httpx and werkzeug log each call at INFO."""
 
     def __init__(self, write: Write) -> None:
         super().__init__(logging.WARNING)
         self._write = write
-        self.addFilter(OncePerMinute())
+        self.addFilter(RateLimitFilter())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record as a line of ours."""
+        """Write the record."""
         try:
             self._write(record)
         except Exception:
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the parent's name
-        """Nothing: a library's line is not worth a traceback on stderr."""
+        """Ignore the error: no traceback on stderr for a library's line."""
 
 
 def message(record: logging.LogRecord) -> str:
-    """The record's message; its template where a library's arguments do not fit."""
+    """Return the record's message, or its template if the arguments do not fit."""
     try:
         return record.getMessage()
     except Exception:
@@ -60,7 +60,7 @@ def message(record: logging.LogRecord) -> str:
 
 
 def attach(write: Write) -> LibraryHandler | None:
-    """Take over the root logger unless another app of this process has it; None if so."""
+    """Add our handler to the root logger; return None if another app of this process has added one."""
     root = logging.getLogger()
     if any(isinstance(handler, LibraryHandler) for handler in root.handlers):
         return None
@@ -70,6 +70,6 @@ def attach(write: Write) -> LibraryHandler | None:
 
 
 def detach(handler: LibraryHandler | None) -> None:
-    """Give the root logger back."""
+    """Remove our handler from the root logger."""
     if handler is not None:
         logging.getLogger().removeHandler(handler)

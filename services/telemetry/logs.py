@@ -1,7 +1,7 @@
-"""JSON log lines: one object a line, to a rotating file and to stdout.
+"""JSON log lines, one object per line, to a rotating file and to stdout.
 
-A line costs the request its own CPU, so it is formatted once, written with one system call and flushed by nobody.
-A line that cannot be written is counted and lost; it never raises.
+Logging costs the request CPU, so a line is formatted once and written with one unbuffered system call.
+A line that cannot be written is counted and dropped; logging never raises.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonEncoder, JsonFormatter
 
-# Seconds between two tries to open a log file that could not be opened.
+# Seconds between two attempts to open a log file.
 REOPEN_AFTER = 1.0
 
 _encode = JsonEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
@@ -28,28 +28,28 @@ def _serialize(data: dict[str, object], **_: object) -> str:
     try:
         return _encode(data)
     except (ValueError, TypeError, RecursionError):
-        # A value that JSON cannot say (NaN, a cycle, odd keys): better its text than no line.
+        # JSON cannot represent a value (NaN, a cycle, odd keys): write its text.
         return _encode({key: value if isinstance(value, (str, int)) else str(value) for key, value in data.items()})
 
 
 class LineFormatter(JsonFormatter):
-    """Formats a record whose message is the finished mapping of fields; once, however many handlers write it."""
+    """Formats a record whose message is a mapping of fields, once for all handlers."""
 
     def __init__(self) -> None:
         super().__init__(json_serializer=_serialize)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end."""
+        """Return the line without its newline."""
         line: str | None = record.__dict__.get("_line")
         if line is None:
-            # The fields are whole already: the parent's merging of record attributes would double the cost.
+            # The fields are complete: merging record attributes, as the parent does, would double the cost.
             line = self.serialize_log_record(record.msg) if isinstance(record.msg, dict) else super().format(record)
             record.__dict__["_line"] = line
         return line
 
 
 class _Timestamp:
-    """RFC 3339 in UTC with microseconds. The part up to the seconds is made once a second."""
+    """Formats RFC 3339 in UTC with microseconds; caches the part up to the seconds."""
 
     def __init__(self) -> None:
         self._cached = (-1, "")
@@ -69,8 +69,8 @@ timestamp: Callable[[float], str] = _Timestamp()
 class LineFile(RotatingFileHandler):
     """A rotating file that appends each line with one unbuffered write.
 
-    The standard handler formats twice and flushes a buffer, which after a full disk holds half a line. Only its
-    rotation is used here. `on_error` is called for each line lost.
+    The standard handler formats twice and flushes a buffer, which has half a line after a full disk; only its rotation
+    is used. `on_error` is called for each lost line.
     """
 
     def __init__(self, path: Path, max_bytes: int, backups: int, on_error: Callable[[], None]) -> None:
@@ -82,7 +82,7 @@ class LineFile(RotatingFileHandler):
         self._next_try = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record's line; called with the handler's lock held."""
+        """Write the record's line; the caller holds the handler's lock."""
         try:
             data = self.format(record).encode() + b"\n"
             if self._size and self._size + len(data) > self.maxBytes:
@@ -92,7 +92,7 @@ class LineFile(RotatingFileHandler):
             self._on_error()
 
     def close(self) -> None:
-        """Close the file; a later line opens it again."""
+        """Close the file; the next line reopens it."""
         with self.lock or contextlib.nullcontext():
             self._close_file()
         super().close()
@@ -115,7 +115,7 @@ class LineFile(RotatingFileHandler):
         self._file, self._size = None, 0
 
     def _write(self, file: io.FileIO, data: bytes) -> None:
-        # A line that was cut off by a full disk is ended first, so that it spoils no other.
+        # A full disk truncated the previous line: end it, so that this one is valid.
         if self._torn:
             data = b"\n" + data
         written = file.write(data) or 0
@@ -129,12 +129,12 @@ class LineFile(RotatingFileHandler):
         try:
             self.doRollover()
         except OSError:
-            # Better one file that grows than lines lost; the next line tries again.
+            # Keep writing to the large file; the next line tries to rotate again.
             self._on_error()
 
 
 class LineStream(logging.StreamHandler[Any]):
-    """Lines to stdout; a reader that went away is counted, not raised."""
+    """Writes lines to stdout; counts lines lost to a closed pipe."""
 
     def __init__(self, on_error: Callable[[], None]) -> None:
         super().__init__(sys.stdout)
@@ -146,7 +146,7 @@ class LineStream(logging.StreamHandler[Any]):
 
 
 class LineLogger:
-    """Writes mappings as lines to its handlers when their level is high enough."""
+    """Writes mappings as lines to its handlers, from its level on."""
 
     def __init__(self, service: str, level: str, handlers: list[logging.Handler]) -> None:
         self.service = service
@@ -157,18 +157,18 @@ class LineLogger:
             handler.setFormatter(formatter)
 
     def set_level(self, level: str) -> None:
-        """DEBUG, INFO, WARNING or ERROR.
+        """Set the level: DEBUG, INFO, WARNING or ERROR.
 
         Raises:
-            ValueError: another word.
+            ValueError: another level.
         """
         number = logging.getLevelNamesMapping().get(level.upper())
         if number is None or not logging.DEBUG <= number <= logging.ERROR:
-            raise ValueError(f"{level!r} is no log level; write DEBUG, INFO, WARNING or ERROR")
+            raise ValueError(f"{level!r} is not a log level; use DEBUG, INFO, WARNING or ERROR")
         self.level = number
 
-    def writes(self, level: int, always: bool) -> bool:
-        """Whether a line of this level is written anywhere; `always` (who did what) holds at every level."""
+    def is_enabled(self, level: int, always: bool) -> bool:
+        """Return whether a line of this level is written; with `always` (audit) at every level."""
         return bool(self.handlers) and (always or level >= self.level)
 
     def write(self, level: int, logger: str, fields: Mapping[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""Metrics of one app: its own registry, exemplars that lead to traces, and the page that Prometheus scrapes."""
+"""Metrics of one app: its registry, exemplars that lead to traces, and the exposition that Prometheus scrapes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -10,45 +10,48 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 
 from services.telemetry import names
-from services.telemetry.labels import LabelGuard
+from services.telemetry.labels import CardinalityLimiter
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 Labels = Mapping[str, str]
 
 
 class Metrics:
-    """The registry of one app and the ways to add to it.
+    """The registry of one app.
 
-    A second one in the same process is independent of the first: nothing here is registered globally.
+    Nothing is registered globally: two of them in one process are independent.
     """
 
     def __init__(self) -> None:
-        # The `_created` series double the number of counters and tell nothing that Prometheus 3 needs.
+        # The `_created` series double the number of counters, and Prometheus 3 does not need them.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        self._folded = self.counter(names.FOLDED, "Label values that were folded into `other`.", names.FOLDED_LABELS)
+        self._overflow = self.counter(
+            names.LABEL_OVERFLOW,
+            "Label values beyond the cardinality limit.",
+            names.LABEL_OVERFLOW_LABELS,
+        )
 
     def counter(self, name: str, doc: str, labels: Sequence[str] = (), initial: Iterable[Labels] = ()) -> Counter:
-        """A counter; each label set of `initial` is there at 0 from the first scrape."""
+        """Register a counter; each label set of `initial` is exposed at 0 from the first scrape."""
         return _with_series(Counter(name, doc, labels, registry=self.registry), initial)
 
     def gauge(self, name: str, doc: str, labels: Sequence[str] = (), initial: Iterable[Labels] = ()) -> Gauge:
-        """A gauge; each label set of `initial` is there at 0 from the first scrape."""
+        """Register a gauge; each label set of `initial` is exposed at 0 from the first scrape."""
         return _with_series(Gauge(name, doc, labels, registry=self.registry), initial)
 
     def histogram(
         self, name: str, doc: str, labels: Sequence[str], buckets: Sequence[float], initial: Iterable[Labels] = ()
     ) -> Histogram:
-        """A histogram; each label set of `initial` is there at 0 from the first scrape."""
+        """Register a histogram; each label set of `initial` is exposed at 0 from the first scrape."""
         return _with_series(Histogram(name, doc, labels, registry=self.registry, buckets=buckets), initial)
 
-    def guard(self, label_name: str, limit: int, known: Iterable[str] = ()) -> LabelGuard:
-        """A guard that admits `limit` values of the label and counts what it folded."""
-        folded = self._folded.labels(label=label_name)
-        return LabelGuard(limit, known, folded.inc)
+    def limit_cardinality(self, label_name: str, limit: int, allowed: Iterable[str] = ()) -> CardinalityLimiter:
+        """Return a limiter for the label that counts its overflow; see `CardinalityLimiter`."""
+        return CardinalityLimiter(limit, allowed, self._overflow.labels(label=label_name).inc)
 
     def scrape(self, accept: str) -> tuple[bytes, str]:
-        """The body and content type for a scraper that accepts so; OpenMetrics (with exemplars) when it asks for it."""
+        """Return body and content type for an Accept header; OpenMetrics (with exemplars) when it asks for that."""
         try:
             encode, content_type = choose_encoder(accept)
         except (ValueError, TypeError):  # a version that is no number
@@ -62,18 +65,18 @@ def _with_series(metric: Metric, initial: Iterable[Labels]) -> Metric:
     return metric
 
 
-def inc(counter: Counter, amount: float, labels: Labels) -> None:
-    """Count, with the current trace as exemplar."""
+def inc(counter: Counter, amount: float = 1, **labels: str) -> None:
+    """Add to the counter, with the current trace as exemplar."""
     (counter.labels(**labels) if labels else counter).inc(amount, exemplar())
 
 
-def observe(histogram: Histogram, value: float, labels: Labels) -> None:
+def observe(histogram: Histogram, value: float, **labels: str) -> None:
     """Observe, with the current trace as exemplar."""
     (histogram.labels(**labels) if labels else histogram).observe(value, exemplar())
 
 
 def exemplar(span: trace.Span | None = None) -> dict[str, str] | None:
-    """The exemplar of the span (default: the current one); None unless it is sampled, for it would lead nowhere."""
+    """Return the exemplar of the span (default: the current one); None unless the span is sampled."""
     context = (span or trace.get_current_span()).get_span_context()
     if not context.trace_flags & TraceFlags.SAMPLED:
         return None

@@ -1,6 +1,6 @@
-"""Personal data: what may carry it is masked before it leaves the process, and users are named by a hash.
+"""Personal data: text is masked before it leaves the process, and users are identified by a hash.
 
-The Collector masks once more. Two nets, because either can be misconfigured.
+The Collector masks again, because either can be misconfigured.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import re
 MASK = "****"
 
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-# Seven digits or more in the groupings people use. Dates, times, hexadecimal ids and nanosecond clocks do not match.
+# Seven digits or more in usual groupings. Dates, times, hexadecimal ids and nanosecond clocks do not match.
 _PHONE = re.compile(
     r"(?<![\w.:/-])"
     r"(?:(?:\+|00)\d{1,3}[\s./-]?)?"
@@ -20,7 +20,7 @@ _MAYBE_PHONE = re.compile(r"\d[\d\s()./-]{5,}\d")
 
 
 def mask(text: str) -> str:
-    """The text with every mail address and phone number replaced by `****`."""
+    """Replace every mail address and phone number by `****`."""
     if "@" in text:
         text = _MAIL.sub(MASK, text)
     if _MAYBE_PHONE.search(text):
@@ -29,5 +29,5 @@ def mask(text: str) -> str:
 
 
 def hash_user(user_id: str) -> str:
-    """A short name for a user that is the same in every service and does not show the id (12 hex digits)."""
+    """Hash a user id to 12 hexadecimal digits, the same in every service."""
     return hashlib.blake2s(user_id.encode("utf-8", "surrogatepass"), digest_size=6, person=b"lab-user").hexdigest()

@@ -1,4 +1,4 @@
-"""The process itself: memory against its limit, CPU, threads, open files, and the pauses of the garbage collector."""
+"""Metrics of the process: memory and its limit, CPU, threads, open files, garbage collection pauses."""
 
 import gc
 import threading
@@ -12,16 +12,16 @@ from prometheus_client.registry import Collector
 
 from services.telemetry import names
 
-# Seconds; a full collection was seen to take 45 to 60 ms.
+# Seconds; a full collection takes 45 to 60 ms (measured).
 GC_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
-# Two scrapers must not make the CPU figure jump: it is measured anew after this many seconds.
+# Seconds between two CPU measurements, so that two scrapers do not shorten the window.
 CPU_WINDOW = 1.0
 
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 def memory_limit(setting: int) -> int:
-    """Bytes the process may use: the setting, else the control group's limit, else the machine's memory."""
+    """Return the bytes that the process may use: the setting, the control group's limit, or the machine's memory."""
     if setting > 0:
         return setting
     total = psutil.virtual_memory().total
@@ -30,13 +30,13 @@ def memory_limit(setting: int) -> int:
             limit = int(path.read_text())
         except (OSError, ValueError):  # no such file, or "max"
             continue
-        # Version 1 of control groups writes "no limit" as a number beyond any memory.
+        # Control groups v1 write "no limit" as a huge number.
         return min(limit, total)
     return total
 
 
 class RuntimeCollector(Collector):
-    """Reads the process at each scrape; figures between scrapes cost nothing."""
+    """Measures the process at each scrape."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -50,7 +50,7 @@ class RuntimeCollector(Collector):
         return float(times.user + times.system)
 
     def _cpu_ratio(self) -> float:
-        """CPU seconds per second since the last reading; 1.0 is one core in full use."""
+        """Return CPU seconds per second since the last measurement; 1.0 is one full core."""
         with self._lock:
             now, used = time.monotonic(), self._cpu_seconds()
             elapsed = now - self._cpu[0]
@@ -60,23 +60,23 @@ class RuntimeCollector(Collector):
             return self._ratio
 
     def collect(self) -> Iterator[Metric]:
-        """One gauge a figure."""
+        """Yield one gauge per value."""
         with self._process.oneshot():
-            figures = (
+            values = (
                 (names.PROCESS_MEMORY, "Resident memory in bytes.", self._process.memory_info().rss),
                 (names.PROCESS_MEMORY_LIMIT, "Memory that the process may use, in bytes.", self._limit),
                 (names.PROCESS_CPU, "CPU seconds used per second; 1 is one core.", self._cpu_ratio()),
                 (names.PROCESS_THREADS, "Threads.", self._process.num_threads()),
                 (names.PROCESS_OPEN_FILES, "Open file descriptors.", self._process.num_fds()),
             )
-        for name, doc, value in figures:
+        for name, doc, value in values:
             yield GaugeMetricFamily(name, doc, value=float(value))
 
 
 class GcPauses(Collector):
-    """How long the garbage collector held the interpreter, by generation.
+    """Measures pauses of the garbage collector by generation.
 
-    The hook runs in the middle of anything, even of a metric's own lock, so it only adds to plain numbers.
+    The hook can run while a metric's lock is held, so it only adds to plain numbers.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class GcPauses(Collector):
         self._sums[info["generation"]] += pause
 
     def collect(self) -> Iterator[Metric]:
-        """One histogram with a series a generation."""
+        """Yield one histogram with one series per generation."""
         family = HistogramMetricFamily(names.GC_PAUSE, "Pauses of the garbage collector.", labels=["generation"])
         for generation in range(3):
             total, buckets = 0, []
@@ -112,6 +112,6 @@ class GcPauses(Collector):
 
 
 def freeze() -> None:
-    """After start: collect once, then never look at what is loaded now again. Full collections get 10 times shorter."""
+    """Collect once, then exempt all loaded objects: full collections become 10 times shorter (measured)."""
     gc.collect()
     gc.freeze()

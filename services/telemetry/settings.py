@@ -1,4 +1,4 @@
-"""Settings of the telemetry, read from the environment; fields are named like their variables, in lower case."""
+"""Settings of the telemetry, read from environment variables of the same names in upper case."""
 
 from pathlib import Path
 from typing import Literal
@@ -13,28 +13,28 @@ _SIZE_SUFFIXES = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a size as compose writes it: `512m`, `2g`, `1000`.
+    """Parse a size as compose writes it, to bytes: `512m`, `2g`, `1000`.
 
     Raises:
-        ValueError: the text is no such size.
+        ValueError: the text is not a size.
     """
     text = text.strip().lower()
     factor = _SIZE_SUFFIXES.get(text[-1:], 0)
     try:
         size = int(float(text[:-1]) * factor) if factor else int(text)
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is no size; write a number of bytes or one like 512m") from None
+        raise ValueError(f"{text!r} is not a size; use a number of bytes or one like 512m") from None
     if size < 0:
         raise ValueError(f"{text!r} is negative")
     return size
 
 
 class TelemetrySettings(BaseSettings):
-    """What the telemetry of one service needs to know. Every field has a default that suits a unit test."""
+    """Settings of one service's telemetry. Every field has a default for unit tests."""
 
     otel_service_name: str = "service"
     otel_resource_attributes: str = ""
-    # Without an address no span leaves the process; trace ids are still given and logged.
+    # Empty: no span is exported; trace ids are still generated and logged.
     otel_exporter_otlp_endpoint: str = ""
     # None: no file is written.
     log_dir: Path | None = None
@@ -42,34 +42,34 @@ class TelemetrySettings(BaseSettings):
     log_max_bytes: int = Field(default=10_000_000, ge=1000)
     log_backups: int = Field(default=10, ge=1)
     log_stdout: bool = True
-    # Seconds from which a request gets a line of kind "performance". The objective is 2 s.
+    # A slower request gets a line of kind "performance". The objective is 2 s.
     slow_request_seconds: float = Field(default=2.0, gt=0)
-    # Only /metrics is left: what `make bench` compares with, to tell what being seen costs.
+    # Only /metrics is served: the baseline of `make bench`, which measures the cost of telemetry.
     telemetry_off: bool = False
     # Bytes; 0: the control group's limit, or else the machine's memory.
     memory_limit: int = 0
 
     @field_validator("memory_limit", mode="before")
     @classmethod
-    def _size(cls, value: object) -> object:
+    def _parse_size(cls, value: object) -> object:
         return (parse_size(value) if value.strip() else 0) if isinstance(value, str) else value
 
     @field_validator("log_level", mode="before")
     @classmethod
-    def _upper(cls, value: object) -> object:
+    def _convert_to_upper(cls, value: object) -> object:
         return value.strip().upper() if isinstance(value, str) else value
 
     @field_validator("log_dir", mode="before")
     @classmethod
-    def _no_folder(cls, value: object) -> object:
+    def _convert_empty(cls, value: object) -> object:
         return None if value == "" else value
 
     def resource_attributes(self) -> dict[str, str]:
-        """The pairs of OTEL_RESOURCE_ATTRIBUTES; what is no pair is left out, as the SDK does."""
+        """Parse OTEL_RESOURCE_ATTRIBUTES; invalid pairs are ignored, as in the SDK."""
         pairs = (item.split("=", 1) for item in self.otel_resource_attributes.split(",") if "=" in item)
         return {key.strip(): unquote(value.strip()) for key, value in pairs}
 
     @property
     def version(self) -> str:
-        """The service's version, `unknown` when the resource attributes do not tell."""
+        """The service's version, `unknown` if the resource attributes lack it."""
         return self.resource_attributes().get("service.version", "unknown")

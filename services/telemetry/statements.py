@@ -1,4 +1,4 @@
-"""Spans of database statements. Imported only by services that have a database."""
+"""Spans of database statements. Imported only by services with a database."""
 
 from functools import cache
 from pathlib import PurePath
@@ -13,35 +13,35 @@ _NAMESPACE = "db.namespace"
 
 
 class StatementTracer(EngineTracer):
-    """The instrumentation's tracer of one engine, with SQLite's files called by their names instead of their paths.
+    """The instrumentation's tracer of one engine, with the names of SQLite's files in place of their paths.
 
-    The engine's own tracer is used in the place of the instrumentor: the latter takes one engine a process only and
-    adds a span for each connection taken from the pool, which costs 0.09 ms and says nothing.
+    It replaces the instrumentor, which supports one engine per process only and adds a span for each connection taken
+    from the pool (0.09 ms each).
     """
 
     def __init__(self, engine: Engine, tracer: trace.Tracer) -> None:
         # Before the instrumentation's own listener.
-        event.listen(engine, "handle_error", _end_failed)
+        event.listen(engine, "handle_error", _end_span)
         usage = NoOpMeter("pool").create_up_down_counter("db.client.connections.usage")
         super().__init__(tracer, engine, usage)  # type: ignore[no-untyped-call]
 
     def _operation_name(self, db_name: str | None, statement: str) -> str:
-        return str(super()._operation_name(_short(db_name), statement))  # type: ignore[no-untyped-call]
+        return str(super()._operation_name(_get_stem(db_name), statement))  # type: ignore[no-untyped-call]
 
     def _set_db_client_span_attributes(
         self, span: trace.Span, statement: str, db_name: str | None, attrs: dict[str, Any]
     ) -> None:
-        attrs = {**attrs, _NAMESPACE: _short(attrs[_NAMESPACE])} if _NAMESPACE in attrs else attrs
+        attrs = {**attrs, _NAMESPACE: _get_stem(attrs[_NAMESPACE])} if _NAMESPACE in attrs else attrs
         super()._set_db_client_span_attributes(span, statement, db_name, attrs)
 
 
 @cache
-def _short(database: str | None) -> str:
+def _get_stem(database: str | None) -> str:
     return PurePath(database or "").stem
 
 
-def _end_failed(failure: ExceptionContext) -> None:
-    """End the span in the place of the instrumentation, which puts the database's message on it.
+def _end_span(failure: ExceptionContext) -> None:
+    """End the span before the instrumentation, which would add the database's message.
 
     Such a message repeats values: `Key (mail)=(joe@example.org) already exists`.
     """

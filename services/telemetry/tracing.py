@@ -1,7 +1,7 @@
-"""Traces: the SDK as `opentelemetry-distro` sets it up, and the instrumentations of Flask, httpx and SQLAlchemy.
+"""Traces: the SDK as `opentelemetry-distro` configures it, and instrumentations of Flask, httpx and SQLAlchemy.
 
-The provider is the one thing that is global, because instrumentations of libraries look for it there. Exporting
-happens on a thread of its own; a Collector that is away costs requests nothing, and a stop at most `STOP_SECONDS`.
+Only the provider is global, because instrumentations look it up there. A thread of its own exports: an unreachable
+Collector does not slow requests, and delays a stop by at most `STOP_SECONDS`.
 """
 
 import os
@@ -17,6 +17,7 @@ from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from services.telemetry import names
 from services.telemetry.settings import TelemetrySettings
 
 if TYPE_CHECKING:
@@ -26,31 +27,38 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 2.0
 
-# Flask's instrumentation searches these in the whole address. Probes and scrapes would fill the trace store.
-EXCLUDED_PATHS = ("/health", "/health/detailed", "/ready", "/metrics", "/favicon.ico")
-_EXCLUDED_URLS = ",".join([*(rf"^https?://[^/]*{path}(\?|$)" for path in EXCLUDED_PATHS), r"^https?://[^/]*/static/"])
+# Flask's instrumentation searches these patterns in the whole URL.
+_EXCLUDED_URLS = ",".join(
+    [*(rf"^https?://[^/]*{path}(\?|$)" for path in names.PROBE_PATHS), r"^https?://[^/]*/static/"]
+)
 
-# Metrics are Prometheus' job here; the instrumentations' own would cost each request and go nowhere.
+# https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/: http.route, db.query.text.
+os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
+
+# Prometheus scrapes our metrics; those of the instrumentations would cost CPU and be exported nowhere.
 _NO_METERS = NoOpMeterProvider()
 
 
 class BoundedBatchSpanProcessor(BatchSpanProcessor):
-    """Sends batches as usual, but gives up after `STOP_SECONDS` at the end instead of after 30 s."""
+    """A batch processor whose shutdown takes at most `STOP_SECONDS` instead of 30 s."""
 
     def shutdown(self) -> None:
-        """Send what waits, within the time."""
+        """Send buffered spans."""
         self._batch_processor.shutdown(timeout_millis=int(STOP_SECONDS * 1000))
 
 
 def provider(settings: TelemetrySettings) -> TracerProvider:
-    """The process's tracer provider; set up with the distribution's own configurator at the first call.
+    """Return the process's tracer provider; the first call configures it with the distribution's configurator.
 
-    What the environment says (sampler, exporter, time-outs) holds; the defaults here are only those that the lab needs.
+    Environment variables (sampler, exporter, time-outs) override the defaults here.
+
+    Raises:
+        RuntimeError: OTEL_SDK_DISABLED is set.
     """
-    present = trace.get_tracer_provider()
-    if isinstance(present, TracerProvider):
-        return present
-    # Imported late: the exporter's modules cost a third of a second, and tests with a provider of their own need none.
+    current = trace.get_tracer_provider()
+    if isinstance(current, TracerProvider):
+        return current
+    # Imported late: the exporter's modules take a third of a second, and tests with their own provider need none.
     from opentelemetry.distro import OpenTelemetryConfigurator, OpenTelemetryDistro  # noqa: PLC0415
 
     exporter = "otlp" if settings.otel_exporter_otlp_endpoint else "none"
@@ -62,41 +70,35 @@ def provider(settings: TelemetrySettings) -> TracerProvider:
         "OTEL_EXPORTER_OTLP_TIMEOUT": "2",
         "OTEL_SERVICE_NAME": settings.otel_service_name,
     }
-    _stable_names()
     with _environment_defaults(defaults):
         OpenTelemetryDistro().configure()
         configurator: Any = OpenTelemetryConfigurator
         configurator().configure(
             resource_attributes=_resource(settings), export_span_processor=BoundedBatchSpanProcessor
         )
-    made = trace.get_tracer_provider()
-    if not isinstance(made, TracerProvider):
-        raise RuntimeError("OpenTelemetry was switched off: unset OTEL_SDK_DISABLED")
-    return made
+    configured = trace.get_tracer_provider()
+    if not isinstance(configured, TracerProvider):
+        raise RuntimeError("OpenTelemetry is disabled: unset OTEL_SDK_DISABLED")
+    return configured
 
 
 @contextmanager
 def _environment_defaults(defaults: Mapping[str, str]) -> Iterator[None]:
-    """The environment as the SDK reads it at its set-up; afterwards as it was, for the processes that we start."""
+    """Set variables while the SDK is configured; child processes do not inherit them."""
     before = dict(os.environ)
     try:
         for name, value in defaults.items():
             os.environ.setdefault(name, value)
         yield
     finally:
-        # The distribution sets some of its own, too.
+        # The distribution sets further ones.
         for name in set(os.environ) - set(before):
             if name.startswith("OTEL_"):
                 del os.environ[name]
 
 
-def _stable_names() -> None:
-    # The stable names of the semantic conventions (http.route, db.query.text) in the place of the old default ones.
-    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
-
-
 def _resource(settings: TelemetrySettings) -> dict[str, Any]:
-    """Attributes of the process; those of the environment (OTEL_RESOURCE_ATTRIBUTES) are added by the SDK."""
+    """Return the attributes of the process."""
     return {
         "service.name": settings.otel_service_name,
         "service.instance.id": str(uuid.uuid4()),
@@ -109,10 +111,9 @@ def _resource(settings: TelemetrySettings) -> dict[str, Any]:
 
 
 def instrument_flask(app: "Flask", tracer_provider: trace.TracerProvider) -> None:
-    """A server span for each request that is not a probe."""
+    """Create a server span for each request that is not a probe."""
     from opentelemetry.instrumentation.flask import FlaskInstrumentor  # noqa: PLC0415
 
-    _stable_names()
     instrumentor: Any = FlaskInstrumentor  # its functions have no types
     instrumentor.instrument_app(
         app,
@@ -124,16 +125,14 @@ def instrument_flask(app: "Flask", tracer_provider: trace.TracerProvider) -> Non
 
 
 def instrument_httpx(client: "httpx.Client", tracer_provider: trace.TracerProvider) -> None:
-    """A client span for each call, and the trace's context in its headers."""
+    """Create a client span for each call and propagate the trace context in its headers."""
     from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor  # noqa: PLC0415
 
-    _stable_names()
     HTTPXClientInstrumentor.instrument_client(client, tracer_provider=tracer_provider, meter_provider=_NO_METERS)
 
 
 def instrument_engine(engine: "Engine", tracer_provider: trace.TracerProvider) -> None:
-    """A client span for each statement."""
+    """Create a client span for each statement."""
     from services.telemetry.statements import StatementTracer  # noqa: PLC0415
 
-    _stable_names()
     StatementTracer(engine, tracer_provider.get_tracer("opentelemetry.instrumentation.sqlalchemy"))

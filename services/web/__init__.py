@@ -1,1 +1,1 @@
-"""What our Flask services share besides telemetry: problem documents, the admin door, faults, the server's settings."""
+"""Shared by our Flask services: problem documents, admin API, faults, OpenAPI, gunicorn's settings."""

@@ -1,6 +1,6 @@
-"""The admin door: faults, the log level and a restart, for who has the token.
+"""The admin API: faults, the log level and a restart, protected by a bearer token.
 
-Every use is counted, and logged as audit.
+Every request is counted and logged as audit.
 """
 
 import contextlib
@@ -16,35 +16,44 @@ from pydantic import BaseModel, Field
 
 from services.telemetry import Telemetry, names
 from services.web.bodies import StrictModel
-from services.web.faults import FaultOrder, FaultRegistry
+from services.web.faults import FaultRegistry, FaultRequest
 from services.web.openapi import SECURITY_SCHEME, Responses, problem_responses
 from services.web.problems import Problem
 
-ACTIONS = ("faults.list", "faults.on", "faults.off", "log-level", "restart")
-# Under this name the app knows the process id of the gunicorn that serves it (services/web/gunicorn.py).
+# By the name of the view.
+_ACTION_OF_VIEW = {
+    "list_faults": "faults.list",
+    "start_fault": "faults.on",
+    "stop_faults": "faults.off",
+    "stop_fault": "faults.off",
+    "log_level": "log-level",
+    "restart": "restart",
+}
+ACTIONS = tuple(dict.fromkeys(_ACTION_OF_VIEW.values()))
+# Key in `app.extensions` of gunicorn's process id (services/web/gunicorn.py).
 MASTER = "gunicorn_master"
 
 
-class LogLevelOrder(StrictModel):
+class LogLevelRequest(StrictModel):
     """The body of PUT /admin/log-level."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
-class FaultName(BaseModel):
+class FaultPath(BaseModel):
     """The path of DELETE /admin/faults/{name}."""
 
     name: str = Field(max_length=64)
 
 
-class Restarting(BaseModel):
-    """The answer of POST /admin/restart."""
+class RestartResponse(BaseModel):
+    """The response of POST /admin/restart."""
 
     status: Literal["restarting"] = "restarting"
 
 
-class AdminDoor:
-    """Compares the bearer token of a request with the one in the file. Without a file nobody gets in."""
+class AdminAuth:
+    """Checks the bearer token of requests against a file. Without a file every request is refused."""
 
     def __init__(self, telemetry: Telemetry, token_file: Path | None) -> None:
         self._telemetry = telemetry
@@ -58,22 +67,22 @@ class AdminDoor:
             ],
         )
 
-    def token(self) -> bytes:
-        """The token; empty when there is none. Read each time: it may be renewed while the service runs."""
+    def read_token(self) -> bytes:
+        """Return the token, empty when there is none. Read each time: it may be renewed while the service runs."""
         try:
             return self._token_file.read_bytes().strip() if self._token_file else b""
         except OSError:
             return b""
 
     def check(self) -> None:
-        """Let the request at hand in.
+        """Check the current request.
 
         Raises:
             Problem: 401, the same for every reason.
         """
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        expected = self.token()
-        same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), expected)
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        expected = self.read_token()
+        same = hmac.compare_digest(token.strip().encode("utf-8", "surrogateescape"), expected)
         if expected and same and scheme.lower() == "bearer":
             return
         self.count("refused")
@@ -81,29 +90,29 @@ class AdminDoor:
             "audit", "admin.refused", "admin request refused", level="warning", logger="admin", action=self.action()
         )
         headers = {"WWW-Authenticate": 'Bearer realm="admin"'}
-        raise Problem(401, "Unauthorized", "This address needs the admin token.", headers=headers)
+        raise Problem(401, "Unauthorized", "Send the admin token as a bearer token.", headers=headers)
 
     def action(self) -> str:
-        """The name of what the request at hand asks for; one of ACTIONS, or `other`."""
-        name = (request.endpoint or "").rsplit(".", 1)[-1].replace("_", "-")
-        known = {"list-faults": "faults.list", "start-fault": "faults.on"}
-        action = name if name in ("log-level", "restart") else known.get(name)
-        return action or ("faults.off" if name.startswith("stop-fault") else names.OTHER)
+        """Return the action of the current request: one of ACTIONS, or `other`."""
+        return _ACTION_OF_VIEW.get((request.endpoint or "").rsplit(".", 1)[-1], names.OTHER)
 
     def count(self, result: str) -> None:
-        """Count the request at hand: ok, refused or invalid."""
+        """Count the current request: ok, refused or invalid."""
         self._telemetry.inc(self._counter, action=self.action(), result=result)
 
 
 def admin_blueprint(
     telemetry: Telemetry, token_file: Path | None, faults: FaultRegistry | None = None, *, restart: bool = False
 ) -> APIBlueprint:
-    """The routes below /admin; register with `app.register_api`.
+    """Create the routes below /admin; register them with `app.register_api`.
 
-    Without faults only the log level can be set; with `restart` the service can be told to stop, so that whoever
-    keeps it running starts it anew.
+    Args:
+        telemetry: of the service.
+        token_file: holds the bearer token; None: every request is refused.
+        faults: that the API switches; None: it has no fault routes.
+        restart: whether POST /admin/restart exists.
     """
-    door = AdminDoor(telemetry, token_file)
+    auth = AdminAuth(telemetry, token_file)
     admin = APIBlueprint(
         "admin",
         __name__,
@@ -111,16 +120,16 @@ def admin_blueprint(
         abp_security=[{SECURITY_SCHEME: []}],
         abp_responses=problem_responses(401),
     )
-    admin.before_request(door.check)
+    admin.before_request(auth.check)
 
     @admin.after_request
     def count(response: Response) -> Response:
         if response.status_code != 401:
-            door.count("ok" if response.status_code < 400 else "invalid")
+            auth.count("ok" if response.status_code < 400 else "invalid")
         return response
 
     @admin.put("/log-level", summary="Set the log level")
-    def log_level(body: LogLevelOrder) -> Response:
+    def log_level(body: LogLevelRequest) -> Response:
         telemetry.set_log_level(body.level)
         telemetry.log("audit", "log-level", f"log level {body.level}", logger="admin", log_level=body.level)
         return jsonify(level=body.level)
@@ -133,41 +142,41 @@ def admin_blueprint(
 
 
 def _add_faults(admin: APIBlueprint, faults: FaultRegistry) -> None:
-    @admin.get("/faults", summary="Faults that can be switched on, and those that are")
+    @admin.get("/faults", summary="List available and active faults")
     def list_faults() -> Response:
         return jsonify(faults.document())
 
-    @admin.post("/faults", summary="Switch a fault on")
-    def start_fault(body: FaultOrder) -> tuple[Response, int]:
+    @admin.post("/faults", summary="Start a fault")
+    def start_fault(body: FaultRequest) -> tuple[Response, int]:
         return jsonify(faults.start(body).document()), 201
 
-    @admin.delete("/faults", summary="Switch all faults off")
+    @admin.delete("/faults", summary="Stop all faults")
     def stop_faults() -> tuple[str, int]:
         faults.stop()
         return "", 204
 
-    @admin.delete("/faults/<name>", summary="Switch one fault off")
-    def stop_fault(path: FaultName) -> tuple[str, int]:
+    @admin.delete("/faults/<name>", summary="Stop one fault, by name or id")
+    def stop_fault(path: FaultPath) -> tuple[str, int]:
         faults.stop(path.name)
         return "", 204
 
 
-_RESTART: Responses = {"202": Restarting, **problem_responses(409)}
+_RESTART: Responses = {"202": RestartResponse, **problem_responses(409)}
 
 
 def _add_restart(admin: APIBlueprint, telemetry: Telemetry) -> None:
-    @admin.post("/restart", summary="Stop the service; its restart policy starts it anew", responses=_RESTART)
+    @admin.post("/restart", summary="Restart the service", responses=_RESTART)
     def restart() -> tuple[Response, int]:
         master = current_app.extensions.get(MASTER)
         if master is None:
-            raise Problem(409, "Nobody would restart it", "This service does not run under gunicorn. Stop it by hand.")
-        telemetry.log("audit", "admin.restart", "restart ordered", level="warning", logger="admin", master=master)
-        response = jsonify(Restarting().model_dump())
-        # Once the answer is sent. gunicorn then finishes the requests at hand, and ends.
-        response.call_on_close(lambda: _ask_to_stop(master))
+            raise Problem(409, "Not restartable", "This service does not run under gunicorn. Restart it by hand.")
+        telemetry.log("audit", "admin.restart", "restart requested", level="warning", logger="admin", master=master)
+        response = jsonify(RestartResponse().model_dump())
+        # After the response is sent. gunicorn finishes open requests and exits; the restart policy starts it again.
+        response.call_on_close(lambda: _terminate(master))
         return response, 202
 
 
-def _ask_to_stop(process_id: int) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it is on its way out already
+def _terminate(process_id: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it exits already
         os.kill(process_id, signal.SIGTERM)

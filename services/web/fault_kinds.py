@@ -1,4 +1,4 @@
-"""What a fault is, how it is ordered, and one that is on."""
+"""A fault that a service declares, the request that starts it, and an active one."""
 
 import random
 import threading
@@ -11,10 +11,11 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.web.bodies import StrictModel
+from services.web.times import format_rfc3339
 
-EVERY = "*"
-# What a sealed fault is called, in every signal, until its run tells.
-SEALED = "sealed"
+ALL_TARGETS = "*"
+# The name of a hidden fault in every signal: a blind run must not reveal which fault is active.
+HIDDEN_NAME = "hidden"
 
 
 class NoParameters(StrictModel):
@@ -23,9 +24,9 @@ class NoParameters(StrictModel):
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault that a service can do. `parameters` is the model of its parameters, each with a default.
+    """A fault that a service declares. `parameters` is the model of its parameters, each with a default.
 
-    `dimensions` are those by which it can be aimed: with `("route",)` its target may be `route=/chat`.
+    With the dimensions `("route",)` its target may be `route=/chat`.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Fault:
     dimensions: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, object]:
-        """What GET /admin/faults tells of it."""
+        """Return its entry in GET /admin/faults."""
         schema = self.parameters.model_json_schema().get("properties", {})
         return {
             "name": self.name,
@@ -44,64 +45,64 @@ class Fault:
         }
 
 
-class FaultOrder(StrictModel):
+class FaultRequest(StrictModel):
     """The body of POST /admin/faults."""
 
     fault: str = Field(max_length=64)
-    # Probability that a request is hit.
-    strength: float = Field(default=1.0, gt=0, le=1)
+    # Probability that a request is affected; a fault may scale its effect with it instead.
+    intensity: float = Field(default=1.0, gt=0, le=1)
     duration_seconds: float = Field(ge=1, le=3600)
     # `*`, or a dimension of the fault and its value: `route=/chat`.
-    target: str = Field(default=EVERY, max_length=128)
+    target: str = Field(default=ALL_TARGETS, max_length=128)
     parameters: dict[str, Any] = Field(default_factory=dict)
-    # Its name is told nowhere.
-    sealed: bool = False
+    # Blind run: no signal shows its name.
+    hidden: bool = False
 
 
 @dataclass(eq=False)
 class ActiveFault:
-    """A fault that is on. `parameters` are validated and complete; `over` is set when it ends, however it ends."""
+    """An active fault. `parameters` are validated and complete; `ended` is set when it ends, for any reason."""
 
     fault: str
     target: str
-    strength: float
+    intensity: float
     parameters: dict[str, Any]
     started_at: datetime
     ends_at: datetime
-    sealed: bool = False
+    hidden: bool = False
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    over: threading.Event = field(repr=False, default_factory=threading.Event)
+    ended: threading.Event = field(repr=False, default_factory=threading.Event)
     _random: random.Random = field(repr=False, default_factory=random.Random)
     _timer: threading.Timer | None = field(repr=False, default=None)
     _deadline: float = field(repr=False, default=0.0)
 
     @property
-    def shown(self) -> str:
-        """The name by which signals may call it."""
-        return SEALED if self.sealed else self.fault
+    def public_name(self) -> str:
+        """The name in signals."""
+        return HIDDEN_NAME if self.hidden else self.fault
 
     @property
-    def shown_target(self) -> str:
-        """The target that signals may tell."""
-        return EVERY if self.sealed else self.target
+    def public_target(self) -> str:
+        """The target in signals."""
+        return ALL_TARGETS if self.hidden else self.target
 
     @property
-    def on(self) -> bool:
-        """Whether its time has not come yet: its timer may be late."""
-        return time.monotonic() < self._deadline and not self.over.is_set()
+    def is_active(self) -> bool:
+        """Whether its time has not passed; its timer may be late."""
+        return time.monotonic() < self._deadline and not self.ended.is_set()
 
-    def hits(self) -> bool:
-        """Draw whether this request is hit."""
-        return self.strength >= 1 or self._random.random() < self.strength
+    def draw(self) -> bool:
+        """Draw whether it affects this request, with its intensity as probability."""
+        return self.intensity >= 1 or self._random.random() < self.intensity
 
     def document(self) -> dict[str, object]:
-        """What the admin API tells of it."""
-        known = {"id": self.id, "fault": self.shown, "target": self.shown_target, "sealed": self.sealed}
-        times = {"started_at": _instant(self.started_at), "ends_at": _instant(self.ends_at)}
-        if self.sealed:
-            return {**known, **times}
-        return {**known, "strength": self.strength, **times, "parameters": self.parameters}
-
-
-def _instant(when: datetime) -> str:
-    return when.isoformat().replace("+00:00", "Z")
+        """Return its representation in the admin API, without intensity and parameters when hidden."""
+        document = {
+            "id": self.id,
+            "fault": self.public_name,
+            "target": self.public_target,
+            "hidden": self.hidden,
+            "started_at": format_rfc3339(self.started_at),
+            "ends_at": format_rfc3339(self.ends_at),
+        }
+        return document if self.hidden else {**document, "intensity": self.intensity, "parameters": self.parameters}

@@ -1,9 +1,9 @@
-"""The app of a service: Flask with typed bodies and the OpenAPI document made from the same types."""
+"""The app of a service: Flask with typed bodies, and the OpenAPI document made from the same types."""
 
 from http import HTTPStatus
 from typing import Any, NoReturn
 
-from flask import Response, jsonify
+from flask import jsonify
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field, ValidationError
@@ -13,19 +13,19 @@ from services.web import bodies, problems
 
 Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
 
-# The admin API asks for it; nothing else does.
+# Used by the admin API only.
 SECURITY_SCHEME = "adminToken"
 
 
 class FieldError(BaseModel):
-    """One wrong field."""
+    """One invalid field."""
 
     field: str
     message: str
 
 
 class ProblemDocument(BaseModel):
-    """RFC 9457, with the id of the trace that tells the rest."""
+    """RFC 9457, with the trace id of the request."""
 
     type: str = Field(examples=["/problems/unknown-business"])
     title: str
@@ -42,15 +42,15 @@ _PROBLEM: dict[str, Any] = {
 
 
 def problem_responses(*statuses: int) -> Responses:
-    """What a route may answer besides success, for `responses=` of a route."""
+    """Return the problem responses for `responses=` of a route."""
     return {str(status): {"description": HTTPStatus(status).phrase, **_PROBLEM} for status in statuses}
 
 
 class Api(OpenAPI):
-    """A Flask app with typed routes, whose document tells problems as they are sent."""
+    """A Flask app with typed routes, whose document describes problems as they are sent."""
 
     def generate_spec_json(self) -> None:
-        """Build the document. The library describes its own kind of validation error, which we do not send."""
+        """Build the document, with our problems in place of the library's validation errors."""
         super().generate_spec_json()  # type: ignore[no-untyped-call]
         if self.spec_json["components"].get("securitySchemes") is None:
             self.spec_json["components"].pop("securitySchemes", None)
@@ -70,10 +70,17 @@ def create_app(
     max_body: int = bodies.MAX_BODY,
     **flask_options: Any,
 ) -> Api:
-    """An app that is seen, validates what its routes declare, and answers everything else with a problem document.
+    """Create an app with telemetry, problem documents, body limits and /openapi.json, in this order.
 
-    Wires in this order: telemetry, problem documents (`on_problem` is told each), limits of bodies (`max_body`
-    bytes), and /openapi.json. Models of bodies and queries derive from `bodies.StrictModel`.
+    Args:
+        import_name: Flask's.
+        telemetry: of the service.
+        title: of the OpenAPI document.
+        on_problem: called with each problem before it is sent.
+        max_body: bytes.
+        flask_options: passed to Flask.
+
+    Models of bodies and queries derive from `bodies.StrictModel`.
     """
     app = Api(
         import_name,
@@ -81,20 +88,15 @@ def create_app(
         security_schemes={SECURITY_SCHEME: {"type": "http", "scheme": "bearer"}},
         doc_ui=False,
         validation_error_model=ProblemDocument,
-        validation_error_callback=_refuse,
+        validation_error_callback=_raise_problem,
         **flask_options,
     )
     telemetry.init_app(app)
     problems.init_app(app, on_problem)
     bodies.init_app(app, max_body)
-    app.add_url_rule("/openapi.json", "openapi", lambda: document(app))
+    app.add_url_rule("/openapi.json", "openapi", lambda: jsonify(app.api_doc))
     return app
 
 
-def document(app: Api) -> Response:
-    """The OpenAPI document of the app."""
-    return jsonify(app.api_doc)
-
-
-def _refuse(error: ValidationError) -> NoReturn:
+def _raise_problem(error: ValidationError) -> NoReturn:
     raise problems.from_validation(error) from None

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents that carry the trace id and say what to mend, without stack traces."""
+"""Errors as RFC 9457 problem documents with the trace id and advice, without stack traces."""
 
 import json
 import re
@@ -19,11 +19,7 @@ OnProblem = Callable[["Problem"], None]
 
 
 class Problem(Exception):  # noqa: N818 - the name of the RFC
-    """An error that a client is told as a problem document. Raise it anywhere below a view.
-
-    `type` is `/problems/<slug>`; by default the slug of the title. Members in `extra` stand beside the standard ones.
-    `headers` are added to the answer (Retry-After, Allow).
-    """
+    """An error that is sent as a problem document (https://www.rfc-editor.org/rfc/rfc9457). Raise it in any view."""
 
     def __init__(
         self,
@@ -35,6 +31,16 @@ class Problem(Exception):  # noqa: N818 - the name of the RFC
         headers: dict[str, str] | None = None,
         **extra: object,
     ) -> None:
+        """Create a problem.
+
+        Args:
+            status: the HTTP status.
+            title: what happened, the same for every such problem.
+            detail: what happened this time and what to do.
+            type: `/problems/<slug>`; by default the slug of the title.
+            headers: added to the response, as Retry-After.
+            extra: further members of the document.
+        """
         super().__init__(f"{status} {title}: {detail}")
         self.status = status
         self.title = title
@@ -45,27 +51,27 @@ class Problem(Exception):  # noqa: N818 - the name of the RFC
 
     @property
     def reason(self) -> str:
-        """The slug of the type: a bounded label value."""
+        """The slug of the type, a bounded label value."""
         return self.type.rsplit("/", 1)[-1]
 
 
 def slug(text: str) -> str:
-    """`Unknown business` -> `unknown-business`."""
+    """Convert a title to the slug of a type: `Unknown business` -> `unknown-business`."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-# What to do about the errors that Flask itself finds; the rest is told with the standard phrase.
+# Details of errors raised by Flask; all others have the standard phrase.
 _ADVICE = {
     400: "The request could not be read. Send well-formed JSON encoded in UTF-8.",
-    404: "There is nothing at this address. /openapi.json lists what there is.",
-    405: "This address does not take this method; the header Allow names those that it takes.",
+    404: "This path does not exist. /openapi.json lists all paths.",
+    405: "This path does not support the method. The header Allow lists the supported ones.",
     413: "The body is too large. Send less.",
     415: "Send the body as JSON with the header Content-Type: application/json.",
 }
 
 
 def from_http(error: HTTPException) -> Problem:
-    """The problem for an error of Flask or Werkzeug."""
+    """Convert an error of Flask or Werkzeug."""
     status = error.code or 500
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
     headers = {}
@@ -74,24 +80,24 @@ def from_http(error: HTTPException) -> Problem:
     return Problem(status, phrase, _ADVICE.get(status, phrase + "."), headers=headers)
 
 
-def from_validation(error: ValidationError, below: str = "") -> Problem:
-    """422: each wrong field with what to mend. Values are not repeated: they may be personal.
+def from_validation(error: ValidationError, parent: str = "") -> Problem:
+    """Convert a validation error to a 422 that lists each invalid field. It repeats no value: values may be personal.
 
-    `below` is the field of the body that was validated; the whole body by default.
+    `parent` is the field of the body that was validated; the whole body by default.
     """
-    root = (below,) if below else ()
+    root = (parent,) if parent else ()
     errors = [
         {
             "field": ".".join(str(part) for part in (*root, *item["loc"])) or "body",
-            "message": _mend(item["type"], item["msg"]),
+            "message": _advise(item["type"], item["msg"]),
         }
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     fields = ", ".join(item["field"] for item in errors[:5])
-    return Problem(422, "Invalid request", f"Mend these fields: {fields}.", "/problems/invalid-request", errors=errors)
+    return Problem(422, "Invalid request", f"Invalid fields: {fields}.", "/problems/invalid-request", errors=errors)
 
 
-def _mend(kind: str, message: str) -> str:
+def _advise(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "unknown field; leave it out"
     if kind == "missing":
@@ -101,11 +107,11 @@ def _mend(kind: str, message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def rejections(telemetry: Telemetry, reasons: Sequence[str] = (), route: str = names.OTHER) -> OnProblem:
-    """A hook for `init_app` that counts 4xx answers as REJECTED{route,reason}; `reasons` exist at 0 for `route`."""
+def count_rejections(telemetry: Telemetry, reasons: Sequence[str] = (), route: str = names.OTHER) -> OnProblem:
+    """Return a hook for `init_app` that counts 4xx responses as REJECTED; `reasons` start at 0 for `route`."""
     counter = telemetry.counter(
         names.REJECTED,
-        "Requests that were refused because of what they asked (4xx).",
+        "Requests rejected as invalid (4xx).",
         names.REJECTED_LABELS,
         initial=[{"route": route, "reason": reason} for reason in reasons],
     )
@@ -122,30 +128,30 @@ def _route() -> str:
 
 
 def init_app(app: Flask, on_problem: OnProblem | None = None) -> None:
-    """Answer every error of the app as a problem document, log it, and tell it to `on_problem`."""
+    """Answer every error of the app with a problem document, log it, and call `on_problem`."""
 
-    def answer(problem: Problem, cause: BaseException | None = None) -> Response:
+    def respond(problem: Problem, cause: BaseException | None = None) -> Response:
         _log(problem, cause)
         if on_problem is not None:
             on_problem(problem)
         return to_response(problem)
 
     @app.errorhandler(Problem)
-    def known(problem: Problem) -> Response:
-        return answer(problem, problem if problem.status >= 500 else None)
+    def declared(problem: Problem) -> Response:
+        return respond(problem, problem if problem.status >= 500 else None)
 
     @app.errorhandler(ValidationError)
     def invalid(error: ValidationError) -> Response:
-        return answer(from_validation(error))
+        return respond(from_validation(error))
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:  # redirects do not come here
-        return answer(from_http(error))
+        return respond(from_http(error))
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
-        detail = "The service failed at this request. Its log lines carry the trace id given here."
-        return answer(Problem(500, "Internal server error", detail), error)
+        detail = "The service failed. Search its logs for this trace id."
+        return respond(Problem(500, "Internal server error", detail), error)
 
 
 def _log(problem: Problem, cause: BaseException | None) -> None:
@@ -161,7 +167,7 @@ def _log(problem: Problem, cause: BaseException | None) -> None:
 
 
 def to_response(problem: Problem) -> Response:
-    """The document. `instance` names the path asked for, `trace_id` the trace that tells the rest."""
+    """Build the response; `instance` is the requested path."""
     document: dict[str, object] = {
         "type": problem.type,
         "title": problem.title,

@@ -1,4 +1,4 @@
-"""`make bench`: start time, cost of instrumentation, request to visible, memory; with the goals beside them."""
+"""`make bench`: start time, cost of instrumentation, request to visible, memory; with the goals next to them."""
 
 import random
 import re
@@ -19,7 +19,7 @@ TRIES = 20
 def main() -> None:
     """Start a lab twice, measure, stop it."""
     console = Console()
-    running = RunningLab(STEADY_USERS="2", MODEL_FIRST_TOKEN_SECONDS="0", MODEL_TOKENS_PER_SECOND="0")
+    running = RunningLab(BASELINE_USERS="2", MODEL_FIRST_TOKEN_SECONDS="0", MODEL_TOKENS_PER_SECOND="0")
     table = Table(box=None, title="Figures of this machine, now")
     for column in ("What", "Measured", "Goal"):
         table.add_column(column)

@@ -143,7 +143,7 @@ def main() -> None:
     """Start a lab, measure, stop it; exit code 1 when the goals are not held."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     console = Console(width=160)
-    running = RunningLab(STEADY_USERS="0", MODEL_FIRST_TOKEN_SECONDS="0", MODEL_TOKENS_PER_SECOND="0")
+    running = RunningLab(BASELINE_USERS="0", MODEL_FIRST_TOKEN_SECONDS="0", MODEL_TOKENS_PER_SECOND="0")
     title = f"{seconds:g} s each, on {os.cpu_count()} cores; load of the machine before: {os.getloadavg()[0]:.1f}"
     table = Table(box=None, title=title)
     for column in ("Sent", "Answered/s", "Failures", "p50 / p95 / p99 ms", "CPU (100 % is a core)"):

@@ -108,7 +108,7 @@ def test_everything_has_a_name_and_headings_go_step_by_step(opened: Page) -> Non
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_ground(page: Page, shared_assistant: Server, scheme: str) -> None:
+def test_text_contrasts_with_its_background(page: Page, shared_assistant: Server, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     open_page(page, shared_assistant.url)
     page.get_by_label("Your message").fill("Hello")

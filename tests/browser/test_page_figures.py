@@ -1,4 +1,4 @@
-"""The ten cards: they show what the service says, stay up to date, and do not pretend when nobody answers."""
+"""The ten cards: they show the service's values, stay up to date, and show when it does not answer."""
 
 import re
 from datetime import UTC, datetime
@@ -103,7 +103,7 @@ def test_figures_are_read_every_ten_seconds(page: Page, shared_assistant: Server
 def test_a_hidden_page_asks_for_nothing_and_catches_up_when_it_is_seen(page: Page, shared_assistant: Server) -> None:
     stop_the_clock(page)
     open_page(page, shared_assistant.url)
-    # Headless Chromium never hides a page by itself: the document is told, and the event sent, as a browser does.
+    # Headless Chromium never hides a page by itself: set the property and send the event, as a browser does.
     hide = """hidden => {
         Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
         document.dispatchEvent(new Event("visibilitychange"));
@@ -124,7 +124,7 @@ def test_a_hidden_page_asks_for_nothing_and_catches_up_when_it_is_seen(page: Pag
         (5, "watch", "Watch", YELLOW),
         (7, "watch", "Watch", YELLOW),
         (10, "watch", "Watch", YELLOW),
-        (12, "bad", "Act", RED),
+        (12, "bad", "Critical", RED),
     ],
 )
 def test_error_rate_has_its_colour_and_its_word(
@@ -195,5 +195,5 @@ def test_a_service_that_answers_with_an_error_is_not_called_unreachable(page: Pa
     open_page(page, shared_assistant.url)
     page.route("**/health/detailed", lambda route: route.fulfill(status=500, body='{"title":"Internal error"}'))
     page.get_by_role("button", name="Refresh").click()
-    expect(page.get_by_role("alert")).to_contain_text("answers, but not with its figures: Internal error (500)")
-    expect(part(page, "status", "value")).to_have_text("No figures")
+    expect(page.get_by_role("alert")).to_contain_text("its metrics are unavailable: Internal error (500)")
+    expect(part(page, "status", "value")).to_have_text("Unavailable")

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support import servers
 from tests.support.access import nameless, too_faint, too_wide
 from tests.support.page import Complaints
-from tests.support.pager import notice
+from tests.support.pager import notification
 from tests.support.ports import free_ports
 from tests.support.programs import program
 from tests.support.servers import Server, until
@@ -49,8 +49,8 @@ class Trouble:
         self.number = self.tell()["incident"]
         self.url = f"{pager.url}/incidents/{self.number}"
 
-    def tell(self, resolved: bool = False, **labels: str) -> dict[str, Any]:
-        """A notice of it; further labels make it another alert of the same group."""
+    def report(self, resolved: bool = False, **labels: str) -> dict[str, Any]:
+        """A notification of it; further labels make it another alert of the same group."""
 
         def change(body: dict[str, Any]) -> None:
             alert = body["alerts"][0]
@@ -60,7 +60,7 @@ class Trouble:
             alert["startsAt"] = self.started_at.isoformat()
             alert["fingerprint"] = "-".join(["one", *labels.values()])[:60]
 
-        body = notice(change, datetime.now(UTC).isoformat() if resolved else None)
+        body = notification(change, datetime.now(UTC).isoformat() if resolved else None)
         answer = httpx.post(f"{self._pager.url}/webhook/alertmanager", json=body)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
@@ -98,7 +98,7 @@ def test_from_the_list_to_an_acknowledgement(page: Page, pager: Server, complain
 
     page.get_by_label("You sign as").fill(ADA)
     page.get_by_role("button", name="Acknowledge").click()
-    expect(page.locator("#do-acknowledge .said")).to_have_text("It is yours: nobody else is woken.")
+    expect(page.locator("#do-acknowledge .said")).to_have_text("It is yours: no one else is woken.")
     expect(page.get_by_role("button", name="Acknowledge")).to_be_hidden()
     expect(page.locator("article")).to_contain_text(f"Acknowledged by {ADA}")
     expect(last_line(page)).to_contain_text(f"Acknowledged by {ADA}")
@@ -108,7 +108,7 @@ def test_from_the_list_to_an_acknowledgement(page: Page, pager: Server, complain
     assert complaints == []
 
 
-def test_a_page_goes_before_one_that_somebody_has(page: Page, pager: Server) -> None:
+def test_a_page_goes_before_one_that_a_person_has(page: Page, pager: Server) -> None:
     older, newer = Trouble(pager), Trouble(pager)
     answer = httpx.post(f"{newer.url}/acknowledge", json={"by": ADA})
     assert answer.status_code == 200, answer.text
@@ -117,17 +117,17 @@ def test_a_page_goes_before_one_that_somebody_has(page: Page, pager: Server) -> 
     assert cards.index(f"incident-{older.number}") < cards.index(f"incident-{newer.number}")
 
 
-def test_nobody_acts_without_a_name_and_the_name_is_remembered(page: Page, pager: Server) -> None:
+def test_no_one_acts_without_a_name_and_the_name_is_remembered(page: Page, pager: Server) -> None:
     trouble = Trouble(pager)
     page.goto(trouble.url)
     page.get_by_role("button", name="Acknowledge").click()
     expect(page.locator("#do-acknowledge .said")).to_contain_text("Say first who you are")
     expect(page.get_by_label("You sign as")).to_be_focused()
     assert ("acknowledged", None) not in trouble.events()
-    page.keyboard.type("Somebody Else")
+    page.keyboard.type("A person Else")
     page.keyboard.press("Tab")
     page.reload()
-    expect(page.get_by_label("You sign as")).to_have_value("Somebody Else")
+    expect(page.get_by_label("You sign as")).to_have_value("A person Else")
     offered = page.locator("#people option").evaluate_all("all => all.map(one => one.value)")
     assert ADA in offered
 
@@ -137,14 +137,14 @@ def test_a_comment_and_an_escalation(page: Page, pager: Server) -> None:
     at_work(page, trouble)
     page.get_by_label("Comment").fill("The provider answers 503.\nTheir status page says nothing.")
     page.get_by_role("button", name="Comment").click()
-    expect(page.locator("#do-comment .said")).to_have_text("Your comment stands in the timeline.")
+    expect(page.locator("#do-comment .said")).to_have_text("Your comment is in the timeline.")
     expect(page.get_by_label("Comment")).to_have_value("")
     expect(last_line(page)).to_contain_text("Their status page says nothing.")
 
     page.get_by_text("Escalate to the next level").click()
-    page.get_by_label("Why you need somebody else").fill("I have no access")
+    page.get_by_label("Why you need a person else").fill("I have no access")
     page.get_by_role("button", name="Escalate").click()
-    expect(page.locator("#do-escalate .said")).to_have_text("The next level is told.")
+    expect(page.locator("#do-escalate .said")).to_have_text("The next level is reported.")
     expect(last_line(page)).to_contain_text("I have no access")
     assert trouble.events()[-2:] == [("commented", ADA), ("escalated", ADA)]
     assert trouble.document()["escalation_level"] == 1
@@ -185,7 +185,7 @@ def test_the_post_mortem_is_read_downloaded_and_copied(page: Page, pager: Server
     assert complaints == []
 
 
-def test_two_acknowledge_at_once_and_the_second_is_told_who_was_first(browser: Browser, pager: Server) -> None:
+def test_two_acknowledge_at_once_and_the_second_is_reported_who_was_first(browser: Browser, pager: Server) -> None:
     trouble = Trouble(pager)
     contexts = [browser.new_context() for _ in range(2)]
     try:
@@ -198,7 +198,7 @@ def test_two_acknowledge_at_once_and_the_second_is_told_who_was_first(browser: B
             page.evaluate("document.querySelector('#do-acknowledge button').click()")
         first = {"Ada Obi": 0, "Ben Sato": 1}[_acknowledged_by(trouble)]
         won, lost = pages[first], pages[1 - first]
-        expect(won.locator("#do-acknowledge .said")).to_have_text("It is yours: nobody else is woken.")
+        expect(won.locator("#do-acknowledge .said")).to_have_text("It is yours: no one else is woken.")
         expect(lost.locator("#do-acknowledge .said.bad")).to_contain_text(_acknowledged_by(trouble))
         for page in pages:
             expect(page.locator("article")).to_contain_text(f"Acknowledged by {_acknowledged_by(trouble)}")
@@ -209,7 +209,7 @@ def test_two_acknowledge_at_once_and_the_second_is_told_who_was_first(browser: B
 
 
 def _acknowledged_by(trouble: Trouble) -> str:
-    until("somebody has acknowledged", lambda: trouble.document()["acknowledged_by"], 10)
+    until("a person has acknowledged", lambda: trouble.document()["acknowledged_by"], 10)
     return str(trouble.document()["acknowledged_by"])
 
 
@@ -277,7 +277,7 @@ def test_it_says_when_the_pager_does_not_answer(page: Page, pager: Server) -> No
     page.context.set_offline(True)
     page.get_by_role("button", name="Comment").click()
     expect(page.locator("#do-comment .said.bad")).to_contain_text("The pager does not answer")
-    expect(page.get_by_role("alert")).to_contain_text("What stands below may be old")
+    expect(page.get_by_role("alert")).to_contain_text("What is below may be old")
     expect(page.get_by_label("Comment")).to_have_value("Is anybody there?")
     page.context.set_offline(False)
     expect(page.get_by_role("alert")).to_have_count(0, timeout=15_000)
@@ -285,11 +285,11 @@ def test_it_says_when_the_pager_does_not_answer(page: Page, pager: Server) -> No
     expect(last_line(page)).to_contain_text("Is anybody there?")
 
 
-def test_a_refusal_is_told_in_words_and_nothing_typed_is_lost(page: Page, pager: Server) -> None:
+def test_a_refusal_is_reported_in_words_and_nothing_typed_is_lost(page: Page, pager: Server) -> None:
     trouble = Trouble(pager)
     at_work(page, trouble)
     page.get_by_text("Silence the alert for a while").click()
-    page.get_by_label("Why it may be silent").fill("we mend it")
+    page.get_by_label("Why it may be silent").fill("we fix it")
     page.get_by_role("button", name="Silence").click()
     # No Alertmanager runs in this test.
     said = page.locator("#do-silence .said.bad")
@@ -298,7 +298,7 @@ def test_a_refusal_is_told_in_words_and_nothing_typed_is_lost(page: Page, pager:
     trouble.tell(job="assistant-2")
     expect(page.locator("ol.timeline")).to_contain_text("Also: job assistant-2", timeout=15_000)
     expect(said).to_have_text(words)
-    expect(page.get_by_label("Why it may be silent")).to_have_value("we mend it")
+    expect(page.get_by_label("Why it may be silent")).to_have_value("we fix it")
     expect(page.get_by_label("Why it may be silent")).to_be_visible()
     assert trouble.document()["silence"] is None
 
@@ -321,7 +321,7 @@ def test_with_the_keyboard_alone(page: Page, pager: Server, complaints: Complain
     page.keyboard.type("I am on it")
     _tab_to(page, "#do-comment button")
     page.keyboard.press("Space")
-    expect(page.locator("#do-comment .said")).to_have_text("Your comment stands in the timeline.")
+    expect(page.locator("#do-comment .said")).to_have_text("Your comment is in the timeline.")
     expect(page.get_by_label("Comment")).to_be_focused()
     _tab_to(page, "#do-resolve summary")
     page.keyboard.press("Enter")
@@ -428,9 +428,9 @@ def test_a_silence_is_set_in_alertmanager_and_ended(page: Page, with_alertmanage
     at_work(page, trouble)
     page.get_by_text("Silence the alert for a while").click()
     page.get_by_label("Minutes").fill("15")
-    page.get_by_label("Why it may be silent").fill("we mend it")
+    page.get_by_label("Why it may be silent").fill("we fix it")
     page.get_by_role("button", name="Silence").click()
-    expect(page.locator("#do-silence .said")).to_have_text("Alertmanager holds its notices back now.")
+    expect(page.locator("#do-silence .said")).to_have_text("Alertmanager holds its notifications back now.")
     expect(page.locator("article")).to_contain_text(f"Silenced by {ADA}")
     [silence] = active()
     assert silence["createdBy"] == ADA
@@ -447,22 +447,22 @@ def test_a_silence_is_set_in_alertmanager_and_ended(page: Page, with_alertmanage
     assert trouble.events()[-2:] == [("silenced", ADA), ("unsilenced", ADA)]
 
 
-def test_what_a_cause_holds_back_stands_beside_it(page: Page, with_alertmanager: tuple[Server, Server]) -> None:
+def test_what_a_cause_inhibits_is_next_to_it(page: Page, with_alertmanager: tuple[Server, Server]) -> None:
     pager, alertmanager = with_alertmanager
     labels = [
         {"alertname": "ServiceDown", "role": "cause", "service": "model", "severity": "page"},
         {"alertname": "SlowResponses", "role": "symptom", "service": "model", "severity": "ticket"},
-        # Of another service: told by itself.
+        # Of another service: reported by itself.
         {"alertname": "TrafficSpike", "role": "symptom", "service": "assistant", "severity": "ticket"},
     ]
     alerts = [{"labels": one, "annotations": {"summary": "x"}} for one in labels]
     assert httpx.post(f"{alertmanager.url}/api/v2/alerts", json=alerts).status_code == 200
     page.goto(pager.url)
     page.get_by_role("link", name="ServiceDown", exact=True).click(timeout=30_000)
-    held_back = page.get_by_role("list", name="Held back by them")
-    expect(held_back).to_contain_text("SlowResponses", timeout=30_000)
-    expect(held_back.get_by_role("listitem")).to_have_count(1)
+    inhibited = page.get_by_role("list", name="Inhibited by them")
+    expect(inhibited).to_contain_text("SlowResponses", timeout=30_000)
+    expect(inhibited.get_by_role("listitem")).to_have_count(1)
     alertmanager.stop()
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("ServiceDown")
-    expect(held_back).to_have_count(0)
+    expect(inhibited).to_have_count(0)

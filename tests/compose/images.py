@@ -15,17 +15,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.compose_file import load
-from lab.engines.native.cache import cache_folder
 from lab.engines.native.derive import home_of
-from lab.engines.native.network import Watcher
-from lab.engines.native.programs import Missing, find, obtain
+from lab.engines.native.install.cache import cache_folder
+from lab.engines.native.install.network import Watcher
+from lab.engines.native.install.programs import Missing, find, obtain
 from lab.errors import LabError
 from lab.settings import ROOT
 
 HERE = Path(__file__).parent
 _LABEL = "observability-lab.made-on-the-spot-from"
 _MADE_BY = f'LABEL {_LABEL}="{{}}"'
-_NOBODY = 65534
+_UNPRIVILEGED = 65534
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Static:
 
     Attributes:
         program: as native mode knows it.
-        files: place in the image by name of the executable, which stands beside the program.
+        files: place in the image by name of the executable, in the folder of the program.
         user: numeric id; `user_name` is its name in the image's /etc/passwd.
         folders: folders that belong to the user.
         tree: place of the program's whole home folder, where it needs one.
@@ -80,16 +80,16 @@ RECIPES: Mapping[str, Static | Debian] = {
     "prom/prometheus": Static(
         "prometheus",
         {"prometheus": "/bin/prometheus", "promtool": "/bin/promtool"},
-        _NOBODY,
-        "nobody",
+        _UNPRIVILEGED,
+        "unprivileged",
         "/bin/prometheus",
         ("/prometheus",),
     ),
     "prom/alertmanager": Static(
         "alertmanager",
         {"alertmanager": "/bin/alertmanager", "amtool": "/bin/amtool"},
-        _NOBODY,
-        "nobody",
+        _UNPRIVILEGED,
+        "unprivileged",
         "/bin/alertmanager",
         ("/alertmanager",),
     ),
@@ -189,7 +189,7 @@ def _static(reference: str, recipe: Static, values: Mapping[str, str], say: Call
     home = found.path.resolve().parent
     made_from = f"{recipe.program} {found.version} ({found.source})"
     changes = [
-        f"USER {recipe.user_name if recipe.user == _NOBODY else recipe.user}",
+        f"USER {recipe.user_name if recipe.user == _UNPRIVILEGED else recipe.user}",
         f'ENTRYPOINT ["{recipe.entrypoint}"]',
         _MADE_BY.format(made_from),
     ]

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from lab import ports
-from lab.engines import Trouble
 from lab.engines import probe as probe_module
 from lab.engines.compose import ComposeEngine
 from lab.engines.docker import compose
+from lab.engines.engine import Diagnosis
 from lab.engines.probe import Probe, probe
 from lab.errors import LabError
 from lab.progress import Board
@@ -26,8 +26,8 @@ from lab.settings import ROOT, LabSettings
 from tests.compose.container_engine import ContainerEngine
 from tests.support.running import RunningLab
 
-NOBODY = 65534
-# Debian 12's Compose 1 and what it imports; unpacked beside the system, not installed.
+UNPRIVILEGED = 65534
+# Debian 12's Compose 1 and what it imports; unpacked outside the system, not installed.
 COMPOSE_ONE = """docker-compose python3-docker python3-dockerpty python3-docopt python3-dotenv python3-jsonschema
     python3-requests python3-texttable python3-websocket python3-yaml python3-six python3-attr python3-pyrsistent
     python3-urllib3 python3-chardet python3-idna python3-certifi python3-charset-normalizer python3-distro
@@ -100,14 +100,14 @@ def test_a_user_who_may_not_use_the_socket(no_plugins: Path, tmp_path_factory: p
         plugin.parent.mkdir()
         shutil.copy(no_plugins, plugin)
 
-        answer = _as_nobody(folder)
+        answer = _as_unprivileged(folder)
 
     address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
     assert answer["fault"] == f"this user may not use Docker's engine ({address}: permission denied)"
     assert "usermod -aG" in answer["remedy"]
 
 
-def _as_nobody(config: str) -> dict[str, str]:
+def _as_unprivileged(config: str) -> dict[str, str]:
     """What the probe says in a process of a user without rights."""
     receiver, sender = os.pipe()
     child = os.fork()
@@ -115,8 +115,8 @@ def _as_nobody(config: str) -> dict[str, str]:
         with contextlib.suppress(BaseException):
             os.environ.update(DOCKER_CONFIG=config, HOME=config)
             os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
+            os.setgid(UNPRIVILEGED)
+            os.setuid(UNPRIVILEGED)
             found = probe()
             os.write(sender, json.dumps({"fault": found.fault, "remedy": found.remedy}).encode())
         os._exit(0)
@@ -160,7 +160,7 @@ def _compose_one(folder: Path) -> str:
     return said
 
 
-def test_a_compose_that_stands_alone_becomes_a_plugin_by_the_command_that_is_told(
+def test_a_standalone_compose_becomes_a_plugin_by_the_printed_command(
     no_plugins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bin").mkdir()
@@ -209,15 +209,16 @@ class Project:
         self.said = done.stdout + done.stderr
         return self.said
 
-    def troubles(self) -> list[Trouble]:
-        return ComposeEngine(self.settings).troubles()
+    def diagnoses(self) -> list[Diagnosis]:
+        return ComposeEngine(self.settings).diagnoses()
 
-    def trouble(self, service: str, words: str) -> Trouble:
-        """The trouble of a service, once its text has these words."""
+    def diagnosis(self, service: str, words: str) -> Diagnosis:
+        """The diagnosis of a service, once its text has these words."""
         found = wait_for(
-            lambda: next((each for each in self.troubles() if each.service == service and words in each.text), None), 60
+            lambda: next((each for each in self.diagnoses() if each.service == service and words in each.text), None),
+            60,
         )
-        assert found, (self.troubles(), compose(self.settings, "logs", service).stdout, self.said)
+        assert found, (self.diagnoses(), compose(self.settings, "logs", service).stdout, self.said)
         return found
 
     def container(self, service: str) -> str:
@@ -246,11 +247,11 @@ def project(container_engine: ContainerEngine, request: pytest.FixtureRequest) -
 def test_a_service_that_is_killed_for_memory_at_its_start(project: Project) -> None:
     project.up("model")
 
-    trouble = project.trouble("model", "killed for memory")
+    diagnosis = project.diagnosis("model", "killed for memory")
 
-    assert "at its limit of 24m (MODEL_MEMORY)" in trouble.text
-    assert trouble.remedy == "set MODEL_MEMORY=48m in .env, then `lab restart model`"
-    assert trouble.grave
+    assert "at its limit of 24m (MODEL_MEMORY)" in diagnosis.text
+    assert diagnosis.remedy == "set MODEL_MEMORY=48m in .env, then `lab restart model`"
+    assert diagnosis.fatal
 
 
 def test_a_child_that_is_killed_for_memory_while_the_service_goes_on(
@@ -265,14 +266,14 @@ def test_a_child_that_is_killed_for_memory_while_the_service_goes_on(
         "true false"
     )
 
-    trouble = project.trouble("model", "killed for memory")
-    assert trouble.text == "killed for memory at its limit of 256m (MODEL_MEMORY)"
+    diagnosis = project.diagnosis("model", "killed for memory")
+    assert diagnosis.text == "killed for memory at its limit of 256m (MODEL_MEMORY)"
 
 
 def test_a_healthy_service_has_no_trouble(project: Project) -> None:
     project.up("model")
 
-    assert project.troubles() == []
+    assert project.diagnoses() == []
 
 
 def test_a_service_that_is_restarted_again_and_again(project: Project, tmp_path: Path) -> None:
@@ -282,13 +283,13 @@ def test_a_service_that_is_restarted_again_and_again(project: Project, tmp_path:
     os.environ["COMPOSE_FILE"], before = f"{base}:{override}", os.environ.get("COMPOSE_FILE")
     try:
         project.up("model")
-        trouble = project.trouble("model", "restarted")
+        diagnosis = project.diagnosis("model", "restarted")
     finally:
         os.environ.pop("COMPOSE_FILE")
         os.environ.update({"COMPOSE_FILE": before} if before else {})
 
-    assert trouble.text.endswith("it said last: no idea what to do")
-    assert trouble.remedy == "lab logs model"
+    assert diagnosis.text.endswith("last output: no idea what to do")
+    assert diagnosis.remedy == "lab logs model"
 
 
 def test_a_volume_of_another_user_and_the_command_that_gives_it_back(
@@ -301,17 +302,17 @@ def test_a_volume_of_another_user_and_the_command_that_gives_it_back(
     container_engine.docker(*run, "--entrypoint", "chown", image, "-R", "0:0", "/v")
 
     project.up("init")
-    trouble = project.trouble("init", "belongs to another user")
+    diagnosis = project.diagnosis("init", "belongs to another user")
 
-    assert "/var/log/lab: permission denied for user 10001; its volume belongs to user 0." in trouble.text
-    assert project.volume("logs") in trouble.remedy
+    assert "/var/log/lab: permission denied for user 10001; its volume belongs to user 0." in diagnosis.text
+    assert project.volume("logs") in diagnosis.remedy
     done = project.running.run("up", check=False)
     assert done.returncode == 1
     assert "its volume belongs to user 0." in done.stderr
-    assert trouble.remedy in done.stderr
-    subprocess.run(["sh", "-c", trouble.remedy], check=True)
+    assert diagnosis.remedy in done.stderr
+    subprocess.run(["sh", "-c", diagnosis.remedy], check=True)
     project.up("init")
-    assert wait_for(lambda: project.troubles() == [], 20)
+    assert wait_for(lambda: project.diagnoses() == [], 20)
 
 
 def test_data_of_another_postgres(container_engine: ContainerEngine, project: Project) -> None:
@@ -327,9 +328,9 @@ def test_data_of_another_postgres(container_engine: ContainerEngine, project: Pr
     container_engine.docker("run", "--rm", "--user", "0", "--volume", volume, *write)
     container_engine.docker("restart", project.container("postgres"))
 
-    trouble = project.trouble("postgres", "was written by PostgreSQL 9.6")
+    diagnosis = project.diagnosis("postgres", "was written by PostgreSQL 9.6")
 
-    assert trouble.remedy.startswith("set POSTGRES_VERSION to a version 9.6 in .env; or `lab clean`")
+    assert diagnosis.remedy.startswith("set POSTGRES_VERSION to a version 9.6 in .env; or `lab clean`")
 
 
 def test_a_step_back_of_a_version_is_refused_or_named_before_the_start(project: Project) -> None:

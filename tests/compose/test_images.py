@@ -9,6 +9,7 @@ import tarfile
 import pytest
 
 from lab import compose_file
+from lab.engines.choice import current_engine
 from lab.settings import ROOT
 from tests.compose.container_engine import ContainerEngine
 from tests.support.running import RunningLab
@@ -49,7 +50,9 @@ def test_it_has_one_user_and_no_tool_of_its_build(image: str, container_engine: 
 def test_no_layer_holds_a_secret_or_what_is_not_needed(
     image: str, container_engine: ContainerEngine, running_lab: RunningLab
 ) -> None:
-    secrets = [running_lab.settings.secret(name).encode() for name in ("admin_token", "postgres_password")]
+    secrets = [
+        current_engine(running_lab.settings).read_secret(name).encode() for name in ("admin_token", "postgres_password")
+    ]
     names, found = [], []
     for layer in _own_layers(container_engine, image, running_lab):
         with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
@@ -71,7 +74,7 @@ def test_no_layer_holds_a_secret_or_what_is_not_needed(
 
 
 def _own_layers(engine: ContainerEngine, image: str, running: RunningLab) -> list[bytes]:
-    """Contents of the layers that stand on top of the base image."""
+    """Contents of the layers above the base image."""
     base = f"python:{running.settings.values['PYTHON_VERSION']}-slim-trixie"
     of_base = json.loads(engine.docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", base))
     saved = subprocess.run(

@@ -103,10 +103,10 @@ class Copy:
 
 @pytest.fixture
 def copy(container_engine: ContainerEngine, running_lab: RunningLab, tmp_path: Path) -> Iterator[Copy]:
-    """A second copy, beside the lab that runs already."""
+    """A second copy, next to the running lab."""
     folder = tmp_path / "My second Lab"
     folder.mkdir()
-    made = Copy(container_engine, folder, STEADY_USERS="1")
+    made = Copy(container_engine, folder, BASELINE_USERS="1")
     yield made
     made.run("docker", "compose", "down", "--volumes", "--timeout", "5", check=False)
     shutil.rmtree(made.running.home, ignore_errors=True)
@@ -116,21 +116,21 @@ def test_compose_alone_is_enough_and_old_volumes_are_taken_up(copy: Copy, runnin
     copy.compose("up", "--detach", "--build")
     copy.wait()
     slot = free_slot(copy.running.url("assistant"), "lab-doctor")
-    booked = copy.say("/appointments", business_id="lab-doctor", starts_at=slot, user_id="somebody")
+    booked = copy.say("/appointments", business_id="lab-doctor", starts_at=slot, user_id="a-user")
     assert booked.status_code == 201
     [number] = re.findall(r'"id":\s*"?([\w-]+)', booked.text)
     secret = copy.compose("exec", "-T", "assistant", "cat", "/run/lab/secrets/admin_token")
 
     # The lab command knows a lab that it did not start.
-    assert "All is well" in copy.run(sys.executable, "-m", "lab", "doctor")
+    assert "No problems found" in copy.run(sys.executable, "-m", "lab", "doctor")
     assert httpx.get(running_lab.url("assistant") + "/ready", timeout=5).status_code == 200, "the first one runs on"
 
     key_in_container = ("exec", "-T", "assistant", "cat", "/run/lab/secrets/model_api_key")
     said = copy.run(sys.executable, "-m", "lab", "key", given=f"{KEY}\n")
-    assert "The key is stored." in said
+    assert "Key stored." in said
     assert copy.compose(*key_in_container) == KEY
     shown = said + copy.run("docker", "inspect", *copy.compose("ps", "--all", "--quiet").split())
-    assert KEY not in shown, "nobody else sees it"
+    assert KEY not in shown, "no other service sees it"
     assert copy.say("/chat", message="Hello").status_code == 200, "the assistant is back, with the key"
 
     began = time.monotonic()
@@ -153,7 +153,7 @@ def test_compose_alone_is_enough_and_old_volumes_are_taken_up(copy: Copy, runnin
     assert copy.compose("exec", "-T", "assistant", "cat", "/run/lab/secrets/admin_token") == secret
     old = copy.running.lab.prometheus.value(f"count(up offset {int(time.monotonic() - began) + 5}s)")
     assert old >= 5, "metrics of before the restart are still there"
-    assert "All is well" in copy.run(sys.executable, "-m", "lab", "doctor")
+    assert "No problems found" in copy.run(sys.executable, "-m", "lab", "doctor")
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -174,7 +174,7 @@ def test_the_order_of_starting_does_not_matter(copy: Copy, container_engine: Con
 def test_ctrl_c_in_the_middle_of_up_leaves_no_container(
     container_engine: ContainerEngine, running_lab: RunningLab
 ) -> None:
-    fresh = RunningLab("compose", STEADY_USERS="1")
+    fresh = RunningLab("compose", BASELINE_USERS="1")
     environment = {**fresh.environment, **container_engine.environment}
     mine = ("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={fresh.project}")
     try:
@@ -202,7 +202,7 @@ def test_a_service_that_cannot_start_is_named_with_its_last_words(
         done = fresh.run("up", check=False, timeout=400)
         assert done.returncode == 1
         said = done.stdout + done.stderr
-        assert re.search(r"assistant: it ended again and again: .*Could not parse SQLAlchemy URL", said), said
+        assert re.search(r"assistant: it ended repeatedly: .*Could not parse SQLAlchemy URL", said), said
     finally:
         fresh.stop()
 
@@ -212,10 +212,10 @@ def test_commands_speak_of_containers(running_lab: RunningLab) -> None:
     assert "Engine: compose" in status
     assert re.search(r"assistant +running +\d", status)
     assert re.search(r"init +done", status)
-    assert "All is well" in running_lab.run("doctor").stdout
+    assert "No problems found" in running_lab.run("doctor").stdout
     assert "trace_id" in running_lab.run("logs", "assistant", "--lines", "5").stdout
     again = running_lab.run("up").stdout
-    assert "already running on the compose engine" in again
+    assert "already runs on the compose engine" in again
     restarted = running_lab.run("restart", "pager").stdout
     assert "ready at" in restarted
     refused = running_lab.run("clean", check=False)

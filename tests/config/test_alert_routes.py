@@ -1,4 +1,4 @@
-"""Who is told of what, what holds what back, and how a mail reads: Alertmanager's configuration and its templates.
+"""Who is reported of what, what holds what back, and how a mail reads: Alertmanager's configuration and its templates.
 
 `tests/integration/test_pager_channels.py` shows the same with a real Alertmanager.
 """
@@ -32,19 +32,19 @@ LINKS = {
 MARKUP = '<script>alert(1)</script> & "quoted" <img src=x onerror=alert(2)>'
 
 # Which alert holds which back, and what both must have in common.
-HOLDS_BACK = {
-    "cause-holds-back-symptom": (['role="cause"'], ['role="symptom"'], ["service"]),
-    "critical-errors-hold-back-high-errors": (
+INHIBITS = {
+    "cause-inhibits-symptom": (['role="cause"'], ['role="symptom"'], ["service"]),
+    "critical-errors-inhibit-high-errors": (
         ['alertname="ErrorRateCritical"'],
         ['alertname="ErrorRateHigh"'],
         ["service"],
     ),
-    "fast-burn-holds-back-slow-burn": (
+    "fast-burn-inhibits-slow-burn": (
         ['alertname="ErrorBudgetFastBurn"'],
         ['alertname="ErrorBudgetSlowBurn"'],
         ["slo"],
     ),
-    "errors-hold-back-conversion": (
+    "errors-inhibit-conversion": (
         ['alertname=~"ErrorRateCritical|ErrorRateHigh|ErrorBudgetFastBurn"'],
         ['alertname="ConversionDrop"'],
         ["service"],
@@ -71,11 +71,11 @@ def amtool(*words: str | Path) -> str:
 )
 def test_each_service_has_its_team_whatever_the_severity(role: str, severity: str, service: str, receiver: str) -> None:
     labels = ("alertname=Any", f"role={role}", f"severity={severity}", *([f"service={service}"] if service else []))
-    told = amtool("config", "routes", "test", f"--config.file={ALERTMANAGER}", *labels)
-    assert told.split() == [receiver]
+    reported = amtool("config", "routes", "test", f"--config.file={ALERTMANAGER}", *labels)
+    assert reported.split() == [receiver]
 
 
-def test_an_alert_without_labels_falls_through_to_somebody() -> None:
+def test_an_alert_without_labels_falls_through_to_a_person() -> None:
     assert amtool("config", "routes", "test", f"--config.file={ALERTMANAGER}", "alertname=Any").split() == ["platform"]
 
 
@@ -95,9 +95,9 @@ def test_symptoms_wait_for_causes_and_tickets_repeat_less_often_than_pages() -> 
 
 
 def test_the_journeys_alert_comes_after_its_cause_however_often() -> None:
-    """Of an alert that comes back Alertmanager tells at once, so that the group wait cannot wait for the cause."""
-    told = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text())["global"]
-    delay = _seconds(told["scrape_interval"]) + _seconds(told["evaluation_interval"])
+    """Of an alert that comes back Alertmanager reports at once, so that the group wait cannot wait for the cause."""
+    reported = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text())["global"]
+    delay = _seconds(reported["scrape_interval"]) + _seconds(reported["evaluation_interval"])
     journey = float(read(ROOT / ".env", {})["JOURNEY_SECONDS"])
     cause = delay + _seconds(RULES["ServiceDown"]["for"])
     soonest = journey + _seconds(RULES["SyntheticJourneyFailing"]["for"])
@@ -107,7 +107,7 @@ def test_the_journeys_alert_comes_after_its_cause_however_often() -> None:
 @pytest.mark.parametrize(
     ("cause", "looks_back"), [("DatabaseDown", 60), ("ProviderThrottled", 60), ("ServiceDown", 30)]
 )
-def test_a_cause_holds_back_until_its_symptoms_have_forgotten_it(cause: str, looks_back: float) -> None:
+def test_a_cause_inhibits_until_its_symptoms_have_forgotten_it(cause: str, looks_back: float) -> None:
     """The symptoms of a minute's requests; of a server that is gone only the journey, twice in 15 s."""
     assert _seconds(RULES[cause]["keep_firing_for"]) >= looks_back
 
@@ -120,16 +120,16 @@ def _routes(route: dict[str, Any]) -> list[dict[str, Any]]:
     return [route, *(found for child in route.get("routes", ()) for found in _routes(child))]
 
 
-def test_what_holds_back_what() -> None:
+def test_what_inhibits_what() -> None:
     rules = {
         rule["name"]: (rule["source_matchers"], rule["target_matchers"], rule["equal"])
         for rule in CONFIG["inhibit_rules"]
     }
-    assert rules == HOLDS_BACK
+    assert rules == INHIBITS
 
 
 @pytest.mark.parametrize("receiver", CONFIG["receivers"], ids=lambda receiver: receiver["name"])
-def test_every_receiver_tells_the_pager(receiver: dict[str, Any]) -> None:
+def test_every_receiver_reports_the_pager(receiver: dict[str, Any]) -> None:
     [webhook] = receiver["webhook_configs"]
     assert webhook["url"] == "http://pager:5003/webhook/alertmanager"
     assert webhook["max_alerts"] <= 20
@@ -150,7 +150,7 @@ def test_every_receiver_tells_the_pager(receiver: dict[str, Any]) -> None:
 def test_mails_go_to_the_labs_own_mail_server() -> None:
     assert CONFIG["global"]["smtp_smarthost"] == "pager:5025"
     assert CONFIG["global"]["smtp_require_tls"] is False
-    # Beside the file: the same in a container, natively, and for amtool.
+    # Next to the file: the same in a container, natively, and for amtool.
     assert CONFIG["templates"] == ["templates/*.tmpl"]
 
 
@@ -209,7 +209,7 @@ def rendered(folder: Path, name: str, *alerts: dict[str, Any], **data: Any) -> s
     )
 
 
-def test_a_subject_tells_severity_alert_service_and_value(tmp_path: Path) -> None:
+def test_a_subject_reports_severity_alert_service_and_value(tmp_path: Path) -> None:
     subject = rendered(tmp_path, "mail.subject", alert())
     assert subject == (
         "[PAGE] ErrorRateCritical assistant: "
@@ -217,7 +217,7 @@ def test_a_subject_tells_severity_alert_service_and_value(tmp_path: Path) -> Non
     )
     assert rendered(tmp_path, "mail.subject", alert(), alert(1)).startswith("[PAGE] ErrorRateCritical assistant (2): ")
     over = rendered(tmp_path, "mail.subject", alert(status="resolved"))
-    assert over == "[RESOLVED] ErrorRateCritical assistant: over after 1m31s"
+    assert over == "[RESOLVED] ErrorRateCritical assistant: resolved after 1m31s"
 
 
 def test_only_a_page_that_fires_rings(tmp_path: Path) -> None:
@@ -231,14 +231,14 @@ def test_the_text_can_be_read_without_html(tmp_path: Path) -> None:
     assert text.startswith("PAGE: ErrorRateCritical of assistant\n")
     for wanted in (
         "52.3% of the requests failed",
-        "- fires since 2026-11-22 14:00:00 UTC, instance assistant:5001\n",
+        "- firing since 2026-11-22 14:00:00 UTC, instance assistant:5001\n",
         "zone b\n",
         "http://127.0.0.1:5003/incidents/latest?alert=ErrorRateCritical&service=assistant\n",
         *LINKS.values(),
     ):
         assert wanted in text
     over = rendered(tmp_path, "mail.text", alert(status="resolved"))
-    assert "- over since 14:01:30 UTC, after 1m31s, instance assistant:5001\n" in over
+    assert "- resolved at 14:01:30 UTC, after 1m31s, instance assistant:5001\n" in over
 
 
 class Page(HTMLParser):
@@ -250,13 +250,13 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.text = ""
         self.attributes: set[str] = set()
-        self.notice = ""
+        self.notification = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
-        self.notice = dict(attrs).get("data-lab-notice") or self.notice
+        self.notification = dict(attrs).get("data-lab-notification") or self.notification
         self.links += [value or "" for name, value in attrs if name == "href"]
 
     def handle_data(self, data: str) -> None:
@@ -271,7 +271,7 @@ def test_the_html_has_the_same_links(tmp_path: Path) -> None:
         "http://127.0.0.1:9090/graph?g0.expr=up",
         "http://127.0.0.1:9093",
     ]
-    # Nothing is fetched, nothing runs, and no style stands where half of the mail programs drop it.
+    # Nothing is fetched, nothing runs, and no style is where half of the mail programs drop it.
     assert not page.tags & {"script", "img", "link", "style", "iframe", "form"}
 
 
@@ -312,16 +312,20 @@ def test_a_group_of_thirty_is_cut_and_the_rest_counted(tmp_path: Path) -> None:
         assert "and 10 more" in mail
 
 
-def test_the_notice_is_what_the_webhook_would_have_said(tmp_path: Path) -> None:
+def test_the_notification_is_what_the_webhook_would_have_said(tmp_path: Path) -> None:
     many = [alert(number) for number in range(22)]
     many[0]["annotations"]["summary"] = MARKUP + "'\\ \n"
-    notice = json.loads(Page(rendered(tmp_path, "mail.html", *many)).notice)
-    assert notice["groupLabels"] == {"alertname": "ErrorRateCritical", "service": "assistant"}
-    assert (notice["status"], notice["receiver"], notice["truncatedAlerts"]) == ("firing", "application", 2)
-    assert notice["alerts"][0] == many[0]
+    notification = json.loads(Page(rendered(tmp_path, "mail.html", *many)).notification)
+    assert notification["groupLabels"] == {"alertname": "ErrorRateCritical", "service": "assistant"}
+    assert (notification["status"], notification["receiver"], notification["truncatedAlerts"]) == (
+        "firing",
+        "application",
+        2,
+    )
+    assert notification["alerts"][0] == many[0]
     lean = {key: value for key, value in many[1].items() if key not in ("annotations", "generatorURL")}
-    assert notice["alerts"][1] == lean
-    assert len(notice["alerts"]) == 20
+    assert notification["alerts"][1] == lean
+    assert len(notification["alerts"]) == 20
 
 
 @pytest.mark.parametrize("sign", ["a", "é", "日", "💥", "\n", "%", "\u200f"])

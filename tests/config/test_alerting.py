@@ -1,6 +1,5 @@
 """An alert without proof cannot land: rule, tests both ways, route, runbook, scenario, docs and links go together."""
 
-import json
 import re
 import subprocess
 import urllib.parse
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 from lab.settings import ROOT
+from loadtest.stats import metric_names
 from services.telemetry import names
 from tests.support.programs import program
 from tests.support.proof import QUIET_CASES, Proof, proof
@@ -29,7 +29,7 @@ from tests.support.rules import (
 ALERTS = {alert.name: alert for alert in (*alerts(), *log_alerts())}
 PAGES = sorted(RUNBOOKS.glob("*.md"))
 
-# Who is told of which alert, for a service as it comes. A new alert needs a row.
+# Who is reported of which alert, for a service as it comes. A new alert needs a row.
 ROUTES = [
     ("Watchdog", "prometheus", "heartbeat"),
     ("ServiceDown", "assistant", "application"),
@@ -100,7 +100,7 @@ def test_scrapes_are_as_often_as_the_rules_reckon() -> None:
 
 
 def test_rules_use_the_metrics_that_the_services_have() -> None:
-    known = {value for value in vars(names).values() if isinstance(value, str)}
+    known = {value for value in (vars(names) | vars(metric_names)).values() if isinstance(value, str)}
     found = {
         word for rule in rules() for word in re.findall(r"\b(?:ai|gen_ai|lab|pager|process)_\w+", str(rule["expr"]))
     }
@@ -116,14 +116,14 @@ class TestEveryAlert:
         assert alert.labels["role"] in ("cause", "symptom", "heartbeat")
         assert alert.labels["service"]
 
-    def test_summary_tells_value_and_threshold_and_who_suffers(self, alert: Alert) -> None:
+    def test_summary_reports_value_and_threshold_and_who_suffers(self, alert: Alert) -> None:
         summary = alert.annotations["summary"]
         assert "$value" in summary
         assert re.search(r"threshold [\d.]+|must be [\d.]+", summary)
         assert re.search(r"\b[Uu]sers\b", summary)
         assert alert.annotations["description"].strip()
 
-    def test_summary_tells_the_threshold_of_the_rule(self, alert: Alert) -> None:
+    def test_summary_reports_the_threshold_of_the_rule(self, alert: Alert) -> None:
         numbers = re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", alert.expr)
         # A rule that compares with nothing fires from the first one.
         compared = {float(number) for number in numbers} or {1.0}
@@ -134,13 +134,12 @@ class TestEveryAlert:
         links = alert.annotations
         assert links["runbook_url"] == f"{{{{ $externalLabels.pager_url }}}}/runbooks/{alert.name}"
         assert re.fullmatch(r"\{\{ \$externalLabels.grafana_url \}\}/d/(service|load|slo)", links["dashboard_url"])
-        head, _, panes = links["logs_url"].partition("&panes=")
-        assert head == "{{ $externalLabels.grafana_url }}/explore?schemaVersion=1&orgId=1"
-        panes = re.sub(r"\{\{ with query.*?end \}\}|\{\{ \(\(toTime now\).*?\}\}", "1", panes)
-        panes = re.sub(r"\{\{ \$labels\.\w+ \}\}", "assistant", panes)
-        [pane] = json.loads(urllib.parse.unquote(panes)).values()
-        assert pane["datasource"] == "loki"
-        assert pane["range"] == {"from": "1", "to": "1"}
+        logs = re.sub(r"\{\{ with query.*?end \}\}|\{\{ \(?\(?(toTime )?now.*?\}\}", "1", links["logs_url"])
+        address, _, query = logs.partition("?")
+        assert address == "{{ $externalLabels.pager_url }}/logs"
+        fields = urllib.parse.parse_qs(re.sub(r"\{\{ \$labels\.\w+ \}\}", "label", query))
+        assert fields["at"] == ["1"]
+        assert set(fields) <= {"at", "service", "kind", "error_type"}
 
 
 # --- Proof --------------------------------------------------------------------------------------------------------
@@ -157,7 +156,7 @@ def test_an_alert_lacks_nothing(everything: Proof, alert: str) -> None:
     assert everything.lacks(alert) == []
 
 
-def test_an_alert_without_anything_is_told_what_it_lacks(everything: Proof) -> None:
+def test_an_alert_without_anything_is_reported_what_it_lacks(everything: Proof) -> None:
     assert everything.lacks("Unheard") == [
         "test that fires it",
         *(f"test that must not fire it: {word}" for word in QUIET_CASES),
@@ -236,8 +235,8 @@ class TestEveryRunbook:
             assert len(section.split("\n", 1)[1].split()) >= 20, section
         assert not re.search(r"\b(TODO|FIXME|TBD|XXX)\b", runbook.read_text())
 
-    def test_tells_look_alikes_apart(self, runbook: Path) -> None:
-        assert "Look-alikes, told apart:" in runbook.read_text()
+    def test_distinguishes_similar_symptoms(self, runbook: Path) -> None:
+        assert "Similar symptoms and how they differ:" in runbook.read_text()
 
     def test_has_queries_that_parse(self, runbook: Path) -> None:
         queries = fences(runbook, "promql")
@@ -247,7 +246,7 @@ class TestEveryRunbook:
             assert done.returncode == 0, f"{query}: {done.stdout}"
 
     def test_queries_name_metrics_that_exist(self, runbook: Path) -> None:
-        written = vars(names).values()
+        written = (vars(names) | vars(metric_names)).values()
         known = {value for value in written if isinstance(value, str)}
         known |= {label for value in written if isinstance(value, tuple) for label in value}
         known |= {part for rule in rules() if "record" in rule for part in rule["record"].split(":")}

@@ -42,7 +42,7 @@ def megabytes(text: str) -> int:
     return int(text[:-1]) * {"m": 1, "g": 1024}[text[-1]]
 
 
-def test_every_variable_stands_in_env_and_every_setting_is_used() -> None:
+def test_every_variable_is_in_env_and_every_setting_is_used() -> None:
     used = set(re.findall(r"(?<!\$)\$\{([A-Z][A-Z0-9_]*)", TEXT))
     assert used == set(ENV) - LAB_ONLY
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from lab import compose_file, envfile, key_cli
+from lab import compose_file, envfile
+from lab.commands import key as key_command
 from lab.engines.native import secret_files
 from lab.settings import ROOT
 from services.init.files import GIVEN
@@ -23,8 +24,8 @@ every_service = pytest.mark.parametrize("name", NAMES)
 # Images of which the file leaves the user as it is, with the user that their makers gave them.
 # `make test-compose` looks.
 USERS_OF_IMAGES = {
-    "prom/prometheus": "nobody",
-    "prom/alertmanager": "nobody",
+    "prom/prometheus": "no one",
+    "prom/alertmanager": "no one",
     "grafana/loki": "10001",
     "grafana/tempo": "10001",
     "grafana/grafana": "472",
@@ -109,7 +110,7 @@ def test_only_the_init_service_can_write_secrets(name: str, service: dict[str, A
 
 
 @every_service
-def test_no_secret_stands_where_docker_inspect_shows_it(service: dict[str, Any]) -> None:
+def test_no_secret_is_where_docker_inspect_shows_it(service: dict[str, Any]) -> None:
     for key, value in (service.get("environment") or {}).items():
         if re.search("PASSWORD|SECRET|TOKEN(_FILE)?$|KEY(_FILE)?$", key):
             assert re.match(r"(\$__file\{)?/run/lab/secrets\b", value), key
@@ -119,7 +120,7 @@ def test_no_secret_stands_where_docker_inspect_shows_it(service: dict[str, Any])
 
 
 @every_service
-def test_nobody_waits_for_health(name: str, service: dict[str, Any]) -> None:
+def test_no_one_waits_for_health(name: str, service: dict[str, Any]) -> None:
     """Podman's compose ignores health conditions, and a slow start must not stop the others: the order is free."""
     for needed, how in service.get("depends_on", {}).items():
         wanted = "service_completed_successfully" if needed == "init" else "service_started"
@@ -154,7 +155,7 @@ def test_networks_part_those_who_have_nothing_to_say_to_each_other() -> None:
 
 @every_service
 def test_environment_is_text(name: str) -> None:
-    """Unquoted numbers and booleans are written anew by each reader of YAML in its own way (1.0, 010, yes)."""
+    """Unquoted numbers and booleans are written again by each reader of YAML in its own way (1.0, 010, yes)."""
     raw = compose_file.load(ROOT / "docker-compose.yml", envfile.read(ROOT / ".env", {}))[name].raw
     for environment in (raw.get("environment", {}), raw["x-native"].get("environment", {})):
         assert not [key for key, value in environment.items() if not isinstance(value, str)]
@@ -173,4 +174,4 @@ def test_native_mode_makes_the_secrets_that_compose_makes() -> None:
         )
     }
     assert read == made | set(GIVEN)
-    assert GIVEN == (key_cli.SECRET,), "what `lab key` gives is what `init` takes"
+    assert GIVEN == (key_command.SECRET,), "what `lab key` gives is what `init` takes"

@@ -14,6 +14,7 @@ import yaml
 from grafana.source import DASHBOARDS
 from grafana.source.encode import to_json
 from grafana.source.slo.budget import SLOS
+from loadtest.stats import metric_names
 from services.telemetry import names
 from tests.support.programs import program
 
@@ -71,7 +72,7 @@ def our_metrics() -> set[str]:
     """Every series name that our services export, and every one that our rules record."""
     declared = {
         value
-        for name, value in vars(names).items()
+        for name, value in (vars(names) | vars(metric_names)).items()
         if name.isupper() and isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", value)
     }
     histograms = {metric + suffix for metric in declared for suffix in ("_bucket", "_count", "_sum")}
@@ -155,7 +156,7 @@ def test_the_metric_names_are_found_in_a_query() -> None:
 
 
 def test_every_loss_can_be_seen_on_the_first_dashboard() -> None:
-    """The pager's own loss pages nobody, so each scraped server stands on the dashboard."""
+    """The pager's own loss pages no one, so each scraped server is on the dashboard."""
     loaded = json.loads((COMMITTED / "service.json").read_text(encoding="utf-8"))
     assert "min by (job) (up)" in queries(loaded, "prometheus")
 
@@ -187,7 +188,7 @@ def test_the_lines_of_the_burn_rates_are_the_thresholds_of_the_alerts() -> None:
     assert drawn == alerted
 
 
-def test_the_promises_are_told_as_the_rules_have_them() -> None:
+def test_the_promises_are_reported_as_the_rules_have_them() -> None:
     """The words on the dashboard, such as "of 100 bookings 1 may fail", are the budgets of the rules."""
     for slo, words in SLOS.items():
         rules = (ROOT / "prometheus" / "rules" / f"slo-{slo}.yml").read_text(encoding="utf-8")
@@ -202,11 +203,12 @@ def test_the_source_imports_only_the_names_of_ours() -> None:
             if not isinstance(node, ast.ImportFrom) or not node.module:
                 continue
             if node.module.split(".")[0] in {"services", "lab", "loadtest", "exercises"}:
-                assert (node.module, [alias.name for alias in node.names]) == ("services.telemetry", ["names"]), path
+                imported = (node.module, [alias.name for alias in node.names])
+                assert imported in (("services.telemetry", ["names"]), ("loadtest.stats", ["metric_names"])), path
 
 
 def test_what_the_pager_did_by_itself_is_drawn_over_the_graphs(dashboard: dict[str, Any]) -> None:
     [band] = [one for one in dashboard["annotations"]["list"] if one["name"] == "Automatic actions"]
     assert names.PAGER_REMEDIATIONS in band["expr"]
-    told = band["titleFormat"] + band["textFormat"]
-    assert set(re.findall(r"{{(\w+)}}", told)) == set(names.PAGER_REMEDIATIONS_LABELS)
+    reported = band["titleFormat"] + band["textFormat"]
+    assert set(re.findall(r"{{(\w+)}}", reported)) == set(names.PAGER_REMEDIATIONS_LABELS)

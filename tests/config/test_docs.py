@@ -10,7 +10,7 @@ import typer
 from lab.cli import app
 from lab.envfile import read
 from lab.settings import ROOT
-from loadtest import registry
+from loadtest.scenarios import registry
 from services.assistant.faults.kinds import ALL as ASSISTANT_FAULTS
 from services.model.faults import ALL as MODEL_FAULTS
 
@@ -87,7 +87,7 @@ def test_no_document_repeats_a_version(document: Path) -> None:
     text = document.read_text()
     for key, version in VALUES.items():
         if key.endswith("_VERSION") and key != "LAB_VERSION":
-            assert not re.search(rf"(?<![\d.]){re.escape(version)}(?![\d.])", text), f"{key} stands in .env"
+            assert not re.search(rf"(?<![\d.]){re.escape(version)}(?![\d.])", text), f"{key} is in .env"
 
 
 def test_settings_that_are_named_exist(document: Path) -> None:
@@ -121,7 +121,7 @@ def test_every_make_target_is_explained() -> None:
     assert set(phony[1].split()) == TARGETS
 
 
-def test_readme_tells_what_each_published_address_is_for() -> None:
+def test_readme_reports_what_each_published_address_is_for() -> None:
     readme = (ROOT / "README.md").read_text()
     compose = (ROOT / "docker-compose.yml").read_text()
     for key in re.findall(r"127\.0\.0\.1:\$\{([A-Z_]+_PORT)\}:", compose):
@@ -132,7 +132,7 @@ def test_readme_tells_what_each_published_address_is_for() -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    """A comment or a heading stands above each block of settings, and no block mixes more than one heading."""
+    """A comment or a heading is above each block of settings, and no block mixes more than one heading."""
     lines = (ROOT / ".env").read_text().splitlines()
     for number, line in enumerate(lines):
         if "=" not in line or line.startswith("#"):
@@ -142,9 +142,9 @@ def test_every_setting_is_explained() -> None:
         assert any(text.startswith("#") for text in above[start + 1 :]), f"line {number + 1}: {line}"
 
 
-def test_every_scenario_and_fault_stands_in_its_document() -> None:
+def test_every_scenario_and_fault_is_in_its_document() -> None:
     text = (ROOT / "docs" / "scenarios.md").read_text()
-    told = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", text, re.MULTILINE))
-    assert told == {name: scenario.story for name, scenario in registry.find()[0].items()}
+    reported = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", text, re.MULTILINE))
+    assert reported == {name: scenario.summary for name, scenario in registry.find()[0].items()}
     for service, faults in (("model", MODEL_FAULTS), ("assistant", ASSISTANT_FAULTS)):
         assert f"| {service} | {', '.join(fault.name for fault in faults)} |" in text

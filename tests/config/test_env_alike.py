@@ -98,10 +98,10 @@ def test_a_line_is_refused_or_read_as_compose_reads_it(data: st.DataObject) -> N
         asked = {f"V{number}": f"${{V{number}-{UNSET}}}" for number in range(40)}
         probe = {"services": {"probe": {"image": "probe", "environment": asked}}}
         (folder / "docker-compose.yml").write_text(yaml.safe_dump(probe))
-        # What stands in the shell alone is no setting of the lab.
+        # What is in the shell alone is no setting of the lab.
         theirs = compose_config(folder, {key: value for key, value in shell.items() if key in read})
-    told = theirs["services"]["probe"]["environment"]
-    assert told == {key: read.get(key, UNSET) for key in asked}
+    reported = theirs["services"]["probe"]["environment"]
+    assert reported == {key: read.get(key, UNSET) for key in asked}
 
 
 right = {
@@ -219,12 +219,12 @@ def theirs_of(service: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def hold_native_environment(service: Service, services: dict[str, Service], theirs: dict[str, Any]) -> None:
-    """Native processes are told what containers are, but for what `x-native` says and addresses and paths."""
+    """Native processes are reported what containers are, but for what `x-native` says and addresses and paths."""
     derivation = Derivation(service, services, Path("/run-folder"))
     differing = service.native.get("environment", {})
-    told = {key: value for key, value in derivation.environment().items() if key not in differing}
+    reported = {key: value for key, value in derivation.environment().items() if key not in differing}
     environment = theirs.get("environment", {})
-    assert told == {key: derivation.text(value) for key, value in environment.items() if key not in differing}
+    assert reported == {key: derivation.text(value) for key, value in environment.items() if key not in differing}
 
 
 @pytest.mark.parametrize(

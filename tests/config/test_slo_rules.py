@@ -17,7 +17,7 @@ from tests.support.rules import RULE_TESTS, RULES
 FILES = {path.stem.removeprefix("slo-"): path for path in sorted(RULES.glob("slo-*.yml"))}
 OBJECTIVES = {"chat-availability": 0.995, "chat-latency": 0.95, "bookings": 0.99}
 WINDOWS = {"": ("25s", "2m30s", "5m", "10m", "30m"), "-long": ("2h", "6h", "60h")}
-# Sloth's names; beside them the number of failures, from which the alerts know a quiet lab.
+# Sloth's names; next to them the number of failures, from which the alerts know a quiet lab.
 RECORDS = {
     *(f"slo:sli_error:ratio_rate{window}" for windows in WINDOWS.values() for window in windows),
     *(f"slo:sli_error:increase{window}" for window in ("5m", "30m", "2h", "6h")),
@@ -73,7 +73,7 @@ class TestEveryObjective:
         assert rule(slo, "slo:objective:ratio")["expr"] == f"vector({objective:g})"
         rest = FILES[slo].read_text().replace(f"vector({objective:g})", "")
         for value in (objective, 100 * objective, 1 - objective):
-            assert not re.search(rf"(?<![\d.\w]){value:g}(?![\d.])", rest), f"{value:g} stands there again"
+            assert not re.search(rf"(?<![\d.\w]){value:g}(?![\d.])", rest), f"{value:g} is there again"
 
     def test_every_window_counts_the_same_things(self, slo: str) -> None:
         counted = {
@@ -95,7 +95,7 @@ class TestEveryObjective:
             # An hour of evaluations is counted in 30 min of them.
             assert read <= {*windows, "30m"}
 
-    def test_burns_are_told_on_two_windows_each(self, slo: str) -> None:
+    def test_burns_are_reported_on_two_windows_each(self, slo: str) -> None:
         for alert, pairs in PAIRS.items():
             text = rule(slo, alert)["expr"]
             found = re.findall(

@@ -39,8 +39,10 @@ def test_every_file_that_a_container_reads_keeps_its_line_ends_on_windows() -> N
     mounted = {mount.source.removeprefix("./") for service in services for mount in service.mounts if mount.bind}
     names = tracked(*mounted, "services", "loadtest", "requirements", ".env", "docker-compose.yml")
     assert len(names) > 100
-    told = git("check-attr", "-z", "eol", "text", "--", *names).split("\0")
-    attributes = {(name, key): value for name, key, value in zip(told[::3], told[1::3], told[2::3], strict=False)}
+    reported = git("check-attr", "-z", "eol", "text", "--", *names).split("\0")
+    attributes = {
+        (name, key): value for name, key, value in zip(reported[::3], reported[1::3], reported[2::3], strict=False)
+    }
     for name in names:
         assert attributes[name, "eol"] == "lf", name
         assert attributes[name, "text"] in {"auto", "set"}, name

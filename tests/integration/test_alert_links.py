@@ -158,7 +158,7 @@ def test_the_log_lines_of_an_alert_can_be_asked_for(servers: Servers, alert: Ale
     pane = _pane(servers.fired(alert, of_logs)["logs_url"])
     assert pane["datasource"] == "loki"
     start, end = (int(pane["range"][key]) / 1000 for key in ("from", "to"))
-    # Prometheus asks for the second anew at each evaluation.
+    # Prometheus asks for the second again at each evaluation.
     assert end - start == pytest.approx(1200, abs=2)
     assert (start + end) / 2 == pytest.approx(time.time(), abs=60)
     [query] = pane["queries"]

@@ -1,4 +1,4 @@
-"""Each fault of the assistant on a running lab: on, Prometheus, Loki and the trace tell; over, all is well again."""
+"""Each fault of the assistant on a running lab: on, Prometheus, Loki and the trace show it; off, it recovers."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ JOB = 'job="assistant"'
 
 @pytest.fixture
 def lab(quiet_lab: RunningLab) -> Iterator[Lab]:
-    """The lab's clients; whatever a test leaves on is switched off."""
+    """The lab's clients; faults that a test leaves on are ended."""
     lab = quiet_lab.lab
     yield lab
     lab.assistant.fault_off()
@@ -31,7 +31,7 @@ def get(lab: Lab, path: str) -> httpx.Response:
 
 
 def appointments(lab: Lab) -> httpx.Response:
-    return get(lab, "/appointments?user_id=nobody")
+    return get(lab, "/appointments?user_id=unknown")
 
 
 def value(lab: Lab, expression: str) -> float:
@@ -108,13 +108,13 @@ def test_an_unreachable_database_ends_by_its_own_time(lab: Lab) -> None:
     assert chat.status_code == 503
     assert reaches(lab, f"ai_database_up{{{JOB}}} == 0")
     assert not lab.assistant.ready()
-    told = get(lab, "/health/detailed")
-    assert (told.status_code, told.json()["status"]) == (200, "degraded")
+    health = get(lab, "/health/detailed")
+    assert (health.status_code, health.json()["status"]) == (200, "degraded")
     assert get(lab, "/").status_code == 200
     assert lines(lab, began, '| event="database.down" | kind="error"')
     assert "database-unreachable" in faults_of(trace_with(lab, answer))
 
-    assert wait_for(lab.assistant.ready, 20), "nobody switched it off"
+    assert wait_for(lab.assistant.ready, 20), "the fault ends by itself"
     assert appointments(lab).status_code == 200
     assert reaches(lab, f"ai_database_up{{{JOB}}} == 1")
     [end] = lines(lab, began, '| event="fault.off"')
@@ -135,7 +135,7 @@ def test_an_exhausted_pool(lab: Lab) -> None:
         health = get(lab, "/health/detailed")
     assert {answer.json()["title"] for answer in answers} == {"Database connections exhausted"}
     assert {answer.status_code for answer in answers} == {503}
-    assert (health.status_code, health.json()["status"]) == (200, "healthy"), "the database itself is well"
+    assert (health.status_code, health.json()["status"]) == (200, "healthy"), "the database itself is healthy"
     assert lab.assistant.ready()
     assert reaches(lab, f"{timeouts} == {before + 4}")
     assert lines(lab, began, '| error_type="PoolExhaustedError"')
@@ -164,7 +164,7 @@ def test_a_memory_leak(lab: Lab) -> None:
     assert faults_of(trace) == {"memory-leak"}
     assert max(span.attributes.get("process.memory.usage", 0) for span in trace.spans) > before + 48 * MIB
     assert lines(lab, began, '| event="memory.high"')
-    assert value(lab, used) < before + 80 * MIB, "it stops where it was told to"
+    assert value(lab, used) < before + 80 * MIB, "it stops at its limit"
 
     lab.assistant.fault_off("memory-leak")
     assert reaches(lab, f"{used} < {before + 24 * MIB}")
@@ -180,7 +180,7 @@ def test_a_broken_booking(lab: Lab) -> None:
     def book() -> httpx.Response:
         return httpx.post(f"{url}/appointments", json=wish, timeout=30)
 
-    failed = f'ai_bookings_total{{{JOB}, outcome="failed", through="api"}}'
+    failed = f'ai_bookings_total{{{JOB}, outcome="failed", channel="api"}}'
     before = value(lab, failed)
     lab.assistant.fault_on("broken-booking", 60, target=f"business_id={business['id']}")
 
@@ -254,11 +254,11 @@ def test_the_log_level_changes_while_it_runs(lab: Lab) -> None:
 
 
 def test_a_restart_clears_every_fault(quiet_lab: RunningLab, lab: Lab) -> None:
-    """The last test here: what the others counted starts anew."""
+    """The last test here: counters of the others start again at 0."""
     kinds = lab.assistant.fault_kinds()
     assert len(kinds) >= 7
     for kind in kinds:
-        lab.assistant.fault_on(kind.name, 600, strength=0.5, sealed=kind.name == "slow-query")
+        lab.assistant.fault_on(kind.name, 600, intensity=0.5, hidden=kind.name == "slow-query")
     assert len(lab.assistant.faults()) == len(kinds)
     assert reaches(lab, f"sum(lab_fault_active{{{JOB}}}) == {len(kinds)}")
 

@@ -1,13 +1,13 @@
-"""`lab check` on a checkout in which every kind of file is broken: each fault by file, line and remedy, none hidden."""
+"""`lab check` on a checkout in which every kind of file is broken: findings name file, line and remedy."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from lab.checks import Fault, Report, check
+from lab.checks import Finding, Report, check
 from lab.settings import ROOT
-from loadtest import scenarios
+from loadtest.scenarios import catalogue
 from tests.support.checkout import change
 from tests.support.derived import DerivedServers
 from tests.support.programs import program
@@ -83,13 +83,13 @@ def intact() -> Report:
 
 
 def test_the_labs_own_files_have_no_fault(intact: Report) -> None:
-    assert [f"{fault.place}: {fault.text}" for fault in intact.faults] == []
+    assert [f"{finding.place}: {finding.text}" for finding in intact.findings] == []
     assert intact.checked > 20
 
 
 @pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Fault], dict[str, int]]:
-    """Everything broken at once: the faults, and the lines that the test knows."""
+def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Finding], dict[str, int]]:
+    """Everything broken at once: the findings, and the lines that the test knows."""
     for tool in ("promtool", "amtool", "loki"):
         program(tool)
     root = copied(tmp_path_factory.mktemp("checkout"))
@@ -110,18 +110,18 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Fault], dict[
     log_rules = root / "loki" / "rules" / "fake" / "logs.yml"
     lines = {
         "setting": (root / "prometheus" / "prometheus.yml").read_text().count("\n"),
-        "receiver": change(root / "alertmanager" / "alertmanager.yml", "receiver: heartbeat", "receiver: nobody"),
+        "receiver": change(root / "alertmanager" / "alertmanager.yml", "receiver: heartbeat", "receiver: missing"),
         "logql": change(log_rules, "count_over_time(", "ratee("),
         "person": change(root / "oncall" / "rotation.yml", "{person: ada,", "{person: zoe,"),
     }
     change(rules / "slo-bookings.yml", "record: slo:objective:ratio", "record: slo:objective:ratios")
-    return check(root, {}).faults, lines
+    return check(root, {}).findings, lines
 
 
-def the(faults: list[Fault], file: str, about: str) -> Fault:
-    """The one fault of a file that speaks of `about`."""
-    found = [fault for fault in faults if fault.file == file and about in fault.text]
-    assert len(found) == 1, [fault for fault in faults if fault.file == file]
+def the(findings: list[Finding], file: str, about: str) -> Finding:
+    """The one finding of a file that speaks of `about`."""
+    found = [finding for finding in findings if finding.file == file and about in finding.text]
+    assert len(found) == 1, [finding for finding in findings if finding.file == file]
     return found[0]
 
 
@@ -142,30 +142,30 @@ def the(faults: list[Fault], file: str, about: str) -> Fault:
         ("prometheus/rules/bare.yml", 7, "has no label `service`", "below `labels`"),
         ("prometheus/rules/bare.yml", 10, "has no annotation `description`", "below `annotations`"),
         ("prometheus/rules/bare.yml", 10, "has no annotation `logs_url`", "below `annotations`"),
-        ("prometheus/rules/bare.yml", 10, "runbook_url that leads to another page", "/runbooks/NobodyKnowsWhy"),
-        ("prometheus/rules/bare.yml", 10, "a dashboard `nowhere`", "service"),
+        ("prometheus/rules/bare.yml", 10, "the runbook_url of another page", "/runbooks/NobodyKnowsWhy"),
+        ("prometheus/rules/bare.yml", 10, "the dashboard `nowhere`", "service"),
         ("prometheus/rules/slo-bookings.yml", 0, "does not record slo:objective:ratio", "other SLO files"),
-        ("alertmanager/alertmanager.yml", "receiver", 'undefined receiver "nobody"', "`receivers` of this file"),
+        ("alertmanager/alertmanager.yml", "receiver", 'undefined receiver "missing"', "`receivers` of this file"),
         ("loki/rules/fake/logs.yml", "logql", "AuthFailures is no LogQL", "Explore"),
         ("loki/rules/misplaced.yml", 0, "is read by no server", "loki/rules/fake/*.yml"),
-        ("oncall/rotation.yml", "person", "`zoe` is nobody of `people`", "one person"),
+        ("oncall/rotation.yml", "person", "`zoe`", "one person"),
         ("grafana/dashboards/service.json", 3, "is not JSON", "python -m grafana.source"),
     ],
 )
 def test_a_fault_is_named_with_file_line_and_remedy(
-    broken: tuple[list[Fault], dict[str, int]], file: str, line: int | str, text: str, remedy: str
+    broken: tuple[list[Finding], dict[str, int]], file: str, line: int | str, text: str, remedy: str
 ) -> None:
-    faults, lines = broken
-    fault = the(faults, file, text)
-    assert fault.line == (lines[line] if isinstance(line, str) else line)
-    assert remedy in fault.remedy
+    findings, lines = broken
+    finding = the(findings, file, text)
+    assert finding.line == (lines[line] if isinstance(line, str) else line)
+    assert remedy in finding.remedy
 
 
-def test_nothing_else_is_blamed(broken: tuple[list[Fault], dict[str, int]], intact: Report) -> None:
-    """What one broken file brings with it is not told of the others, and no fault is told twice."""
-    faults, _ = broken
-    known = {fault.text for fault in intact.faults}
-    blamed = {fault.file for fault in faults if fault.text not in known}
+def test_nothing_else_is_blamed(broken: tuple[list[Finding], dict[str, int]], intact: Report) -> None:
+    """A broken file causes no findings in other files, and no finding is reported twice."""
+    findings, _ = broken
+    known = {finding.text for finding in intact.findings}
+    blamed = {finding.file for finding in findings if finding.text not in known}
     assert blamed == {
         "prometheus/rules/unknown_function.yml",
         "prometheus/rules/template.yml",
@@ -184,14 +184,14 @@ def test_nothing_else_is_blamed(broken: tuple[list[Fault], dict[str, int]], inta
         "oncall/rotation.yml",
         "grafana/dashboards/service.json",
     }
-    # One complaint a fault, not one for each line of a checker's words.
+    # One complaint a finding, not one for each line of a checker's words.
     for file in ("prometheus/rules/twice.yml", "prometheus/rules/unknown_function.yml", "prometheus/prometheus.yml"):
-        assert len([fault for fault in faults if fault.file == file]) == 1
-    assert not [fault for fault in faults if str(ROOT) in fault.text or "/tmp/" in fault.text]
-    assert all(fault.remedy for fault in faults)
+        assert len([finding for finding in findings if finding.file == file]) == 1
+    assert not [finding for finding in findings if str(ROOT) in finding.text or "/tmp/" in finding.text]
+    assert all(finding.remedy for finding in findings)
 
 
-def test_a_file_that_cannot_be_read_is_told_and_its_server_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported_and_its_server_left_alone(tmp_path: Path) -> None:
     root = copied(tmp_path)
     # Reading it fails for everybody, which no file mode does for root.
     (root / "alertmanager" / "closed.yml").symlink_to("/proc/self/mem")
@@ -199,10 +199,10 @@ def test_a_file_that_cannot_be_read_is_told_and_its_server_left_alone(tmp_path: 
     (root / "oncall" / "rotation.yml").unlink()
     (root / "oncall" / "rotation.yml").symlink_to("nowhere")
     report = check(root, {})
-    assert "cannot be read (Input/output error)" in the(report.faults, "alertmanager/closed.yml", "").text
-    assert "refers to itself" in the(report.faults, "oncall/circle.yml", "").text
-    assert "cannot be read (No such file" in the(report.faults, "oncall/rotation.yml", "").text
-    assert len([fault for fault in report.faults if not fault.file.startswith("prometheus/")]) == 3
+    assert "cannot be read (Input/output error)" in the(report.findings, "alertmanager/closed.yml", "").text
+    assert "refers to itself" in the(report.findings, "oncall/circle.yml", "").text
+    assert "cannot be read (No such file" in the(report.findings, "oncall/rotation.yml", "").text
+    assert len([finding for finding in report.findings if not finding.file.startswith("prometheus/")]) == 3
 
 
 def test_without_a_loki_of_its_own_the_one_that_runs_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,40 +221,40 @@ def test_without_a_loki_of_its_own_the_one_that_runs_is_asked(tmp_path: Path, mo
         report = check(root, {"LOKI_PORT": servers.settings.values["LOKI_PORT"]}, containers=True)
     finally:
         loki.stop()
-    assert the(report.faults, "loki/rules/fake/logs.yml", "AuthFailures is no LogQL").line == line
-    assert len([fault for fault in report.faults if fault.file.startswith("loki/")]) == 1
-    assert report.lacking == {}
+    assert the(report.findings, "loki/rules/fake/logs.yml", "AuthFailures is no LogQL").line == line
+    assert len([finding for finding in report.findings if finding.file.startswith("loki/")]) == 1
+    assert report.unchecked == {}
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     root = copied(tmp_path)
     (root / "oncall" / "rotation.yml").unlink()
     (root / "alertmanager" / "alertmanager.yml").unlink()
-    faults = check(root, {}).faults
-    assert the(faults, "oncall/rotation.yml", "").text == "is missing"
-    assert the(faults, "alertmanager/alertmanager.yml", "").text == "is missing"
-    assert "git checkout -- alertmanager/alertmanager.yml" in the(faults, "alertmanager/alertmanager.yml", "").remedy
+    findings = check(root, {}).findings
+    assert the(findings, "oncall/rotation.yml", "").text == "is missing"
+    assert the(findings, "alertmanager/alertmanager.yml", "").text == "is missing"
+    assert "git checkout -- alertmanager/alertmanager.yml" in the(findings, "alertmanager/alertmanager.yml", "").remedy
 
 
-def test_broken_settings_are_told_by_their_lines(tmp_path: Path) -> None:
+def test_broken_settings_are_reported_by_their_lines(tmp_path: Path) -> None:
     root = copied(tmp_path)
     line = change(root / ".env", "PROMETHEUS_PORT=9090", "PROMETHEUS_PORT=ninety")
-    faults = check(root, {}).faults
-    assert [(fault.file, fault.line) for fault in faults] == [(".env", line)]
-    assert "a port from 1 to 65535" in faults[0].text
+    findings = check(root, {}).findings
+    assert [(finding.file, finding.line) for finding in findings] == [(".env", line)]
+    assert "a port from 1 to 65535" in findings[0].text
 
 
-def test_a_broken_compose_file_is_told_by_its_line(tmp_path: Path) -> None:
+def test_a_broken_compose_file_is_reported_by_its_line(tmp_path: Path) -> None:
     root = copied(tmp_path)
     line = change(root / "docker-compose.yml", "  prometheus:\n", "  prometheus: [\n")
-    faults = check(root, {}).faults
-    assert [fault.file for fault in faults] == ["docker-compose.yml"]
-    assert line <= faults[0].line <= line + 2
+    findings = check(root, {}).findings
+    assert [finding.file for finding in findings] == ["docker-compose.yml"]
+    assert line <= findings[0].line <= line + 2
 
 
-def test_a_scenario_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scenario_that_cannot_be_read_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken_by_test.py").write_text("import nothing_of_that_name\n")
-    monkeypatch.setattr(scenarios, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(catalogue, "__path__", [str(tmp_path)])
     root = copied(tmp_path / "checkout")
-    fault = the(check(root, {}).faults, "loadtest/scenarios/broken_by_test.py", "nothing_of_that_name")
-    assert fault.line == 1
+    finding = the(check(root, {}).findings, "loadtest/scenarios/catalogue/broken_by_test.py", "nothing_of_that_name")
+    assert finding.line == 1

@@ -1,4 +1,4 @@
-"""Edits on a lab that runs: a broken one changes nothing, whatever way it comes; `lab reload` has good ones taken."""
+"""Edits on a lab that runs: a broken one changes nothing, on any path; `lab reload` has good ones taken."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ class EditedLab:
 
     def __init__(self, folder: Path) -> None:
         self.root = copy_of_checkout(folder)
-        self.running = RunningLab(root=self.root, STEADY_USERS="0", JOURNEY_SECONDS="0")
+        self.running = RunningLab(root=self.root, BASELINE_USERS="0", JOURNEY_SECONDS="0")
 
     def get(self, service: str, path: str) -> httpx.Response:
         """Ask a server."""
@@ -104,9 +104,9 @@ def test_a_reload_ends_the_complaint_about_a_file_that_is_whole_again(lab: Edite
 
 def test_alertmanager_keeps_its_routes_when_the_file_breaks(lab: EditedLab, restored: Callable[[Path], Path]) -> None:
     before = lab.route()
-    change(restored(lab.derived("alertmanager") / "alertmanager.yml"), "receiver: heartbeat", "receiver: nobody")
+    change(restored(lab.derived("alertmanager") / "alertmanager.yml"), "receiver: heartbeat", "receiver: missing")
     answer = httpx.post(f"{lab.running.url('alertmanager')}/-/reload", timeout=10)
-    assert (answer.status_code, 'undefined receiver "nobody"' in answer.text) == (500, True)
+    assert (answer.status_code, 'undefined receiver "missing"' in answer.text) == (500, True)
     assert lab.number("alertmanager", "alertmanager_config_last_reload_successful ") == 0
     assert lab.route() == before
     assert "heartbeat" in before
@@ -126,8 +126,8 @@ def test_a_broken_edit_is_refused_before_any_server_sees_it(lab: EditedLab, rest
     rules, routes, log_rules = lab.rules("prometheus"), lab.route(), lab.rules("loki")
     copies = {file: file.read_bytes() for file in lab.derived("prometheus").rglob("*.yml")}
     restored(lab.root / "prometheus" / "rules" / "broken.yml").write_text(BROKEN_RULES)
-    line = change(restored(lab.root / "alertmanager" / "alertmanager.yml"), "receiver: heartbeat", "receiver: nobody")
-    # A good edit beside the broken ones waits with them.
+    line = change(restored(lab.root / "alertmanager" / "alertmanager.yml"), "receiver: heartbeat", "receiver: missing")
+    # A good edit next to the broken ones waits with them.
     change(restored(lab.root / "loki" / "rules" / "fake" / "logs.yml"), ">= 10", ">= 11")
 
     for arguments in (["reload"], ["restart"], ["check"]):
@@ -135,9 +135,9 @@ def test_a_broken_edit_is_refused_before_any_server_sees_it(lab: EditedLab, rest
         assert done.returncode == 1
         assert "prometheus/rules/broken.yml:5: " in done.stdout
         assert 'unknown function with name "ratee"' in done.stdout
-        assert f'alertmanager/alertmanager.yml:{line}: undefined receiver "nobody"' in done.stdout
+        assert f'alertmanager/alertmanager.yml:{line}: undefined receiver "missing"' in done.stdout
         assert "Name one of the `receivers` of this file" in done.stdout
-        assert "2 faults in the lab's files" in done.stderr
+        assert "2 findings in the lab's files" in done.stderr
 
     assert {file: file.read_bytes() for file in lab.derived("prometheus").rglob("*.yml")} == copies
     assert (lab.rules("prometheus"), lab.route(), lab.rules("loki")) == (rules, routes, log_rules)
@@ -153,7 +153,7 @@ def test_a_restart_is_refused_for_faults_of_the_servers_it_is_about(
 
     assert refused.returncode == 1
     assert "prometheus/rules/broken.yml:5: " in refused.stdout
-    assert "One fault in the lab's files. Nothing was restarted" in refused.stderr
+    assert "One finding in the lab's files. Nothing was restarted" in refused.stderr
     assert lab.number("prometheus", "process_start_time_seconds ") == started
     lab.running.run("restart", "alertmanager", "model")
 
@@ -171,7 +171,7 @@ def test_a_good_edit_is_taken_by_all_three(lab: EditedLab, restored: Callable[[P
     assert "repeat_interval: 7m" in lab.route()
     assert ">= 11" in lab.rules("loki")["AuthFailures"].replace("\n", " ")
     for server in ("prometheus", "alertmanager", "loki"):
-        assert f"{server} works with the files of now" in done.stdout
+        assert f"{server} runs the current configuration" in done.stdout
     assert "collector/config.yaml: read at a start only. `lab restart collector` applies that." in done.stdout
 
 
@@ -182,5 +182,5 @@ def test_a_lab_that_does_not_run_is_checked_all_the_same(lab: EditedLab, tmp_pat
         done = lab.running.run("reload")
     finally:
         lab.running.environment = before
-    assert "nothing is wrong in them" in done.stdout
+    assert "no findings" in done.stdout
     assert "The lab does not run" in done.stdout

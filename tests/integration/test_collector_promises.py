@@ -234,7 +234,7 @@ def test_errors_and_slow_traces_are_kept_and_span_metrics_count_all(setting: Set
         span.end(ended)
         return format(span.get_span_context().trace_id, "032x")
 
-    # Traces are decided in the order in which they came: once the last ones stand in the file, the others were refused.
+    # Traces are decided in the order in which they came: once the last ones are in the file, the others were refused.
     others = [send(0.01, failed=False) for _ in range(20)]
     slow = [send(1.5, failed=False) for _ in range(3)]
     errors = [send(0.01, failed=True) for _ in range(5)]
@@ -304,7 +304,7 @@ def test_nothing_is_lost_while_loki_is_away_the_collector_is_killed_and_files_ro
         setting.loki.start()
         numbers = numbers_arrived(setting, writer.written, seconds=60)
 
-        assert len(list(setting.logs.glob("load.log.*"))) > 3, "files were rotated while nobody read"
+        assert len(list(setting.logs.glob("load.log.*"))) > 3, "files were rotated while no one read"
         assert sorted(set(numbers)) == list(range(writer.written)), "none missing"
         # Delivery is at least once: what was queued and not yet noted as read comes again after a kill. Loki drops a
         # double only where the first has not been packed into a block yet.

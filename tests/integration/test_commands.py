@@ -25,7 +25,7 @@ from tests.support.running import RunningLab
 @pytest.fixture
 def fresh_lab() -> Iterator[RunningLab]:
     """A lab that was never started."""
-    made = RunningLab(STEADY_USERS="1")
+    made = RunningLab(BASELINE_USERS="1")
     yield made
     made.run("down", check=False)
 
@@ -41,21 +41,21 @@ def test_a_lab_comes_up_twice_and_leaves_nothing(fresh_lab: RunningLab) -> None:
     supervisor = Supervisor(settings.native)
     assert re.search(r"Ready in \d", first.stdout)
     assert fresh_lab.url("assistant") in first.stdout
-    assert "Engine: native (LAB_ENGINE says so)" in first.stdout
+    assert "Engine: native (LAB_ENGINE requests it)" in first.stdout
     assert "MODEL_API_KEY of the shell is not used: `lab key`" in first.stdout
 
     again = fresh_lab.run("up")
-    assert "already running on the native engine" in again.stdout
+    assert "already runs on the native engine" in again.stdout
 
     fresh_lab.run("down")
-    assert supervisor.strays() == []
+    assert supervisor.orphans() == []
     assert bound(fresh_lab) == {}
 
     second = fresh_lab.run("up")
     assert "Ready in" in second.stdout
     assert httpx.get(fresh_lab.url("assistant") + "/ready", timeout=5).status_code == 200
     fresh_lab.run("down")
-    assert supervisor.strays() == []
+    assert supervisor.orphans() == []
 
     kept = settings.volume("assistant-data") / "assistant.db"
     refused = fresh_lab.run("clean", check=False)
@@ -79,7 +79,7 @@ def test_ctrl_c_in_the_middle_of_up_leaves_no_process(fresh_lab: RunningLab) -> 
     assert process.returncode == 130, said
     assert "Interrupted" in said
     assert "Traceback" not in said
-    assert supervisor.strays() == []
+    assert supervisor.orphans() == []
     assert wait_for(lambda: bound(fresh_lab) == {}, 10)
 
 
@@ -104,7 +104,7 @@ def test_ctrl_c_during_a_build_ends_the_compiler_too(fresh_lab: RunningLab, tmp_
     assert process.returncode == 130, said
     assert not any(child.is_running() for child in compilers)
     assert not list((tmp_path / "cache").rglob(".build-*"))
-    assert Supervisor(LabSettings.load(fresh_lab.environment).native).strays() == []
+    assert Supervisor(LabSettings.load(fresh_lab.environment).native).orphans() == []
 
 
 def test_a_busy_port_and_its_holder_are_named_before_anything_starts(fresh_lab: RunningLab) -> None:
@@ -119,7 +119,7 @@ def test_a_busy_port_and_its_holder_are_named_before_anything_starts(fresh_lab: 
     assert (
         f"{port} (LOKI_PORT, for loki) is held by {psutil.Process().name()} (process id {os.getpid()})" in done.stderr
     )
-    assert Supervisor(LabSettings.load(fresh_lab.environment).native).strays() == []
+    assert Supervisor(LabSettings.load(fresh_lab.environment).native).orphans() == []
 
 
 def test_a_broken_setting_names_its_line(fresh_lab: RunningLab) -> None:
@@ -165,10 +165,10 @@ def fake(folder: Path, name: str, body: str) -> str:
         ),
     ],
 )
-def test_a_compose_that_cannot_be_used_is_told(fresh_lab: RunningLab, tmp_path: Path, docker: str, said: str) -> None:
+def test_an_unusable_compose_is_reported(fresh_lab: RunningLab, tmp_path: Path, docker: str, said: str) -> None:
     script = f'case "$1" in context) echo unix:///nowhere/docker.sock;; {docker} esac'
     fake(tmp_path, "docker", script)
-    # A Compose that stands alone on this machine's PATH is another story.
+    # A Compose without Docker on this machine's PATH is another story.
     fresh_lab.environment |= {"PATH": f"{tmp_path}:/usr/bin:/bin", "LAB_ENGINE": "compose"}
 
     done = fresh_lab.run("up", check=False)
@@ -205,7 +205,7 @@ def test_the_doctor_finds_one_request_everywhere(running_lab: RunningLab) -> Non
 
     for signal_name in ("request", "metric", "exemplar", "log line", "trace"):
         assert re.search(rf"✓\s+{signal_name}\s+\d+\.\d\d", done.stdout), done.stdout
-    assert "All is well" in done.stdout
+    assert "No problems found" in done.stdout
 
 
 def test_the_doctor_names_what_is_broken(running_lab: RunningLab) -> None:
@@ -233,14 +233,14 @@ def test_a_trace_is_drawn_in_the_terminal(running_lab: RunningLab) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["xyz", "0" * 40, ""])
-def test_what_is_no_trace_id_is_told(running_lab: RunningLab, wrong: str) -> None:
+def test_what_is_no_trace_id_is_reported(running_lab: RunningLab, wrong: str) -> None:
     done = running_lab.run("trace", wrong, check=False)
 
     assert done.returncode == 2
     assert "is not a trace id" in done.stderr
 
 
-def test_an_unknown_trace_is_told(running_lab: RunningLab) -> None:
+def test_an_unknown_trace_is_reported(running_lab: RunningLab) -> None:
     began = time.monotonic()
     done = running_lab.run("trace", "ab" * 16, "--wait", "1", check=False)
 
@@ -249,20 +249,20 @@ def test_an_unknown_trace_is_told(running_lab: RunningLab) -> None:
     assert time.monotonic() - began < 30
 
 
-def test_an_unknown_service_is_told(running_lab: RunningLab) -> None:
+def test_an_unknown_service_is_reported(running_lab: RunningLab) -> None:
     done = running_lab.run("logs", "asistant", check=False)
 
     assert done.returncode == 2
     assert "There is no service `asistant`" in done.stderr
 
 
-def test_a_providers_key_reaches_the_assistant_and_nobody_else(running_lab: RunningLab) -> None:
+def test_a_providers_key_reaches_the_assistant_alone(running_lab: RunningLab) -> None:
     supervisor = Supervisor(running_lab.settings.native)
     before = supervisor.processes()["assistant"].pid
     key, file = "sk-of-a-provider-123", running_lab.settings.volume("secrets") / "model_api_key"
     try:
         done = running_lab.run("key", given=f"{key}\n")
-        assert "The key is stored." in done.stdout
+        assert "Key stored." in done.stdout
         processes = {name: info.pid for name, info in supervisor.processes().items()}
         assert processes["assistant"] != before, "the assistant reads it at its start"
         assert Customer(running_lab.url("assistant")).say("Do you have a hairdresser in Austin?")["reply"]
@@ -273,7 +273,7 @@ def test_a_providers_key_reaches_the_assistant_and_nobody_else(running_lab: Runn
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert key not in done.stdout + done.stderr
     finally:
-        running_lab.run("key", "--forget")
+        running_lab.run("key", "--delete")
     assert not file.exists()
 
 

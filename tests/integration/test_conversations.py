@@ -37,9 +37,9 @@ def test_real_conversations_meet_no_server_error(quiet_lab: RunningLab) -> None:
                 if answer.status_code != httpx.codes.OK or answer.json()["outcome"] != "ok":
                     wrong.append(f"{dialogue['id']}: {answer.status_code} {answer.text[:200]}")
                     break
-                told = answer.json()
-                body["conversation_id"] = told["conversation_id"]
-                booked = booked or bool(told["appointment"])
+                reply = answer.json()
+                body["conversation_id"] = reply["conversation_id"]
+                booked = booked or bool(reply["appointment"])
         return wrong, booked
 
     with ThreadPoolExecutor(4) as pool:

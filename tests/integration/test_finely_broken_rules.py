@@ -91,7 +91,7 @@ OTHERS = [
     ("TrafficSpike", "for: 25s", "for: 15s"),
     ("TrafficSpike", "for: 25s", "for: 5m"),
 ]
-# The same for what they compare: the alert whose tests tell, and the recording rule.
+# The same for what they compare: the alert whose tests report, and the recording rule.
 RECORDED = [
     ("ErrorRateCritical", "job:ai_requests_failed:ratio_rate1m", '{outcome!="ok"}', '{outcome!="okay"}'),
     ("ErrorRateCritical", "job:ai_requests_failed:ratio_rate1m", '{outcome!="ok"}', '{outcome="error"}'),
@@ -99,7 +99,7 @@ RECORDED = [
     ("ErrorRateCritical", "job:ai_requests_failed:ratio_rate1m", "0 * sum", "1 * sum"),
     ("SlowResponses", "job_route:ai_responses_slow:increase5m", 'le="5.0"', 'le="2.0"'),
     ("SlowResponses", "job_route:ai_responses:increase5m", "sum by (job, route)", "sum by (job)"),
-    ("ConversionDrop", "job:ai_conversion:declared_ratio", "0.8", "0.7"),
+    ("ConversionDrop", "job:ai_conversion:target_ratio", "0.8", "0.7"),
     ("ConversionDrop", "job:ai_conversations_finished:increase2m30s", "min by", "max by"),
     ("ConversionDrop", "job:ai_conversations_finished:increase2m30s", 'result="started"', 'result="booked"'),
     ("ConversionDrop", "job:ai_conversion:ratio_increase2m30s", "increase2m30s > 0", "increase2m30s"),

@@ -30,7 +30,7 @@ PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 # A lab in good order writes no errors.
 MAY_BE_EMPTY = {"Errors and warnings of the same time"}
-# One row for what is well and another for what is not: only one of them has data.
+# One row for what is healthy and another for what is not: only one of them has data.
 ONE_QUERY_IS_ENOUGH = {"Cause and effect", "Alerts over time"}
 
 
@@ -188,16 +188,16 @@ def test_no_panel_shows_an_error(tab: Page, grafana: str, uid: str) -> None:
     assert refused == []
 
 
-@pytest.mark.parametrize(("sealed", "name"), [(False, "latency"), (True, "sealed")])
+@pytest.mark.parametrize(("hidden", "name"), [(False, "latency"), (True, "hidden")])
 def test_a_fault_is_seen_on_the_time_axis_and_as_a_band(
-    grafana: str, running_lab: RunningLab, sealed: bool, name: str
+    grafana: str, running_lab: RunningLab, hidden: bool, name: str
 ) -> None:
-    """Under the name that is told: a sealed one says no more than that."""
+    """Under the name that is reported: a hidden one says no more than that."""
     axis = panel("Cause and effect", "load")["targets"]
     bands = [band for band in DASHBOARDS["load"]["annotations"]["list"] if band["name"] == "Faults"]
 
     def series(targets: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        # What stood there a minute ago may stand there still.
+        # Results of a minute ago may still be there.
         found = frames({"results": dict(enumerate(ask(grafana, targets, minutes=1)))})
         return [column for frame in found for column in frame["schema"]["fields"][1:]]
 
@@ -205,13 +205,13 @@ def test_a_fault_is_seen_on_the_time_axis_and_as_a_band(
         return {column["config"]["displayNameFromDS"] for column in series(axis)}
 
     assert "journey" in rows()
-    # So little that nobody notices.
-    running_lab.lab.model.fault_on("latency", 30, parameters={"seconds": 0.001}, sealed=sealed)
+    # So little that no one notifications.
+    running_lab.lab.model.fault_on("latency", 30, parameters={"seconds": 0.001}, hidden=hidden)
     try:
         assert wait_for(lambda: f"{name} on *" in rows() or None, 20), rows()
         assert name in {column["labels"]["fault"] for column in series(bands)}
-        told = running_lab.lab.prometheus.query("lab_fault_active == 1")
-        assert {sample.labels["fault"] for sample in told} == {name}
+        reported = running_lab.lab.prometheus.query("lab_fault_active == 1")
+        assert {sample.labels["fault"] for sample in reported} == {name}
     finally:
         running_lab.lab.model.fault_off()
 

@@ -1,4 +1,4 @@
-"""A server whose program comes while the lab runs: it takes its place, and nobody waits for it."""
+"""A server whose program comes while the lab runs: it is started then, without delay for the others."""
 
 import os
 import subprocess
@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.engines.native import programs
-from lab.engines.native.vendors import VENDORS, Platform
+from lab.engines.native.install import programs
+from lab.engines.native.install.vendors import VENDORS, Platform
 from lab.query import wait_for
 from tests.support.archive_server import ArchiveServer, serving, tar
 from tests.support.programs import program
@@ -81,7 +81,7 @@ def test_a_program_that_comes_late_takes_its_place(late_lab: RunningLab, server:
 
     assert up.returncode == 0, said
     assert "traces-tempo.yaml" in described.read_text()
-    assert answers(late_lab, "collector"), "it was started anew"
+    assert answers(late_lab, "collector"), "it was restarted"
     assert "✓ tempo" in said
     status = late_lab.run("status").stdout
     assert any("tempo" in line and "running" in line and "cache" in line for line in status.splitlines()), status

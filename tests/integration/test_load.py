@@ -9,23 +9,18 @@ import httpx
 import pytest
 
 from lab.query import Lab, wait_for
-from lab.scenarios.bookings import settle
-from lab.scenarios.load import Load
-from tests.support.running import RunningLab
+from lab.scenarios.judge.bookings import settle
+from lab.scenarios.run.load import Load
+from tests.support.running import RunningLab, started_lab
 
 SCRAPED = 20.0  # some scrapes
 
 
 @pytest.fixture(scope="module")
 def journey_lab(engine: str) -> Iterator[RunningLab]:
-    """A lab without always-on users, in which the journey goes on at a run."""
+    """A lab without baseline users, in which the journey goes on at a run."""
     fast = {"MODEL_FIRST_TOKEN_SECONDS": "0", "MODEL_TOKENS_PER_SECOND": "0"}
-    running = RunningLab(engine, STEADY_USERS="0", JOURNEY_SECONDS="2", **fast)
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
+    yield from started_lab(engine, BASELINE_USERS="0", JOURNEY_SECONDS="2", **fast)
 
 
 @pytest.fixture
@@ -103,16 +98,16 @@ def test_locusts_page_offers_scenarios_and_runs_one_with_its_faults(journey_lab:
     refused = swarm("provider-outtage", 0)
     assert refused["success"] is False
     assert swarm("provider-outage", 3)["success"] is True
-    users = 'locust_users{origin="always-on",user="SteadyUser"}'
+    users = 'locust_users{origin="baseline",user="BaselineUser"}'
     eventually(lambda: [fault.fault for fault in lab.model.faults()] == ["errors"])
     eventually(lambda: lab.prometheus.value(users) == 3)
-    # Another choice takes the fault back; users of another kind come beside the always-on ones.
+    # Another choice takes the fault back; users of another kind come next to the baseline ones.
     assert swarm("black-friday", 2)["success"] is True
     eventually(lambda: lab.model.faults() == [])
-    eventually(lambda: lab.prometheus.value('locust_users{origin="always-on",user="Customer"}') >= 2, 40)
+    eventually(lambda: lab.prometheus.value('locust_users{origin="baseline",user="Customer"}') >= 2, 40)
     assert lab.prometheus.value(users) == 2
     assert swarm("none", 1)["success"] is True
-    eventually(lambda: lab.prometheus.value('sum(locust_users{origin="always-on"})') == 1)
+    eventually(lambda: lab.prometheus.value('sum(locust_users{origin="baseline"})') == 1)
 
 
 def test_a_black_friday_loses_no_booking(journey_lab: RunningLab, tmp_path: Path) -> None:
@@ -130,12 +125,12 @@ def test_a_black_friday_loses_no_booking(journey_lab: RunningLab, tmp_path: Path
         check=False,
     )
     assert report.exists(), done.stderr
-    told = json.loads(report.read_text())
-    kept = next(row for row in told["expected"] if row["what"].startswith("bookings confirmed"))
+    reported = json.loads(report.read_text())
+    kept = next(row for row in reported["expected"] if row["what"].startswith("bookings confirmed"))
     assert kept["ok"], done.stdout
     assert int(re.fullmatch(r"all (\d+) are kept.*", kept["seen"])[1]) > 30
 
 
-def test_the_target_is_up_and_nobody_is_paged_for_it(lab: Lab) -> None:
+def test_the_target_is_up_and_no_one_is_paged_for_it(lab: Lab) -> None:
     assert lab.prometheus.value('min_over_time(up{job="loadtest"}[1m])') == 1
     assert [alert for alert in lab.prometheus.alerts() if "loadtest" in alert.labels.values()] == []

@@ -23,7 +23,7 @@ from tests.support.servers import Server, until
 MINUTE, HOUR = 60.0, 3600.0
 # The slower of the two groups is evaluated every 15 s.
 EVALUATED_SECONDS = 40
-# All lines stand there before the oldest "just now" is ten seconds old.
+# All lines are there before the oldest "just now" is ten seconds old.
 NOW = 1.0
 
 Alerts = set[tuple[str, str]]
@@ -31,7 +31,7 @@ Alerts = set[tuple[str, str]]
 
 @dataclass
 class Lines:
-    """Log lines of a lab, told by how many seconds ago each was written."""
+    """Log lines of a lab, reported by how many seconds ago each was written."""
 
     lines: list[tuple[float, str, str, dict[str, str]]] = field(default_factory=list)
 
@@ -44,7 +44,7 @@ class Lines:
     def refused(
         self, service: str, count: int, *, first: float, last: float = NOW, event: str = "admin.refused"
     ) -> None:
-        """`count` calls to the admin door, spread evenly."""
+        """`count` calls to the admin API, spread evenly."""
         for number in range(count):
             ago = first - (first - last) * number / max(1, count - 1)
             self.lines.append((ago, service, "audit", {"event": event, "action": "faults.list"}))
@@ -94,7 +94,7 @@ class LogServer:
         httpx.post(f"{self.loki.url}/otlp/v1/logs", json=body, timeout=20).raise_for_status()
 
     def groups(self) -> list[dict[str, Any]]:
-        """The rule groups, as the ruler tells of them."""
+        """The rule groups, as the ruler reports of them."""
         answer = httpx.get(f"{self.loki.url}/prometheus/api/v1/rules").raise_for_status().json()
         groups: list[dict[str, Any]] = answer["data"]["groups"]
         return groups
@@ -223,12 +223,12 @@ def test_stays_quiet(world: World, alert: str, service: str) -> None:
 
 
 def test_reaches_alertmanager_with_its_labels_and_links(world: World) -> None:
-    def told() -> dict[tuple[str, str], dict[str, Any]]:
+    def reported() -> dict[tuple[str, str], dict[str, Any]]:
         alerts = httpx.get(f"{world.alertmanager.url}/api/v2/alerts").raise_for_status().json()
         return {(alert["labels"]["alertname"], alert["labels"]["service"]): alert for alert in alerts}
 
-    until("Alertmanager is told of what fires", lambda: set(told()) >= world.fires, 15)
-    guessed, unseen = told()["AuthFailures", "guessed"], told()["NewErrorKind", "never-seen"]
+    until("Alertmanager is reported of what fires", lambda: set(reported()) >= world.fires, 15)
+    guessed, unseen = reported()["AuthFailures", "guessed"], reported()["NewErrorKind", "never-seen"]
     assert guessed["labels"] == {
         "alertname": "AuthFailures",
         "severity": "ticket",
@@ -238,7 +238,7 @@ def test_reaches_alertmanager_with_its_labels_and_links(world: World) -> None:
     }
     assert unseen["labels"]["error_type"] == "LedgerIndexMissing3f2aError"
     assert guessed["annotations"]["summary"].startswith(
-        "30 calls to the admin door of guessed were refused in the last minute (threshold 10)"
+        "30 calls to the admin API of guessed were refused in the last minute (threshold 10)"
     )
     assert unseen["annotations"]["summary"].startswith(
         "A new kind of error in never-seen: LedgerIndexMissing3f2aError, 1 times in the last two minutes"

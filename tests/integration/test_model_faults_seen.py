@@ -1,4 +1,4 @@
-"""Each fault of the model on a real lab: a user meets it, three signals tell, and once it is off all is as before."""
+"""Each fault of the model on a real lab: a user meets it, three signals report, and once it is off all is as before."""
 
 import itertools
 import time
@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from lab.query import BadAnswer, ChatAnswer, Line, Span, Trace, wait_for
-from services.model import spoiled
+from services.model import bad_responses
 from tests.support.people import Customer, some_business
 from tests.support.running import RunningLab
 
@@ -25,7 +25,7 @@ KEY = {"Authorization": "Bearer lab"}
 
 @dataclass(frozen=True)
 class Case:
-    """A fault: what the user gets, and the series that grows by it beside the count of its hits."""
+    """A fault: what the user gets, and the series that grows by it next to the count of its hits."""
 
     fault: str
     series: str
@@ -52,8 +52,8 @@ CASES = (
     failing("empty", "empty_answer"),
     failing("malformed", "malformed_answer"),
     answering("latency", lambda reply: "[lab" not in reply, SLOW_CALLS, seconds=1.5),
-    answering("unsafe", lambda reply: reply in spoiled.UNSAFE),
-    answering("poor", lambda reply: reply in spoiled.POOR),
+    answering("unsafe", lambda reply: reply in bad_responses.UNSAFE),
+    answering("poor", lambda reply: reply in bad_responses.POOR),
     answering("long", lambda reply: len(reply) > 2000, 'sum(ai_tokens_total{type="output"}) / 600', tokens=700),
 )
 
@@ -109,11 +109,11 @@ def test_the_user_is_answered_and_the_next_one_as_ever(case: Case, episodes: dic
     assert case.says(seen.hit.reply), seen.hit.reply
     assert seen.after.outcome == "ok"
     assert "appointment" in seen.after.reply
-    assert seen.after.reply not in spoiled.UNSAFE
+    assert seen.after.reply not in bad_responses.UNSAFE
     assert len(seen.after.reply) < 300
 
 
-def test_the_metrics_tell(case: Case, episodes: dict[str, Episode], quiet_lab: RunningLab) -> None:
+def test_the_metrics_report(case: Case, episodes: dict[str, Episode], quiet_lab: RunningLab) -> None:
     seen = episodes[case.fault]
     hits = f'{HITS}{{job="model", fault="{case.fault}"}}'
     assert wait_for(lambda: sum_of(quiet_lab, hits) >= seen.hits_before + 1, SIGNAL_SECONDS)
@@ -125,15 +125,15 @@ def lines(running: RunningLab, service: str, trace_id: str, event: str) -> list[
     return running.lab.loki.query(query, time.time() - 600)
 
 
-def test_log_lines_tell(case: Case, episodes: dict[str, Episode], quiet_lab: RunningLab) -> None:
+def test_log_lines_report(case: Case, episodes: dict[str, Episode], quiet_lab: RunningLab) -> None:
     seen = episodes[case.fault]
     found = wait_for(lambda: lines(quiet_lab, "model", seen.hit.trace_id, "fault.hit"), SIGNAL_SECONDS)
     assert found
     assert {line.metadata["fault"] for line in found} == {case.fault}
     event = "model.failed" if case.error_type else "model.call"
-    told = wait_for(lambda: lines(quiet_lab, "assistant", seen.hit.trace_id, event), SIGNAL_SECONDS)
-    assert told
-    assert {line.metadata.get("error_type", "") for line in told} == {case.error_type}
+    reported = wait_for(lambda: lines(quiet_lab, "assistant", seen.hit.trace_id, event), SIGNAL_SECONDS)
+    assert reported
+    assert {line.metadata.get("error_type", "") for line in reported} == {case.error_type}
     assert wait_for(lambda: lines(quiet_lab, "assistant", seen.after.trace_id, "model.call"), SIGNAL_SECONDS)
     assert lines(quiet_lab, "model", seen.after.trace_id, "fault.hit") == []
 
@@ -151,7 +151,7 @@ def model_spans(running: RunningLab, trace_id: str) -> tuple[Trace, tuple[Span, 
     return trace, trace.find("POST /v1/chat/completions", "model")
 
 
-def test_spans_tell(case: Case, episodes: dict[str, Episode], quiet_lab: RunningLab) -> None:
+def test_spans_report(case: Case, episodes: dict[str, Episode], quiet_lab: RunningLab) -> None:
     seen = episodes[case.fault]
     trace, spans = model_spans(quiet_lab, seen.hit.trace_id)
     assert {span.attributes.get("lab.fault") for span in spans} == {case.fault}
@@ -176,33 +176,33 @@ def test_a_forgotten_fault_ends_by_itself(quiet_lab: RunningLab) -> None:
     model, assistant = quiet_lab.lab.service("model"), quiet_lab.lab.assistant
     began = time.time()
     model.fault_on("poor", 8)
-    assert assistant.chat("Hello").reply in spoiled.POOR
+    assert assistant.chat("Hello").reply in bad_responses.POOR
     assert wait_for(lambda: active(quiet_lab, "poor") == 1, 8)
     assert wait_for(lambda: not model.faults(), 10)
     assert time.time() - began >= 8
-    assert assistant.chat("Hello").reply not in spoiled.POOR
+    assert assistant.chat("Hello").reply not in bad_responses.POOR
     assert wait_for(lambda: active(quiet_lab, "poor") == 0, SIGNAL_SECONDS)
     for event, reason in (("fault.on", None), ("fault.off", "ended")):
-        told = wait_for(lambda event=event: audit(quiet_lab, event, "poor", began - 1), SIGNAL_SECONDS)
-        assert [line.metadata.get("reason") for line in told or []] == [reason]
+        reported = wait_for(lambda event=event: audit(quiet_lab, event, "poor", began - 1), SIGNAL_SECONDS)
+        assert [line.metadata.get("reason") for line in reported or []] == [reason]
 
 
-def test_a_sealed_fault_is_named_in_no_signal(quiet_lab: RunningLab) -> None:
+def test_a_hidden_fault_is_named_in_no_signal(quiet_lab: RunningLab) -> None:
     model = quiet_lab.lab.service("model")
     began = time.time()
     hits = sum_of(quiet_lab, f'{HITS}{{fault="poor"}}')
-    model.fault_on("poor", 60, sealed=True)
+    model.fault_on("poor", 60, hidden=True)
     try:
-        assert [fault.fault for fault in model.faults()] == ["sealed"]
+        assert [fault.fault for fault in model.faults()] == ["hidden"]
         trace_id = quiet_lab.lab.assistant.chat("Hello").trace_id
-        assert wait_for(lambda: active(quiet_lab, "sealed") == 1, SIGNAL_SECONDS)
+        assert wait_for(lambda: active(quiet_lab, "hidden") == 1, SIGNAL_SECONDS)
     finally:
         model.fault_off()
     assert active(quiet_lab, "poor") == 0
     assert sum_of(quiet_lab, f'{HITS}{{fault="poor"}}') == hits
     _, spans = model_spans(quiet_lab, trace_id)
-    assert {span.attributes.get("lab.fault") for span in spans} == {"sealed"}
-    assert wait_for(lambda: audit(quiet_lab, "fault.off", "sealed", began), SIGNAL_SECONDS)
+    assert {span.attributes.get("lab.fault") for span in spans} == {"hidden"}
+    assert wait_for(lambda: audit(quiet_lab, "fault.off", "hidden", began), SIGNAL_SECONDS)
     everything = quiet_lab.lab.loki.query('{service_name="model"}', began, limit=1000)
     assert [line for line in everything if "poor" in f"{line.text}{line.metadata}"] == []
 
@@ -214,7 +214,7 @@ def test_all_faults_together_never_become_a_server_error(quiet_lab: RunningLab) 
     before = sum_of(quiet_lab, HITS)
     # Weak enough that the circuit breaker stays closed most of the time.
     for case in CASES:
-        model.fault_on(case.fault, 60, strength=0.04, parameters=short.get(case.fault, case.parameters))
+        model.fault_on(case.fault, 60, intensity=0.04, parameters=short.get(case.fault, case.parameters))
 
     def talk(number: int) -> list[str]:
         customer = Customer(url, business_id=business, user_id=f"unlucky-{number}")
@@ -275,7 +275,7 @@ def test_a_wrong_token_is_refused_counted_and_audited(quiet_lab: RunningLab) -> 
         order = {"fault": "errors", "duration_seconds": 60}
         answer = httpx.post(quiet_lab.url("model") + "/admin/faults", json=order, headers=headers, timeout=5)
         assert answer.status_code == 401
-        assert answer.json()["detail"] == "This address needs the admin token."
+        assert answer.json()["type"] == "/problems/unauthorized"
     assert wait_for(lambda: sum_of(quiet_lab, refused) == before + 2, SIGNAL_SECONDS)
     query = '{service_name="model", kind="audit"} | event="admin.refused"'
     assert wait_for(lambda: len(quiet_lab.lab.loki.query(query, began - 1)) == 2, SIGNAL_SECONDS)
@@ -286,13 +286,13 @@ def test_a_wrong_token_is_refused_counted_and_audited(quiet_lab: RunningLab) -> 
     ("order", "said"),
     [
         ({"fault": "latancy"}, "Did you mean latency?"),
-        ({"fault": "errors", "strength": 1.5}, "strength"),
+        ({"fault": "errors", "intensity": 1.5}, "intensity"),
         ({"fault": "errors", "duration": 0}, "duration_seconds"),
         ({"fault": "errors", "target": "model=lab-smal"}, "Did you mean lab-small?"),
         ({"fault": "errors", "target": "route=/chat"}, "model=..."),
     ],
 )
-def test_a_wrong_order_says_what_to_mend(quiet_lab: RunningLab, order: dict[str, Any], said: str) -> None:
+def test_a_wrong_order_says_what_to_fix(quiet_lab: RunningLab, order: dict[str, Any], said: str) -> None:
     model = quiet_lab.lab.service("model")
     with pytest.raises(BadAnswer) as refused:
         model.fault_on(**{"duration": 60, **order})
@@ -307,6 +307,6 @@ def test_the_log_level_changes_while_it_runs(quiet_lab: RunningLab) -> None:
         silent = assistant.chat("Hello").trace_id
     finally:
         model.set_log_level("INFO")
-    heard = assistant.chat("Hello").trace_id
-    assert wait_for(lambda: lines(quiet_lab, "model", heard, "http.request"), SIGNAL_SECONDS)
+    received = assistant.chat("Hello").trace_id
+    assert wait_for(lambda: lines(quiet_lab, "model", received, "http.request"), SIGNAL_SECONDS)
     assert lines(quiet_lab, "model", silent, "http.request") == []

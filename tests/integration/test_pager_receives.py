@@ -21,7 +21,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
 
 
 def test_cause_and_symptoms_from_firing_to_resolved(chain: Chain) -> None:
-    """A cause arrives in 5 s and holds back the symptom of its service; another service's symptom arrives in 20 s."""
+    """A cause arrives in 5 s and inhibits the symptom of its service; another service's symptom arrives in 20 s."""
     chain.post("ServiceDown", "model")
     chain.post("ErrorRateCritical", "model")
     chain.post("ErrorRateCritical", "assistant")
@@ -43,7 +43,7 @@ def test_cause_and_symptoms_from_firing_to_resolved(chain: Chain) -> None:
     for name, service in (("ServiceDown", "model"), ("ErrorRateCritical", "assistant")):
         until(f"{name} resolved", lambda: chain.incidents(name, service)[0]["status"] == "resolved", 15)  # noqa: B023
         assert chain.events(name, service)[-1] == "resolved"
-    # The symptom outlives its cause: now it is told.
+    # The symptom outlives its cause: now it is reported.
     until("symptom after its cause", lambda: chain.incidents("ErrorRateCritical", "model"), 35)
     chain.post("ErrorRateCritical", "model", ended=True)
 
@@ -58,7 +58,7 @@ def test_the_heartbeat_arrives_every_20_seconds(chain: Chain) -> None:
     assert chain.incidents("Watchdog", "prometheus") == []
 
 
-def test_a_pager_that_was_down_is_told_after_its_return(chain: Chain) -> None:
+def test_a_pager_that_was_down_is_reported_after_its_return(chain: Chain) -> None:
     chain.pager.kill()
     chain.post("ServiceDown", "loki")
     failed = "alertmanager_notification_requests_failed_total"
@@ -70,7 +70,7 @@ def test_a_pager_that_was_down_is_told_after_its_return(chain: Chain) -> None:
     until("a webhook after all", lambda: chain.received("webhook") >= 1, 40)
     assert len(chain.incidents("ServiceDown", "loki")) == 1
 
-    # Both are killed: neither the database nor Alertmanager's memory of what it has told makes a second incident.
+    # Both are killed: neither the database nor Alertmanager's memory of what it has reported makes a second incident.
     chain.pager.kill()
     chain.alertmanager.kill()
     chain.pager.start()

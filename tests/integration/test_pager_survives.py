@@ -11,21 +11,21 @@ import psutil
 import pytest
 
 from tests.support.chain import Chain
-from tests.support.pager import ROTATION, notice
+from tests.support.pager import ROTATION, notification
 from tests.support.ports import free_ports
 from tests.support.servers import Server, pager, until
 
 ESCALATE = 6
 
 
-def told(server: Server, number: int = 1) -> dict[str, Any]:
+def reported(server: Server, number: int = 1) -> dict[str, Any]:
     """An incident."""
     answer = httpx.get(f"{server.url}/incidents/{number}", headers={"Accept": "application/json"})
     return dict(answer.raise_for_status().json())
 
 
 def events(server: Server, number: int = 1) -> list[str]:
-    return [line["event"] for line in told(server, number)["timeline"]]
+    return [line["event"] for line in reported(server, number)["timeline"]]
 
 
 def do(server: Server, action: str, method: str = "POST", **body: Any) -> httpx.Response:
@@ -64,22 +64,22 @@ def lone(tmp_path: Path) -> Iterator[Server]:
 
 
 def page(server: Server, body: dict[str, Any] | None = None) -> None:
-    httpx.post(f"{server.url}/webhook/alertmanager", json=body or notice()).raise_for_status()
+    httpx.post(f"{server.url}/webhook/alertmanager", json=body or notification()).raise_for_status()
 
 
 def test_killed_between_the_page_and_the_escalation_it_escalates_once(lone: Server) -> None:
     page(lone)
-    assert told(lone)["responder"] == "Ada"
+    assert reported(lone)["responder"] == "Ada"
     kill(lone)
     due = time.time() + ESCALATE
     until("its time is over", lambda: time.time() > due, ESCALATE + 2)
     lone.start()
-    until("escalated after the restart", lambda: told(lone)["escalation_level"] == 1, 5)
-    assert told(lone)["responder"] == "Ben"
+    until("escalated after the restart", lambda: reported(lone)["escalation_level"] == 1, 5)
+    assert reported(lone)["responder"] == "Ben"
     kill(lone)
     lone.start()
     # The third level has a time of its own, and comes once.
-    until("third level", lambda: told(lone)["escalation_level"] == 2, ESCALATE + 5)
+    until("third level", lambda: reported(lone)["escalation_level"] == 2, ESCALATE + 5)
     seen = events(lone)
     assert seen.count("escalated") == 2
     assert seen.count("notified") == 1
@@ -91,24 +91,24 @@ def test_two_pagers_on_one_database_escalate_once(lone: Server, tmp_path: Path) 
     second.start()
     try:
         page(lone)
-        until("second level", lambda: told(lone)["escalation_level"] == 1, ESCALATE + 5)
-        until("third level", lambda: told(second)["escalation_level"] == 2, ESCALATE + 5)
+        until("second level", lambda: reported(lone)["escalation_level"] == 1, ESCALATE + 5)
+        until("third level", lambda: reported(second)["escalation_level"] == 2, ESCALATE + 5)
         assert events(lone) == events(second) == ["fired", "notified", "escalated", "escalated"]
     finally:
         second.stop()
 
 
-def test_killed_at_any_moment_a_notice_is_there_or_can_be_sent_again(lone: Server) -> None:
+def test_killed_at_any_moment_a_notification_is_there_or_can_be_sent_again(lone: Server) -> None:
     """Whatever was answered with 200 is in the database; what was not is no half incident."""
     for round_ in range(5):
 
         def fresh(body: dict[str, Any], number: int = round_) -> None:
             body["groupLabels"]["service"] = f"service-{number}"
 
-        page(lone, notice(fresh))
+        page(lone, notification(fresh))
         kill(lone)
         lone.start()
-        page(lone, notice(fresh))
+        page(lone, notification(fresh))
     listed = httpx.get(f"{lone.url}/incidents").json()["incidents"]
     assert sorted(incident["service"] for incident in listed) == [f"service-{number}" for number in range(5)]
     assert {tuple(line["event"] for line in incident["timeline"]) for incident in listed} <= {
@@ -126,7 +126,7 @@ def watchdog(age: float = 0) -> dict[str, Any]:
         body["alerts"][0]["labels"] = labels
         body["alerts"][0]["annotations"]["evaluated_at"] = str(int(time.time() - age))
 
-    return notice(change)
+    return notification(change)
 
 
 def test_the_dead_mans_switch_survives_a_restart(tmp_path: Path) -> None:
@@ -135,15 +135,15 @@ def test_the_dead_mans_switch_survives_a_restart(tmp_path: Path) -> None:
     try:
         page(server, watchdog())
         listed = f"{server.url}/incidents"
-        until("silence is told", lambda: httpx.get(listed).json()["incidents"], 12)
-        assert (told(server)["alert"], told(server)["severity"]) == ("Watchdog", "page")
+        until("silence is reported", lambda: httpx.get(listed).json()["incidents"], 12)
+        assert (reported(server)["alert"], reported(server)["severity"]) == ("Watchdog", "page")
         kill(server)
         server.start()
-        assert told(server)["status"] == "open"
+        assert reported(server)["status"] == "open"
         page(server, watchdog(age=60))
-        assert told(server)["status"] == "open", "an old one is no sign of life"
+        assert reported(server)["status"] == "open", "an old one is no sign of life"
         page(server, watchdog())
-        assert told(server)["status"] == "resolved"
+        assert reported(server)["status"] == "resolved"
         assert len(httpx.get(listed).json()["incidents"]) == 1
     finally:
         server.stop()
@@ -157,7 +157,7 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
     environment = {
         "ROTATION_FILE": str(folder / "rotation.yml"),
         "ESCALATE_SECONDS": str(ESCALATE),
-        "FORGOTTEN_SECONDS": "3",
+        "STALE_ALERT_SECONDS": "3",
     }
     servers = Chain.on_free_ports(folder, environment=environment)
     servers.pager._environment["ALERTMANAGER_URL"] = servers.alertmanager.url
@@ -195,24 +195,24 @@ def test_a_silence_is_alertmanagers_own_and_ends_there(chain: Chain) -> None:
     }
     ends = datetime.fromisoformat(active["endsAt"]) - datetime.now(UTC)
     assert 590 < ends.total_seconds() <= 600
-    until("held back", lambda: states(chain) == {"model": "suppressed", "loki": "active"}, 10)
+    until("inhibited", lambda: states(chain) == {"model": "suppressed", "loki": "active"}, 10)
 
-    # Nobody else is paged meanwhile; the one of loki goes on.
-    until("loki escalates", lambda: told(chain.pager, 2)["escalation_level"] == 1, ESCALATE + 5)
-    time_over = datetime.fromisoformat(told(chain.pager)["notified_at"]).timestamp() + ESCALATE + 2
+    # No one else is paged meanwhile; the one of loki goes on.
+    until("loki escalates", lambda: reported(chain.pager, 2)["escalation_level"] == 1, ESCALATE + 5)
+    time_over = datetime.fromisoformat(reported(chain.pager)["notified_at"]).timestamp() + ESCALATE + 2
     until("its time is over", lambda: time.time() > time_over, ESCALATE + 3)
-    assert (told(chain.pager)["escalation_level"], told(chain.pager)["next_escalation_at"]) == (0, None)
+    assert (reported(chain.pager)["escalation_level"], reported(chain.pager)["next_escalation_at"]) == (0, None)
 
     # Longer: still one silence.
     assert do(chain.pager, "silence", minutes=20).status_code == 200
     [longer] = silences(chain)
     assert (datetime.fromisoformat(longer["endsAt"]) - datetime.now(UTC)).total_seconds() > 1190
-    assert told(chain.pager)["silence"]["id"] == longer["id"]
+    assert reported(chain.pager)["silence"]["id"] == longer["id"]
 
     assert do(chain.pager, "silence", method="DELETE").json()["silence"] is None
     assert silences(chain) == []
     assert events(chain.pager)[-3:] == ["silenced", "silenced", "unsilenced"]
-    until("it escalates again", lambda: told(chain.pager)["escalation_level"] == 1, ESCALATE + 5)
+    until("it escalates again", lambda: reported(chain.pager)["escalation_level"] == 1, ESCALATE + 5)
 
 
 def test_ended_in_alertmanager_a_silence_can_still_be_ended_here(chain: Chain) -> None:
@@ -231,10 +231,10 @@ def test_an_alert_that_ends_under_a_silence_does_not_stay_open_for_ever(chain: C
     chain.post("ServiceDown", "model")
     until("paged", lambda: chain.incidents("ServiceDown", "model"), 15)
     do(chain.pager, "silence", minutes=10)
-    until("held back", lambda: states(chain) == {"model": "suppressed"}, 10)
+    until("inhibited", lambda: states(chain) == {"model": "suppressed"}, 10)
     chain.post("ServiceDown", "model", ended=True)
-    until("closed", lambda: told(chain.pager)["status"] == "resolved", 30)
-    assert "has no such alert any more" in told(chain.pager)["timeline"][-1]["text"]
+    until("closed", lambda: reported(chain.pager)["status"] == "resolved", 30)
+    assert "has no such alert any more" in reported(chain.pager)["timeline"][-1]["text"]
 
 
 def test_what_alertmanager_does_not_know_because_it_has_just_started_stays_open(chain: Chain) -> None:
@@ -246,4 +246,4 @@ def test_what_alertmanager_does_not_know_because_it_has_just_started_stays_open(
     chain.post("ServiceDown", "model")
     started = time.time()
     until("two rounds of asking", lambda: time.time() > started + 12, 13)
-    assert told(chain.pager)["status"] == "open"
+    assert reported(chain.pager)["status"] == "open"

@@ -1,4 +1,4 @@
-"""A leaking assistant is asked to restart itself, by a person and by the pager; who keeps it running starts it anew."""
+"""A leaking assistant is restarted by hand and by the pager; its restart policy starts it again."""
 
 import re
 from collections.abc import Iterator
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from lab.engines.choice import current_engine
 from lab.query.pager import Incident
-from tests.support.running import RunningLab
+from tests.support.running import RunningLab, started_lab
 from tests.support.servers import until
 
 LEAK = {"bytes_per_second": 64 * 1024 * 1024}
@@ -19,16 +20,11 @@ START_SECONDS = 40
 def leaking(engine: str) -> Iterator[RunningLab]:
     """A lab without traffic whose pager does not wait long, and by default only says what it would do."""
     quick = {"REMEDIATION_AFTER_SECONDS": "1", "REMEDIATION_EVERY_SECONDS": "1"}
-    running = RunningLab(engine, STEADY_USERS="0", JOURNEY_SECONDS="0", **quick)
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
+    yield from started_lab(engine, BASELINE_USERS="0", JOURNEY_SECONDS="0", **quick)
 
 
 def figure(running: RunningLab, name: str, service: str = "assistant") -> float:
-    """Sum of a metric's samples, as the service itself tells; -1 while it does not answer."""
+    """Sum of a metric's samples, as the service itself reports; -1 while it does not answer."""
     try:
         text = httpx.get(f"{running.url(service)}/metrics", timeout=5).text
     except httpx.TransportError:
@@ -63,13 +59,13 @@ def test_a_restart_by_hand_frees_the_memory(leaking: RunningLab) -> None:
     until("the memory is full", lambda: share(leaking) > 0.7, 30)
     before = started(leaking)
 
-    token = leaking.settings.secret("admin_token")
+    token = current_engine(leaking.settings).read_secret("admin_token")
     answer = httpx.post(
         f"{leaking.url('assistant')}/admin/restart", headers={"Authorization": f"Bearer {token}"}, timeout=10
     )
 
     assert (answer.status_code, answer.json()) == (202, {"status": "restarting"})
-    until("it runs anew", lambda: is_new(leaking, before), START_SECONDS)
+    until("it runs again", lambda: is_new(leaking, before), START_SECONDS)
     assert 0 < share(leaking) < 0.5
     assert leaking.lab.assistant.faults() == []
     assert leaking.lab.assistant.chat("Hello").outcome == "ok"
@@ -90,7 +86,7 @@ def incident(running: RunningLab) -> Incident | None:
     return max(found, key=lambda one: int(one.id), default=None)
 
 
-def told(running: RunningLab) -> list[str]:
+def reported(running: RunningLab) -> list[str]:
     """What the pager's timeline says of its automatic action."""
     found = incident(running)
     return [line.text for line in found.timeline if line.event == "remediation"] if found else []
@@ -102,21 +98,21 @@ def test_the_pager_says_what_it_would_do_and_does_it_once_when_it_may(leaking: R
     before = started(leaking)
     leaking.lab.assistant.fault_on("memory-leak", 300, parameters=LEAK)
 
-    until("the pager has spoken", lambda: told(leaking), 120)
-    assert told(leaking) == ["Would ask the assistant to restart itself (REMEDIATION=dry-run); nothing was done"]
+    until("the pager has spoken", lambda: reported(leaking), 120)
+    assert reported(leaking) == ["Would ask the assistant to restart itself (REMEDIATION=dry-run); nothing was done"]
     assert figure(leaking, remediated % "dry_run", "pager") == 1
     assert started(leaking) == before
     assert share(leaking) > 0.8
 
     leaking.environment["REMEDIATION"] = "on"
     leaking.run("restart", "pager")
-    until("it runs anew", lambda: is_new(leaking, before), START_SECONDS)
+    until("it runs again", lambda: is_new(leaking, before), START_SECONDS)
     assert 0 < share(leaking) < 0.5
     until("the audit line", lambda: audited(leaking) == audits + 1, 15)
     restarted = started(leaking)
 
     until("resolved", lambda: (found := incident(leaking)) and found.status == "resolved", 60)
-    assert told(leaking)[1:] == ["Asked the assistant to restart itself; it does"]
+    assert reported(leaking)[1:] == ["Restarted the assistant"]
     assert figure(leaking, remediated % "done", "pager") == 1
     assert figure(leaking, remediated % "failed", "pager") == 0
     assert started(leaking) == restarted, "it was restarted more than once"

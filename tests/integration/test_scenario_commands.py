@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from lab.query import wait_for
-from lab.scenarios.alerts import look_before
+from lab.scenarios.observe.alert_observer import capture_baseline
 from lab.settings import ROOT
-from loadtest.scenarios.pipeline_stall import PipelineStall
+from loadtest.scenarios.catalogue.infrastructure.pipeline_stall import PipelineStall
 from tests.support.running import RunningLab
 
 BACK_SECONDS = 40
@@ -54,58 +54,58 @@ def notes(lab: RunningLab) -> list[Path]:
 
 
 def whole(lab: RunningLab) -> bool:
-    """No fault is on, no server stopped, no guardian left."""
+    """No fault is on, no server stopped, no restarter left."""
     return lab.lab.loki.ready() and lab.lab.model.ready() and lab.lab.model.faults() == [] and not notes(lab)
 
 
 @pytest.fixture
-def calm(running_lab: RunningLab) -> RunningLab:
+def steady(running_lab: RunningLab) -> RunningLab:
     """The lab, once the test before is over for good."""
     assert wait_for(lambda: whole(running_lab), BACK_SECONDS)
     assert wait_for(lambda: running_lab.lab.prometheus.value('sum(up{job=~"loki|assistant|model"})') == 3, 30)
     # ServiceDown is held for 30 s after its end, and resolved a little later: who is to prove it may not begin before.
-    assert wait_for(lambda: not _told(running_lab), ALERT_SECONDS)
+    assert wait_for(lambda: not _reported(running_lab), ALERT_SECONDS)
     return running_lab
 
 
-def _told(running: RunningLab) -> bool:
-    """Whether ServiceDown or TelemetryLoss of a server that is there stands in Prometheus or at the pager."""
-    before = look_before(running.lab).standing_of(PipelineStall.needs)
-    return bool(before & {*PipelineStall.must})
+def _reported(running: RunningLab) -> bool:
+    """Whether ServiceDown or TelemetryLoss of a server that is there is in Prometheus or at the pager."""
+    before = capture_baseline(running.lab).active_of(PipelineStall.needs)
+    return bool(before & {*PipelineStall.expected_alerts})
 
 
-def test_a_run_with_a_stopped_server_passes_and_puts_everything_back(calm: RunningLab, tmp_path: Path) -> None:
+def test_a_run_with_a_stopped_server_passes_and_puts_everything_back(steady: RunningLab, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    with running(calm, "scenario", "run", "loki-away", "--quick", "--blind", "--report", str(report)) as run:
-        read_until(run, "fault on +sealed")
-        assert wait_for(lambda: not calm.lab.loki.ready(), 15)
-        (fault,) = calm.lab.model.faults()
-        assert fault.fault == "sealed"
+    with running(steady, "scenario", "run", "loki-away", "--quick", "--blind", "--report", str(report)) as run:
+        read_until(run, "fault on +hidden")
+        assert wait_for(lambda: not steady.lab.loki.ready(), 15)
+        (fault,) = steady.lab.model.faults()
+        assert fault.fault == "hidden"
         assert run.stdout is not None
         rest = run.stdout.read()
         assert run.wait(60) == 0, rest
-    told = json.loads(report.read_text())
-    assert (told["outcome"], [one["fault"] for one in told["faults"]]) == ("passed", ["stop-loki", "errors"])
+    reported = json.loads(report.read_text())
+    assert (reported["outcome"], [one["fault"] for one in reported["faults"]]) == ("passed", ["stop-loki", "errors"])
     assert "Revealed: Loki is stopped" in rest
-    assert whole(calm)
+    assert whole(steady)
 
 
-def test_a_killed_run_leaves_no_server_stopped(calm: RunningLab) -> None:
-    with running(calm, "scenario", "run", "loki-away") as run:
+def test_a_killed_run_leaves_no_server_stopped(steady: RunningLab) -> None:
+    with running(steady, "scenario", "run", "loki-away") as run:
         read_until(run, "fault on +loki")
-        assert wait_for(lambda: not calm.lab.loki.ready(), 15)
-        ends_at = json.loads(notes(calm)[0].read_text())["ends_at"]
+        assert wait_for(lambda: not steady.lab.loki.ready(), 15)
+        ends_at = json.loads(notes(steady)[0].read_text())["ends_at"]
         run.send_signal(signal.SIGKILL)
         run.wait(10)
-    assert wait_for(calm.lab.loki.ready, BACK_SECONDS)
+    assert wait_for(steady.lab.loki.ready, BACK_SECONDS)
     assert time.time() < ends_at
     # The other fault was sent with its end.
-    assert wait_for(lambda: whole(calm), ends_at + 5 - time.time())
+    assert wait_for(lambda: whole(steady), ends_at + 5 - time.time())
 
 
-def test_ctrl_c_in_the_middle_puts_everything_back(calm: RunningLab, tmp_path: Path) -> None:
+def test_ctrl_c_in_the_middle_puts_everything_back(steady: RunningLab, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    with running(calm, "scenario", "run", "pipeline-stall", "--users", "2", "--report", str(report)) as run:
+    with running(steady, "scenario", "run", "pipeline-stall", "--users", "2", "--report", str(report)) as run:
         read_until(run, "effect +Loki does not answer")
         locust = [
             one for one in psutil.Process(run.pid).children(recursive=True) if "locust" in " ".join(one.cmdline())
@@ -113,23 +113,23 @@ def test_ctrl_c_in_the_middle_puts_everything_back(calm: RunningLab, tmp_path: P
         assert locust
         run.send_signal(signal.SIGINT)
         assert run.wait(BACK_SECONDS) == 130
-    assert whole(calm)
+    assert whole(steady)
     assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in locust)
-    told = json.loads(report.read_text())
-    assert (told["outcome"], told["exit_code"]) == ("stopped", 130)
-    assert told["requests"]
+    reported = json.loads(report.read_text())
+    assert (reported["outcome"], reported["exit_code"]) == ("stopped", 130)
+    assert reported["requests"]
 
 
-def test_a_run_whose_assistant_dies_says_so(calm: RunningLab, tmp_path: Path, engine: str) -> None:
+def test_a_run_whose_assistant_dies_says_so(steady: RunningLab, tmp_path: Path, engine: str) -> None:
     report = tmp_path / "report.json"
-    with running(calm, "scenario", "run", "loki-away", "--report", str(report)) as run:
+    with running(steady, "scenario", "run", "loki-away", "--report", str(report)) as run:
         read_until(run, "effect +Prometheus sees it")
-        kill_assistant(calm, engine)
+        kill_assistant(steady, engine)
         assert run.wait(60) == 1
-    told = json.loads(report.read_text())
-    assert told["outcome"] == "aborted"
-    assert told["reason"].startswith("assistant died and was started anew")
-    assert wait_for(lambda: whole(calm), BACK_SECONDS)
+    reported = json.loads(report.read_text())
+    assert reported["outcome"] == "aborted"
+    assert reported["reason"].startswith("assistant died and was started again")
+    assert wait_for(lambda: whole(steady), BACK_SECONDS)
 
 
 def kill_assistant(lab: RunningLab, engine: str) -> None:
@@ -147,27 +147,27 @@ def kill_assistant(lab: RunningLab, engine: str) -> None:
             continue
 
 
-def test_a_fault_by_hand_has_its_end(calm: RunningLab) -> None:
-    run: Callable[..., Any] = calm.run
+def test_a_fault_by_hand_has_its_end(steady: RunningLab) -> None:
+    run: Callable[..., Any] = steady.run
     run("fault", "on", "latency", "--service", "model", "--for", "60", "--param", "seconds=0.5")
     run("fault", "on", "stop", "--target", "loki", "--for", "8s")
-    assert not calm.lab.loki.ready()
+    assert not steady.lab.loki.ready()
     listed = run("fault", "list").stdout
     assert "model: latency" in listed
     assert "engine: loki is stopped" in listed
     refused = run("scenario", "run", "steady", "--quick", check=False)
     assert "The fault `latency` is on in model already" in refused.stderr
-    assert wait_for(calm.lab.loki.ready, BACK_SECONDS)
+    assert wait_for(steady.lab.loki.ready, BACK_SECONDS)
     run("fault", "off")
-    assert whole(calm)
+    assert whole(steady)
 
 
-def test_wrong_input_is_refused(calm: RunningLab) -> None:
+def test_wrong_input_is_refused(steady: RunningLab) -> None:
     for arguments, words in (
         (("fault", "on", "latencyy", "--for", "5"), "Did you mean `latency`?"),
         (("fault", "on", "latency"), "must end by itself"),
         (("scenario", "run", "stedy"), "Did you mean `steady`?"),
         (("drill",), "Name some, or say `lab drill --all`."),
     ):
-        done = calm.run(*arguments, check=False)
+        done = steady.run(*arguments, check=False)
         assert (done.returncode, words in done.stderr) == (2, True), done.stderr

@@ -1,4 +1,4 @@
-"""A scenario breaks the lab, the pager is told in time, and all is well afterwards."""
+"""A scenario breaks the lab, the pager is reported in time, and all is healthy afterwards."""
 
 import json
 import re
@@ -16,9 +16,9 @@ def test_an_outage_of_the_provider_pages_within_a_minute_and_resolves(running_la
 
     for moment in ("fault on", "pending", "firing", "paged", "fault off", "resolved"):
         assert re.search(rf"^ +\d+\.\d s +{moment}", done.stdout, re.MULTILINE), done.stdout
-    told = json.loads(report.read_text())
-    assert told["outcome"] == "passed"
-    page = next(page for page in told["pages"] if page["alert"] == "ErrorRateCritical")
+    reported = json.loads(report.read_text())
+    assert reported["outcome"] == "passed"
+    page = next(page for page in reported["pages"] if page["alert"] == "ErrorRateCritical")
     assert page["floor"] * 0.5 < page["paged"] <= PAGE_SECONDS
     incident = next(one for one in running_lab.lab.pager.incidents() if one.alert == "ErrorRateCritical")
     assert incident.status == "resolved"

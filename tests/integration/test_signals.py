@@ -1,4 +1,4 @@
-"""One request can be followed through every signal, and every signal tells the truth."""
+"""One request can be followed through every signal, and every signal is correct."""
 
 import random
 import time
@@ -50,7 +50,7 @@ def test_counters_equal_what_was_sent(quiet_lab: RunningLab) -> None:
     assert _grown(before, _figures(quiet_lab)) == expected
     total = prometheus.value('sum(http_server_request_duration_seconds_count{job="assistant", http_route="/chat"})')
     counted = sum(_figures(quiet_lab)[name] for name in ("/chat", "bad chat"))
-    assert total == counted, "every answer of /chat stands in the histogram once"
+    assert total == counted, "the histogram counts every response of /chat once"
 
 
 def _figures(running: RunningLab) -> dict[str, float]:
@@ -78,10 +78,10 @@ def test_picked_requests_are_in_loki_within_three_seconds(quiet_lab: RunningLab)
         def lines(trace_id: str = trace_id, sent: float = sent) -> list[Line]:
             return loki.query(f'{{service_name="assistant", kind="access"}} | trace_id="{trace_id}"', sent - 60)
 
-        found = wait_for(lines, 3)
+        matches = wait_for(lines, 3)
 
-        assert found, f"request {number}, trace {trace_id}"
-        assert found[0].metadata["trace_id"] == trace_id
+        assert matches, f"request {number}, trace {trace_id}"
+        assert matches[0].metadata["trace_id"] == trace_id
 
 
 @pytest.mark.usefixtures("traces")
@@ -101,7 +101,7 @@ def test_the_span_tree_of_a_booking_is_complete(quiet_lab: RunningLab) -> None:
     assert all(trace_has_ancestor(trace, span.span_id, decide[0].name) for span in calls)
     statements = [span for span in trace.spans if "db.system" in str(span.attributes)]
     assert any(trace_has_ancestor(trace, span.span_id, "execute_tool book_appointment") for span in statements), (
-        "the booking's own statement stands below its tool"
+        "the booking's statement is a child of its tool call"
     )
     assert all(span.status != "error" for span in trace.spans)
 
@@ -121,20 +121,20 @@ def _trace_of_a_booking(running: RunningLab) -> Trace:
     business = some_business(url, "dentist")
     customer = Customer(url, business_id=business["id"], user_id=f"booker-{time.time_ns()}")
     slot = free_slot(url, business["id"], days_ahead=3)
-    told = customer.say(f"I would like to book an appointment on {slot[:10]} at {slot[11:16]}, please.")
+    reply = customer.say(f"I would like to book an appointment on {slot[:10]} at {slot[11:16]}, please.")
     for _ in range(3):
-        if told["appointment"]:
+        if reply["appointment"]:
             break
-        told = customer.say("Yes, please.")
-    assert told["appointment"], told
+        reply = customer.say("Yes, please.")
+    assert reply["appointment"], reply
     source = running.lab.traces()
 
     def whole() -> Trace | None:
-        trace = source.get(told["trace_id"])
+        trace = source.get(reply["trace_id"])
         return trace if trace and trace.find("POST /chat") and trace.find("execute_tool") else None
 
     trace = wait_for(whole, TRACE_SECONDS)
-    assert trace, f"trace {told['trace_id']} is not in {source.name}"
+    assert trace, f"trace {reply['trace_id']} is not in {source.name}"
     return trace
 
 
@@ -145,8 +145,8 @@ def test_an_exemplar_leads_to_its_trace(quiet_lab: RunningLab) -> None:
     trace_id = Customer(quiet_lab.url("assistant"), business_id="lab-doctor").say("Hello")["trace_id"]
 
     def exemplar() -> str | None:
-        found = lab.prometheus.exemplars("ai_response_time_seconds_bucket", began - 5, time.time() + 5)
-        return next((one.labels["trace_id"] for one in found if one.labels["trace_id"] == trace_id), None)
+        exemplars = lab.prometheus.exemplars("ai_response_time_seconds_bucket", began - 5, time.time() + 5)
+        return next((one.labels["trace_id"] for one in exemplars if one.labels["trace_id"] == trace_id), None)
 
     assert wait_for(exemplar, METRIC_SECONDS) == trace_id
     trace = wait_for(lambda: lab.traces().get(trace_id), TRACE_SECONDS)
@@ -187,7 +187,7 @@ def test_personal_data_reaches_neither_loki_nor_the_spans(quiet_lab: RunningLab)
     assert all(traces)
     everything = repr(lines) + repr(traces)
     for word in (*PLANTED, "grace.hopper"):
-        assert word not in everything, f"{word} stands in {_around(everything, word)}"
+        assert word not in everything, f"{word} is in {_around(everything, word)}"
 
 
 def _around(text: str, word: str) -> str:

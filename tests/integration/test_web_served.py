@@ -108,9 +108,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    made = Sink()
-    yield made
-    made.close()
+    server_sink = Sink()
+    yield server_sink
+    server_sink.close()
 
 
 def stop_seconds(server: Server) -> float:
@@ -137,14 +137,14 @@ def test_spans_arrive_with_their_tree_and_the_process_s_attributes(start, sink):
     assert {span.trace_id for span in spans.values()} == {trace_id}
     assert spans["inner"].parent_span_id == spans["outer"].span_id
     assert spans["outer"].parent_span_id == spans["POST /wait"].span_id
-    found = {item.key: item.value for item in sink.requests[0].resource_spans[0].resource.attributes}
-    assert found["service.name"].string_value == "shop"
-    assert found["service.namespace"].string_value == "lab"
-    assert found["service.version"].string_value == "1.2.3"
-    assert found["deployment.environment.name"].string_value == "test"
-    assert found["service.instance.id"].string_value
-    assert found["process.pid"].int_value > 1
-    assert found["process.runtime.name"].string_value == "cpython"
+    attributes = {item.key: item.value for item in sink.requests[0].resource_spans[0].resource.attributes}
+    assert attributes["service.name"].string_value == "shop"
+    assert attributes["service.namespace"].string_value == "lab"
+    assert attributes["service.version"].string_value == "1.2.3"
+    assert attributes["deployment.environment.name"].string_value == "test"
+    assert attributes["service.instance.id"].string_value
+    assert attributes["process.pid"].int_value > 1
+    assert attributes["process.runtime.name"].string_value == "cpython"
 
 
 def test_the_sampler_of_the_environment_decides(start, sink):
@@ -159,7 +159,7 @@ def test_the_sampler_of_the_environment_decides(start, sink):
     assert sink.spans() == []
 
 
-def test_spans_that_wait_are_sent_at_the_end(start, sink):
+def test_buffered_spans_are_sent_at_shutdown(start, sink):
     server = start(OTEL_EXPORTER_OTLP_ENDPOINT=sink.url, OTEL_BSP_SCHEDULE_DELAY="60000")
     httpx.post(f"{server.url}/wait", json={})
     assert sink.spans() == []
@@ -168,7 +168,7 @@ def test_spans_that_wait_are_sent_at_the_end(start, sink):
 
 
 @pytest.mark.parametrize("gone", ["refused", "silent"])
-def test_a_collector_that_is_away_costs_nothing_and_delays_no_end(start, gone, tmp_path):
+def test_an_unreachable_collector_delays_neither_requests_nor_shutdown(start, gone, tmp_path):
     hole = BlackHole()
     if gone == "refused":
         hole.close()
@@ -196,17 +196,17 @@ def test_a_collector_that_is_away_costs_nothing_and_delays_no_end(start, gone, t
         hole.close()
 
 
-def test_a_request_at_hand_is_answered_before_the_end(start):
+def test_an_open_request_is_answered_before_shutdown(start):
     server = start()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(httpx.post, f"{server.url}/wait", json={"seconds": 1.5}, timeout=10)
         active = "http_server_active_requests 1.0"
-        until("the request is at hand", lambda: active in httpx.get(f"{server.url}/metrics").text, 5)
+        until("the request is active", lambda: active in httpx.get(f"{server.url}/metrics").text, 5)
         stop_seconds(server)
         assert waiting.result().json()["waited"] == 1.5
 
 
-def test_an_idle_connection_does_not_delay_the_end(start):
+def test_an_idle_connection_does_not_delay_shutdown(start):
     server = start()
     with httpx.Client(base_url=server.url) as client:
         assert client.post("/wait", json={}).json()["frozen"] > 1000

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from lab.query import Lab
-from loadtest import registry
+from loadtest.scenarios import registry
 from tests.support.rules import alerts, log_alerts
 from tests.support.running import RunningLab
 
@@ -44,20 +44,20 @@ def test_every_scenario_does_what_it_declares_and_every_alert_comes_in_time(
     options = ("--all", "--quick", "--report", str(report), "--table", str(table))
     done = running_lab.run("drill", *options, timeout=2 * DRILL_SECONDS, check=False)
 
-    told = json.loads(report.read_text())
-    assert {one["scenario"] for one in told["scenarios"]} == set(registry.find()[0])
-    failed = {one["scenario"]: one["reason"] for one in told["scenarios"] if one["outcome"] != "passed"}
+    reported = json.loads(report.read_text())
+    assert {one["scenario"] for one in reported["scenarios"]} == set(registry.find()[0])
+    failed = {one["scenario"]: one["reason"] for one in reported["scenarios"] if one["outcome"] != "passed"}
     assert (failed, done.returncode) == ({}, 0), done.stdout + done.stderr
     assert running_lab.lab.model.faults() == running_lab.lab.assistant.faults() == []
 
     severities = {alert.name: alert.labels["severity"] for alert in (*alerts(), *log_alerts())}
-    ways = [way for one in told["scenarios"] for way in one["pages"]]
-    assert {way["alert"] for way in ways} == set(severities) - OF_THE_MONITORING
+    latencies = [latency for one in reported["scenarios"] for latency in one["pages"]]
+    assert {latency["alert"] for latency in latencies} == set(severities) - OF_THE_MONITORING
     late = {
-        way["alert"]: way["paged"]
-        for way in ways
-        if severities[way["alert"]] == "page" and way["paged"] is not None and way["paged"] > PAGE_SECONDS
+        latency["alert"]: latency["paged"]
+        for latency in latencies
+        if severities[latency["alert"]] == "page" and latency["paged"] is not None and latency["paged"] > PAGE_SECONDS
     }
     assert late == {}
-    assert all(f"| {way['alert']} |" in table.read_text() for way in ways)
-    assert told["seconds"] < DRILL_SECONDS
+    assert all(f"| {latency['alert']} |" in table.read_text() for latency in latencies)
+    assert reported["seconds"] < DRILL_SECONDS

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
 
-from lab.engines.native.vendors import VENDORS, Address, Platform
+from lab.engines.native.install.vendors import VENDORS, Address, Platform
 
 
 def script(name: str, version: str) -> bytes:

@@ -16,7 +16,7 @@ def tests_of(alert: str) -> Path:
 
 
 def fails(folder: Path, alert: str, rule: str, good: str, bad: str) -> bool:
-    """Put `bad` in the place of `good` in one rule of a copy; tell whether the tests of the alert fail then."""
+    """Put `bad` in the place of `good` in one rule of a copy; report whether the tests of the alert fail then."""
     tests = tests_of(alert)
     (folder / "rules").mkdir()
     (folder / "tests").mkdir()
@@ -31,7 +31,7 @@ def fails(folder: Path, alert: str, rule: str, good: str, bad: str) -> bool:
             text = head + found + body.replace(good, bad) + end + tail
             broken += 1
         (folder / "rules" / Path(name).name).write_text(text)
-    assert broken == 1, f"{rule} stands in {broken} of the files that {tests.name} loads"
+    assert broken == 1, f"{rule} is in {broken} of the files that {tests.name} loads"
     done = subprocess.run(
         [program("promtool"), "test", "rules", folder / "tests" / tests.name],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Alertmanager and the pager as real processes, and what tests say to them and hear of them."""
+"""Alertmanager and the pager as real processes, and what tests say to them and receive of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tests.support.rules import alerts
 from tests.support.servers import Server, alertmanager, pager
 
 RULES = {alert.name: alert for alert in alerts()}
-CLOSED = 9  # a port on which nobody listens
+CLOSED = 9  # a port on which no one listens
 
 
 def labelled(name: str, service: str, **more: str) -> dict[str, str]:
@@ -29,11 +29,11 @@ def post(
     annotations: Mapping[str, str] | None = None,
     ended: bool = False,
 ) -> None:
-    """Tell Alertmanager of alerts, as Prometheus does."""
+    """Report Alertmanager of alerts, as Prometheus does."""
     moment = {"endsAt" if ended else "startsAt": datetime.now(UTC).isoformat()}
     link = "http://127.0.0.1:9090/graph"
-    told = [{"labels": one, "annotations": annotations or {}, "generatorURL": link, **moment} for one in labels]
-    httpx.post(f"{alertmanager_url}/api/v2/alerts", json=told).raise_for_status()
+    reported = [{"labels": one, "annotations": annotations or {}, "generatorURL": link, **moment} for one in labels]
+    httpx.post(f"{alertmanager_url}/api/v2/alerts", json=reported).raise_for_status()
 
 
 def sample(server: Server | str, start: str, **labels: str) -> float:
@@ -79,7 +79,7 @@ class Chain:
         self.pager.stop()
 
     def post(self, name: str, service: str, ended: bool = False, **annotations: str) -> None:
-        """Tell Alertmanager of an alert with the labels of its rule."""
+        """Report Alertmanager of an alert with the labels of its rule."""
         given = {"summary": f"{service} suffers", "runbook_url": f"{self.pager.url}/runbooks/{name}", **annotations}
         post(self.alertmanager.url, [labelled(name, service)], given, ended)
 
@@ -89,13 +89,13 @@ class Chain:
         return [one for one in listed if (one["alert"], one["service"]) == (name, service)]
 
     def events(self, name: str, service: str) -> list[str]:
-        """What stands in the timeline of the only such incident; nothing before there is one."""
+        """What is in the timeline of the only such incident; nothing before there is one."""
         found = self.incidents(name, service)
         assert len(found) <= 1, f"{len(found)} incidents of {name}"
         return [line["event"] for line in found[0]["timeline"]] if found else []
 
     def received(self, channel: str, *results: str) -> float:
-        """Notices that the pager counted since its start."""
+        """Notifications that the pager counted since its start."""
         counts = {
             result: sample(self.pager, "pager_notifications_total", channel=channel, result=result)
             for result in results or ("accepted", "repeated")

@@ -18,6 +18,6 @@ def copy_of_checkout(folder: Path) -> Path:
 def change(file: Path, old: str, new: str) -> int:
     """Change a text once; returns the line of the change."""
     text = file.read_text()
-    assert old in text, f"{old} does not stand in {file}"
+    assert old in text, f"{old} is not in {file}"
     file.write_text(text.replace(old, new, 1))
     return text[: text.index(old)].count("\n") + 1

@@ -31,11 +31,11 @@ class DerivedServers:
         self._services = {name: service for name, service in everything.items() if service.runs_natively}
 
     def derivation(self, name: str) -> Derivation:
-        """What tells the command, environment and folders of a server."""
+        """The command, environment and folders of a server."""
         return Derivation(self._services[name], self._services, self.settings.native)
 
     def write(self, name: str) -> Path:
-        """Write the configuration of a server; returns the folder of its first mount, where it stands."""
+        """Write the configuration of a server; returns the folder of its first mount."""
         derivation = self.derivation(name)
         derivation.write(self.settings, self._absent)
         return derivation.place(next(mount for mount in derivation.service.mounts if mount.bind))

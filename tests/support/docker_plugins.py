@@ -1,6 +1,6 @@
 """Docker's Compose and Buildx where the machine has none: built from their Go modules into the cache.
 
-`python3 tests/support/docker_plugins.py compose` prints the folder in which the plugin stands. Standard library only,
+`python3 tests/support/docker_plugins.py compose` prints the plugin's folder. Standard library only,
 because CI runs it before anything is installed.
 """
 

@@ -1,4 +1,4 @@
-"""A checkout in which somebody has worked: what must not come into an image lies in it."""
+"""A checkout in use by a developer: what must not come into an image lies in it."""
 
 import shutil
 import subprocess

@@ -21,11 +21,11 @@ class Complaints(list[str]):
     def watch(self, page: Page) -> None:
         """Collect from now on."""
 
-        def heard(message: ConsoleMessage) -> None:
+        def record(message: ConsoleMessage) -> None:
             if message.type in {"error", "warning"}:
                 self.append(f"{message.type}: {message.text}")
 
-        page.on("console", heard)
+        page.on("console", record)
         page.on("pageerror", lambda error: self.append(f"script: {error}"))
 
 

@@ -1,4 +1,4 @@
-"""A pager inside the test's own process, and notices to send to it."""
+"""A pager inside the test's own process, and notifications to send to it."""
 
 import copy
 import json
@@ -65,7 +65,7 @@ _NOTICE: dict[str, Any] = {
 Change = Callable[[dict[str, Any]], object]
 
 
-def notice(change: Change | None = None, resolved_at: str | None = None) -> dict[str, Any]:
+def notification(change: Change | None = None, resolved_at: str | None = None) -> dict[str, Any]:
     """The body of a webhook: firing, or resolved at a time; `change` edits it in place."""
     body = copy.deepcopy(_NOTICE)
     if resolved_at:
@@ -77,7 +77,7 @@ def notice(change: Change | None = None, resolved_at: str | None = None) -> dict
 
 
 class Pager:
-    """A pager and what a test asks of it. Its clock stands still: `tick` moves it."""
+    """A pager and what a test asks of it. Its clock is still: `tick` moves it."""
 
     def __init__(self, folder: Path, runbooks: Path, **settings: Any) -> None:
         self.logs = folder / "logs"
@@ -87,12 +87,12 @@ class Pager:
         given = {
             "database_url": f"sqlite:///{folder / 'pager.db'}",
             "rotation_file": self.rotation,
-            # Nobody listens there: not on the lab that may run on this machine.
+            # No one listens there: not on the lab that may run on this machine.
             "alertmanager_url": "http://127.0.0.1:9",
             "assistant_url": "http://127.0.0.1:9",
             **settings,
         }
-        self._settings = PagerSettings(runbooks_dir=runbooks, **given)
+        self._settings = PagerSettings(runbooks_dir=runbooks, grafana_url="http://127.0.0.1:3000", **given)
         self.app: Flask
         self.client: FlaskClient
         self.start()
@@ -123,7 +123,7 @@ class Pager:
 
     def tick(self, seconds: float = 0) -> None:
         """One beat of the clock, so many seconds from now."""
-        self.parts.clock.tick(datetime.now(UTC) + timedelta(seconds=seconds))
+        self.parts.scheduler.tick(datetime.now(UTC) + timedelta(seconds=seconds))
 
     def incident(self, number: int = 1) -> dict[str, Any]:
         """One incident."""

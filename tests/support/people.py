@@ -26,10 +26,10 @@ class Customer:
         body = {"message": message} | {key: value for key, value in named.items() if value is not None}
         answer = self.client.post("/chat", json=body)
         assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()
-        self.conversation_id = told["conversation_id"]
-        self.trace_ids.append(told["trace_id"])
-        return told
+        reply: dict[str, Any] = answer.json()
+        self.conversation_id = reply["conversation_id"]
+        self.trace_ids.append(reply["trace_id"])
+        return reply
 
 
 def some_business(url: str, kind: str = "hair") -> dict[str, Any]:

@@ -9,7 +9,7 @@ _RANGE = range(20_000, 32_000)
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different ports of 127.0.0.1 that nobody listens on."""
+    """`count` different ports of 127.0.0.1 without a listener."""
     found: list[int] = []
     own = _of_this_worker()
     for port in random.sample(own, len(own)):

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.engines.native import programs
-from lab.engines.native.network import Patience, Watcher
-from lab.engines.native.programs import PROGRAMS, Found
-from lab.engines.native.vendors import VENDORS, Address, Platform
+from lab.engines.native.install import programs
+from lab.engines.native.install.network import Limits, Watcher
+from lab.engines.native.install.programs import PROGRAMS, Found
+from lab.engines.native.install.vendors import VENDORS, Address, Platform
 from tests.support.archive_server import ArchiveServer, Reply, archive_of
 
-PATIENCE = Patience(connect=1, stall=0.3, tries=3, pause=0.02)
+LIMITS = Limits(connect=1, stall=0.3, tries=3, pause=0.02)
 
 
 @dataclass
@@ -36,5 +36,5 @@ class Shop:
     def offer(self, name: str, content: bytes = b"") -> Reply:
         return self.server.offer(self.address(name), content or self.content(name))
 
-    def fetch(self, name: str, patience: Patience = PATIENCE) -> Found:
-        return programs.fetch(name, self.values, Watcher(self.said.append, self.notes.append), patience)
+    def fetch(self, name: str, limits: Limits = LIMITS) -> Found:
+        return programs.fetch(name, self.values, Watcher(self.said.append, self.notes.append), limits)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.engines.native.programs import Missing, find
+from lab.engines.native.install.programs import Missing, find
 from lab.settings import LabSettings
 
 _TOOLS = {"promtool": "prometheus", "amtool": "alertmanager"}
@@ -18,5 +18,5 @@ def program(name: str) -> Path:
         pytest.skip(found.reason)
     path = found.path.resolve().with_name(name)
     if not path.is_file():
-        pytest.skip(f"{name} does not stand beside {found.path}")
+        pytest.skip(f"{name} is not in the folder of {found.path}")
     return path

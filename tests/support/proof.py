@@ -1,11 +1,11 @@
-"""What stands behind an alert: tests both ways, a runbook, a route, a scenario, a row in the docs."""
+"""What is behind an alert: tests both latencies, a runbook, a route, a scenario, a row in the docs."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from lab.settings import ROOT
-from loadtest import registry
+from loadtest.scenarios import registry
 from tests.integration import test_log_alerts
 from tests.support.rules import RUNBOOKS, log_alerts, rule_tests
 
@@ -71,7 +71,7 @@ def _checked(case: dict[str, Any]) -> list[tuple[str, bool]]:
     for check in case.get("promql_expr_test", []):
         if found := re.match(r'ALERTS\{alertname="(\w+)", alertstate="firing"', check["expr"]):
             checked.append((found[1], bool(check["exp_samples"])))
-            # Beside the one that fires are series that must not.
+            # Next to the one that fires are series that must not.
             if check["exp_samples"]:
                 checked.append((found[1], False))
     return checked
@@ -88,10 +88,14 @@ def _log_cases() -> list[tuple[str, frozenset[tuple[str, bool]]]]:
 
 
 def _set_off() -> set[str]:
-    """The alerts that a scenario is there to set off: told, told for long, or held back while another one tells."""
+    """Return the alerts that a scenario expects: notified (with or without its end) or inhibited."""
     found, broken = registry.find()
     assert not broken
-    return {alert for one in found.values() for alert in (*one.must, *one.lasting, *one.held_back)}
+    return {
+        alert
+        for one in found.values()
+        for alert in (*one.expected_alerts, *one.expected_without_resolve, *one.inhibited_alerts)
+    }
 
 
 def _table() -> list[str]:

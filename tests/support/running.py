@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from lab import envfile
-from lab.query import Endpoints, Lab
+from lab.engines.choice import connect
+from lab.query import Lab
 from lab.settings import ROOT, LabSettings
 from tests.support.ports import free_ports
 
@@ -39,7 +41,7 @@ class RunningLab:
     @property
     def lab(self) -> Lab:
         """Clients for its servers."""
-        return Lab(Endpoints.of(self.settings))
+        return connect(self.settings)
 
     def url(self, service: str) -> str:
         """Address of a service."""
@@ -75,3 +77,13 @@ class RunningLab:
         """Stop it, and delete its data."""
         self.run("clean", "--yes")
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def started_lab(engine: str, **values: str) -> Iterator[RunningLab]:
+    """Start a lab for a fixture, and stop it at the end."""
+    running = RunningLab(engine, **values)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()

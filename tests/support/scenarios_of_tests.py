@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from lab.cli import main
-from loadtest import scenarios
+from loadtest.scenarios import catalogue
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
 if __name__ == "__main__":
-    scenarios.__path__.append(str(SCENARIOS))
+    catalogue.__path__.append(str(SCENARIOS))
     main()

@@ -93,7 +93,7 @@ def pager(port: int, folder: Path, **environment: str) -> Server:
 
 
 def alertmanager(executable: Path, port: int, pager_port: int, folder: Path, mail_port: int = 9) -> Server:
-    """Alertmanager with the lab's own configuration, only the pager's addresses replaced; nobody listens on port 9."""
+    """Alertmanager with the lab's own configuration, only the pager's addresses replaced; port 9 has no listener."""
     config = folder / "alertmanager.yml"
     text = (ROOT / "alertmanager" / "alertmanager.yml").read_text()
     text = text.replace("pager:5003", f"127.0.0.1:{pager_port}")

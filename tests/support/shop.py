@@ -12,7 +12,7 @@ from services.web.bodies import StrictModel
 from services.web.openapi import create_app
 
 telemetry = Telemetry.from_settings(TelemetrySettings())
-app = create_app(__name__, telemetry, title="Shop", on_problem=problems.rejections(telemetry))
+app = create_app(__name__, telemetry, title="Shop", on_problem=problems.count_rejections(telemetry))
 
 
 class Wait(StrictModel):

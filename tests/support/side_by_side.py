@@ -1,4 +1,4 @@
-"""How the tests are shared out when several run at once: those of whole labs in one process, the rest beside them."""
+"""How the tests are shared out when several run at once: those of whole labs in one process, the rest next to them."""
 
 import re
 from functools import cache

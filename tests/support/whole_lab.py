@@ -5,8 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lab.settings import LabSettings, State
-from tests.support.stand_in import StandIn
+from lab import envfile
+from lab.settings import ROOT, LabSettings, State
+from tests.support.stub_server import StubServer
 
 ALERT = "ErrorRateCritical"
 # Seconds after the fault. Far enough apart that a busy machine does not mix them up.
@@ -23,7 +24,7 @@ class WholeLab:
     `pages` says whether the alert comes at all; the fault is off when it was deleted or its time is over.
     """
 
-    def __init__(self, server: StandIn, home: Path) -> None:
+    def __init__(self, server: StubServer, home: Path) -> None:
         self.server = server
         self.pages = True
         self.other_page = False
@@ -54,8 +55,12 @@ class WholeLab:
     def _settings(self, home: Path) -> LabSettings:
         port = self.server.url.rsplit(":", 1)[1]
         names = ("ASSISTANT", "MODEL", "PAGER", "PROMETHEUS", "ALERTMANAGER", "LOKI", "TEMPO", "GRAFANA", "LOADTEST")
-        values = {f"{name}_PORT": port for name in names} | {"STEADY_USERS": "4", "LOKI_VERSION": "3.7.8"}
-        settings = LabSettings(Path(__file__).parents[3], home, values)
+        values = (
+            envfile.read(ROOT / ".env", {})
+            | {f"{name}_PORT": port for name in names}
+            | {"BASELINE_USERS": "4", "LOKI_VERSION": "3.7.8"}
+        )
+        settings = LabSettings(ROOT, home, values)
         State("native", time.time(), values, {}).write(settings)
         secret = settings.volume("secrets") / "admin_token"
         secret.parent.mkdir(parents=True)
@@ -82,7 +87,7 @@ class WholeLab:
         if not self.is_on() or self.fault is None:
             return []
         ends = iso(self.on_at + self.fault["duration_seconds"])
-        return [{"fault": "errors", "target": "*", "strength": 1.0, "started_at": iso(self.on_at), "ends_at": ends}]
+        return [{"fault": "errors", "target": "*", "intensity": 1.0, "started_at": iso(self.on_at), "ends_at": ends}]
 
     def _metrics(self, _: dict[str, Any]) -> tuple[int, Any]:
         failed = 7 if self.since_on() > 0.05 else 2
@@ -107,14 +112,14 @@ class WholeLab:
     def _incidents(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = [self._incident(1, "Old", self.on_at or time.time(), 1.0)]
         if self.pages and self.since_on() > PAGED:
-            rows.append(self._incident(2, ALERT, self.on_at + FIRING, self._resolved_at(), told=self.on_at + PAGED))
+            rows.append(self._incident(2, ALERT, self.on_at + FIRING, self._resolved_at(), reported=self.on_at + PAGED))
         if self.other_page and self.since_on() > PAGED:
             rows.append(self._incident(3, "Surprise", self.on_at + PAGED, 0.0))
         return rows
 
     @staticmethod
-    def _incident(number: int, alert: str, opened: float, resolved: float, told: float = 0.0) -> dict[str, Any]:
-        # Number 1 stands for whatever was there before.
+    def _incident(number: int, alert: str, opened: float, resolved: float, reported: float = 0.0) -> dict[str, Any]:
+        # Number 1 is for whatever was there before.
         at = 1_700_000_000.0 if number == 1 else opened
         return {
             "id": number,
@@ -123,7 +128,7 @@ class WholeLab:
             "service": "assistant",
             "status": "resolved" if resolved else "open",
             "opened_at": iso(at),
-            "notified_at": iso(told or at),
+            "notified_at": iso(reported or at),
             "resolved_at": iso(resolved) if resolved else None,
             "timeline": [],
         }

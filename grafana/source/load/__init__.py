@@ -1,1 +1,1 @@
-"""The dashboard "The lab and its load": what users saw beside what the service saw, and what is broken on purpose."""
+"""The dashboard "The lab and its load": the users' view, the service's view, and the active faults."""

@@ -5,16 +5,19 @@ from typing import Final
 from grafana_foundation_sdk.models import dashboard as dm
 
 from grafana.source import links
-from grafana.source.load import both_sides, cost, faults, journey, overview, users
-from grafana.source.whole import Rows, whole
+from grafana.source.layout import Rows, whole
+from grafana.source.load import client_and_server, faults, journey, overview, resource_usage, users
 
 UID: Final = "load"
 ROWS: Final[Rows] = (
-    ("The same requests from both sides: yellow is what users saw, blue what the service saw", both_sides.panels),
+    (
+        "The same requests from both sides: yellow is what users saw, blue what the service saw",
+        client_and_server.panels,
+    ),
     ("Broken on purpose", faults.panels),
     ("Who asks for what, and how it ended for them", users.panels),
     ("Synthetic journey: one scripted customer books, reads and cancels, always", journey.panels),
-    ("What it costs: services and monitoring", cost.panels),
+    ("What it costs: services and monitoring", resource_usage.panels),
 )
 
 
@@ -23,7 +26,7 @@ def load() -> dm.Dashboard:
     return whole(
         UID,
         "The lab and its load",
-        "What simulated users do and saw, beside what the service saw, and the faults that are on. Lab time: every "
+        "What simulated users do and receive, what the service measures, and the active faults. Lab time: every "
         "window is the usual one divided by 12, so an hour is 5 minutes.",
         top=overview.panels(),
         rows=ROWS,

@@ -35,7 +35,7 @@ def _timeline() -> Panel:
         "Cause and effect",
         "On one time axis: which fault was on, which server did not answer, which alert was pending and firing, and "
         "whether the synthetic customer could still book. Normal: four green rows. A cause takes the place of its "
-        "green row. A blind run shows its faults as sealed until it ends. A fault without an alert after a minute: "
+        "green row. A blind run shows its faults as hidden until it ends. A fault without an alert after a minute: "
         "see to the right whether it hits anybody.",
         [
             metric(none(_FAULTS), "faults"),
@@ -53,15 +53,15 @@ def _timeline() -> Panel:
 
 
 def none(query: str) -> str:
-    """0 while `query` finds nothing: that all is well can then be seen, and is not an empty panel."""
+    """0 while `query` finds nothing: the panel then shows 0 and is not empty."""
     return f"vector(0) unless on () ({query})"
 
 
 def _hits() -> Panel:
     return graph(
         "Hits of faults",
-        "How many times a second each fault has spoiled something, over the last minute. Normal: none. A fault that is "
-        "on and hits nothing: its target gets no requests, or its strength is low.",
+        "Injections per second of each fault, over the last minute. Normal: none. A fault that is "
+        "on and hits nothing: its target gets no requests, or its intensity is low.",
         "reqps",
         [metric(queries.or_none(f"sum by (fault) (rate({names.FAULT_HITS}[{queries.WINDOW}]))", "fault"), "{{fault}}")],
         soft_max=1,

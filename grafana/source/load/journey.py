@@ -6,16 +6,16 @@ from grafana.source import links, queries
 from grafana.source.load import locust
 from grafana.source.panels import BLUE, GREEN, GREY, RED, Panel, graph
 from grafana.source.sources import metric
-from services.telemetry import names
+from loadtest.stats import metric_names as load_names
 
 _OK: Final = f'{locust.ALL},outcome="ok"'
 _FAILED: Final = f'{locust.ALL},outcome="failed"'
-_RUNS: Final = queries.increase(names.JOURNEY_RUNS, locust.ALL)
-_DONE: Final = queries.increase(names.JOURNEY_RUNS, _OK)
-_FAILED_STEPS: Final = f"sum by (step) (increase({names.JOURNEY_RUNS}{{{_FAILED}}}[{queries.WINDOW}]))"
-# Share of the runs of the last lab hour that reached their end; 1 before the first has ended.
+_RUNS: Final = queries.increase(load_names.JOURNEY_RUNS, locust.ALL)
+_DONE: Final = queries.increase(load_names.JOURNEY_RUNS, _OK)
+_FAILED_STEPS: Final = f"sum by (step) (increase({load_names.JOURNEY_RUNS}{{{_FAILED}}}[{queries.WINDOW}]))"
+# Share of the runs of the last 5 minutes that reached their end; 1 before the first has ended.
 SUCCESS: Final = f"{_DONE} / ({_RUNS} > 0) or vector(1)"
-LAST: Final = f"min({names.JOURNEY_UP}{{{locust.ALL}}})"
+LAST: Final = f"min({load_names.JOURNEY_UP}{{{locust.ALL}}})"
 WORDS: Final = {"1": ("OK", GREEN), "0": ("FAILS", RED)}
 
 
@@ -24,7 +24,7 @@ def panels() -> list[Panel]:
     return [
         graph(
             "Journeys that reached their end",
-            "Share of the runs of the last lab hour that went through; there is one every 15 s. Normal: 100 %. Below: "
+            "Share of the runs of the last 5 minutes that went through; there is one every 15 s. Normal: 100 %. Below: "
             "customers cannot book, and the step that fails, to the right, says where to look.",
             "percentunit",
             [metric(SUCCESS, "done")],
@@ -34,11 +34,11 @@ def panels() -> list[Panel]:
         ),
         graph(
             "Time of a journey",
-            "Seconds that the three steps took together, without think times; over the last lab hour. Normal: a level "
+            "Seconds that the three steps took together, without think times; over the last 5 minutes. Normal: a level "
             "line. It moves with the model's latency and the database's.",
             "s",
             [
-                metric(queries.quantile(share, names.JOURNEY_DURATION, locust.ALL, window=queries.LAB_HOUR), name)
+                metric(queries.quantile(share, load_names.JOURNEY_DURATION, locust.ALL, window=queries.LAB_HOUR), name)
                 for share, name in ((0.5, "p50"), (0.95, "p95"))
             ],
             colors={"p50": GREEN, "p95": BLUE},

@@ -4,6 +4,7 @@ from grafana.source import links, queries
 from grafana.source.load import faults, journey, locust
 from grafana.source.panels import BLUE, GREEN, ORANGE, RED, YELLOW, Panel, big_number, values
 from grafana.source.sources import latest
+from loadtest.stats import metric_names as load_names
 from services.telemetry import names
 
 
@@ -12,14 +13,14 @@ def panels() -> list[Panel]:
     return [
         big_number(
             "Users",
-            "Simulated people at this moment, the always-on ones included. 0: nobody asks.",
+            "Simulated people at this moment, the baseline ones included. 0: no requests.",
             "none",
-            latest(f"sum({names.LOCUST_USERS}{{{locust.ALL}}})"),
+            latest(f"sum({load_names.LOCUST_USERS}{{{locust.ALL}}})"),
             steps=((None, RED), (1, BLUE)),
         ),
         big_number(
             "Requests",
-            "Requests a second that users sent over the last minute. Always-on traffic alone: about 2.",
+            "Requests a second that users sent over the last minute. Baseline traffic alone: about 2.",
             "reqps",
             latest(locust.RATE),
             steps=((None, BLUE),),
@@ -52,7 +53,7 @@ def panels() -> list[Panel]:
         ),
         big_number(
             "Journeys",
-            "Share of the journeys of the last 5 minutes (a lab hour) that reached their end. Normal: 100 %.",
+            "Share of the journeys of the last 5 minutes that reached their end. Normal: 100 %.",
             "percentunit",
             latest(journey.SUCCESS),
             steps=((None, RED), (0.9, YELLOW), (0.99, GREEN)),
@@ -60,8 +61,8 @@ def panels() -> list[Panel]:
         ),
         big_number(
             "Faults on",
-            "Faults of services that somebody switched on, by hand or by a scenario; a blind run counts as well. Each "
-            "ends by itself. A server that was stopped stands below, under servers lost.",
+            "Active faults of services, started by hand or by a scenario; a blind run counts as well. Each "
+            "ends by itself. A stopped server is below, under servers lost.",
             "none",
             latest(f"sum({names.FAULT_ACTIVE}) or vector(0)"),
             steps=((None, GREEN), (1, ORANGE)),

@@ -4,7 +4,7 @@ from grafana.source import queries
 from grafana.source.load import locust
 from grafana.source.panels import BLUE, GREEN, GREY, PURPLE, RED, Panel, graph
 from grafana.source.sources import metric
-from services.telemetry import names
+from loadtest.stats import metric_names as load_names
 
 
 def panels() -> list[Panel]:
@@ -12,12 +12,12 @@ def panels() -> list[Panel]:
     return [
         graph(
             "Simulated people",
-            "How many there are at this moment, by kind: SteadyUser is always on, the others come with a scenario. "
+            "How many there are at this moment, by kind: BaselineUser is always on, the others come with a scenario. "
             "Each thinks a second or two between requests, so twice the people are twice the requests until something "
             "is full.",
             "short",
-            [metric(queries.or_none(f"sum by (user) ({names.LOCUST_USERS}{{{locust.ALL}}})", "user"), "{{user}}")],
-            colors={"SteadyUser": BLUE, "Customer": PURPLE, "none": GREY},
+            [metric(queries.or_none(f"sum by (user) ({load_names.LOCUST_USERS}{{{locust.ALL}}})", "user"), "{{user}}")],
+            colors={"BaselineUser": BLUE, "Customer": PURPLE, "none": GREY},
             width=6,
             height=9,
         ),
@@ -25,7 +25,7 @@ def panels() -> list[Panel]:
             "Requests by outcome",
             "Requests a second over the last minute by how they ended for the user. Normal: all ok.",
             "reqps",
-            [metric(queries.rate(names.LOCUST_REQUESTS, locust.ALL, "outcome"), "{{outcome}}")],
+            [metric(queries.rate(load_names.LOCUST_REQUESTS, locust.ALL, "outcome"), "{{outcome}}")],
             stacked_bars=True,
             colors={"ok": GREEN, "failed": RED},
             width=6,
@@ -36,7 +36,12 @@ def panels() -> list[Panel]:
             "Which requests brought users no usable answer, a second over the last minute. Normal: 0. One kind alone: "
             "its route. All kinds: the service or its database is away.",
             "reqps",
-            [metric(queries.or_none(queries.rate(names.LOCUST_REQUESTS, locust.FAILED, "name"), "name"), "{{name}}")],
+            [
+                metric(
+                    queries.or_none(queries.rate(load_names.LOCUST_REQUESTS, locust.FAILED, "name"), "name"),
+                    "{{name}}",
+                )
+            ],
             stacked_bars=True,
             colors={"none": GREY},
             shades_of=RED,
@@ -49,7 +54,7 @@ def panels() -> list[Panel]:
             "95 of 100 requests of each kind were answered within this time, over the last minute, as users measured "
             "it. Normal: chat is the slowest, about a second; the rest are far below.",
             "s",
-            [metric(queries.quantile(0.95, names.LOCUST_DURATION, locust.PEOPLE, "name"), "{{name}}")],
+            [metric(queries.quantile(0.95, load_names.LOCUST_DURATION, locust.PEOPLE, "name"), "{{name}}")],
             width=6,
             height=9,
         ),

@@ -10,15 +10,15 @@ def panels() -> list[Panel]:
     """Appointments, bookings, conversations, handoffs."""
     return [
         graph(
-            "Appointments in a lab hour",
-            "Appointments of the last 5 minutes (a lab hour) that were booked, moved and cancelled.",
+            "Appointments in the last 5 minutes",
+            "Appointments of the last 5 minutes that were booked, moved and cancelled.",
             "short",
             [metric(queries.counted(names.APPOINTMENTS, "action"), "{{action}}")],
             colors={"booked": GREEN, "moved": YELLOW, "cancelled": RED},
             width=6,
         ),
         graph(
-            "Bookings in a lab hour, by outcome",
+            "Bookings in the last 5 minutes, by outcome",
             "Bookings that were begun in the last 5 minutes. done; refused: the wish cannot be met, because the time "
             "is taken or the shop closed; failed: ours, and counted by the objective of 99 %.",
             "short",
@@ -29,7 +29,7 @@ def panels() -> list[Panel]:
             width=6,
         ),
         graph(
-            "Conversations in a lab hour",
+            "Conversations in the last 5 minutes",
             "Conversations of the last 5 minutes: started, ended with an appointment, handed over to a human.",
             "short",
             [metric(queries.counted(names.CONVERSATIONS, "result"), "{{result}}")],
@@ -37,7 +37,7 @@ def panels() -> list[Panel]:
             width=6,
         ),
         graph(
-            "Handoffs to a human in a lab hour",
+            "Handoffs to a human in the last 5 minutes",
             "Conversations of the last 5 minutes that a human took over: the user asked for it, an error forced it, or "
             "the assistant did not understand.",
             "short",

@@ -6,9 +6,9 @@ from grafana_foundation_sdk.builders import dashboard as builder
 from grafana_foundation_sdk.models import dashboard as dm
 
 from grafana.source import links, queries
-from grafana.source.service import business, evidence, overview, provider, recovery, saturation, signals
+from grafana.source.layout import Rows, whole
+from grafana.source.service import business, logs_and_traces, overview, provider, recovery, saturation, signals
 from grafana.source.sources import PROMETHEUS
-from grafana.source.whole import Rows, whole
 from services.telemetry import names
 
 UID: Final = "service"
@@ -18,7 +18,7 @@ ROWS: Final[Rows] = (
     ("Model provider", provider.panels),
     ("Recovery", recovery.panels),
     ("Business", business.panels),
-    ("Logs", evidence.panels),
+    ("Logs", logs_and_traces.panels),
 )
 
 

@@ -39,7 +39,7 @@ def _figures() -> list[Panel]:
         big_number(
             "Failed",
             "Share of user requests of the last minute that ended in an error or a fallback answer. Answers of 400 to "
-            "499 do not count: they are the user's to mend. Above 5 % ErrorRateHigh, above 10 % ErrorRateCritical.",
+            "499 do not count: the user must correct them. Above 5 % ErrorRateHigh, above 10 % ErrorRateCritical.",
             "percentunit",
             latest(queries.FAILED_SHARE),
             steps=((None, GREEN), (0.05, YELLOW), (0.1, RED)),
@@ -78,7 +78,7 @@ def _figures() -> list[Panel]:
         ),
         big_number(
             "Faults on",
-            "Faults that somebody switched on, by hand or by a scenario. Each ends by itself.",
+            "Active faults, started by hand or by a scenario. Each ends by itself.",
             "none",
             latest(f"sum({names.FAULT_ACTIVE}) or vector(0)"),
             steps=((None, GREEN), (1, ORANGE)),
@@ -90,7 +90,7 @@ def _targets() -> Panel:
     """The pager's own loss cannot page, so it has to be seen here."""
     panel = big_number(
         "Scraped by Prometheus",
-        "Every server of the lab. The pager's own loss can page nobody: this is where it is seen.",
+        "Every server of the lab. A stopped pager sends no page: this panel shows it.",
         "none",
         latest("min by (job) (up)", "{{job}}"),
         steps=((None, RED), (1, GREEN)),
@@ -105,5 +105,5 @@ def _alerts() -> Panel:
     return alerts(
         "Alerts",
         'Pending and firing alerts of Prometheus. "View alert rule" opens the condition and its figures; the runbook '
-        'stands under "Alerts and runbooks" above.',
+        'is under "Alerts and runbooks" above.',
     )

@@ -48,7 +48,7 @@ def panels() -> list[Panel]:
             width=6,
         ),
         graph(
-            "Cost of a lab hour",
+            "Cost of the last 5 minutes",
             "Dollars of the last 5 minutes, at the prices set for the model.",
             "currencyUSD",
             [metric(queries.counted(names.AI_COST, "model"), "{{model}}")],

@@ -78,7 +78,7 @@ def _outcomes() -> Panel:
 def _rejected() -> Panel:
     return graph(
         "Rejected requests by reason (4xx)",
-        "Requests that the service refused because something was wrong with them, in the last 5 minutes (a lab hour). "
+        "Requests that the service refused because something was wrong with them, in the last 5 minutes. "
         "Never part of the failed share.",
         "short",
         [metric(queries.counted(names.REJECTED, "reason"), "{{reason}}")],

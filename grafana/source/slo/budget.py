@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models import common as cm
 from grafana.source.panels import BLUE, ORANGE, PURPLE, RED, YELLOW, Panel, graph
 from grafana.source.sources import metric
 
-# Each objective with its promise; the figures themselves stand in prometheus/rules/slo-*.yml.
+# Each objective with its promise; the figures are in prometheus/rules/slo-*.yml.
 SLOS: Final = {
     "chat-availability": "of 1,000 chats 5 may fail",
     "chat-latency": "of 100 chats 5 may take longer than 2 s",
@@ -66,7 +66,7 @@ def _failures() -> Panel:
     return graph(
         "Failures in 5 min",
         "How many chats failed, chats were slow, and bookings failed in the last 5 min. Below 10, the line, the first "
-        "pair pages nobody, however high the share is: one failure of three on a quiet lab is no emergency.",
+        "pair sends no page, however high the share is: one failure of three on a quiet lab is no emergency.",
         "none",
         [metric("slo:sli_error:increase5m", "{{slo}}")],
         lines_at=((10, RED),),

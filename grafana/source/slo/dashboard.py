@@ -6,16 +6,16 @@ from grafana_foundation_sdk.builders import dashboard as builder
 from grafana_foundation_sdk.models import dashboard as dm
 
 from grafana.source import links, queries
-from grafana.source.slo import budget, incidents, overview, used
+from grafana.source.layout import Rows, whole
+from grafana.source.slo import budget, budget_consumption, incidents, overview
 from grafana.source.sources import PROMETHEUS
-from grafana.source.whole import Rows, whole
 from services.telemetry import names
 
 UID: Final = "slo"
 ROWS: Final[Rows] = (
     ("Firing now, and before", incidents.now),
     ("Error budgets: what is left, and how fast it burns", budget.panels),
-    ("What used the budgets", used.panels),
+    ("What used the budgets", budget_consumption.panels),
     ("Incidents of the pager, and how long people took", incidents.people),
     ("The way to the people", incidents.way),
 )
@@ -48,7 +48,7 @@ def _pager(title: str, path: str, tooltip: str) -> builder.DashboardLink:
 
 
 def _address() -> builder.QueryVariable:
-    """The pager's address depends on the lab's ports, so the pager tells it."""
+    """The pager's address depends on the lab's ports, so the pager exports it."""
     return (
         builder.QueryVariable("pager")
         .datasource(PROMETHEUS)

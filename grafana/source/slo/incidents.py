@@ -35,14 +35,14 @@ def now() -> list[Panel]:
         alerts(
             "Alerts",
             'Pending and firing alerts of Prometheus. "View alert rule" opens the condition and its figures; the '
-            'runbook stands under "Alerts and runbooks" above.',
+            'runbook is under "Alerts and runbooks" above.',
             width=8,
             height=8,
         ),
         states(
             "Alerts over time",
             "Which alert was pending and firing when. Normal: one green row. A cause takes its place; the symptoms "
-            "that it explains fire too, but page nobody.",
+            "that it explains fire too, but send no page.",
             [metric(faults.none(faults.ALERTS), "alerts"), metric(faults.ALERTS, "{{alertname}}")],
             faults.WORDS,
             width=16,
@@ -55,7 +55,7 @@ def people() -> list[Panel]:
     return [
         graph(
             "Open incidents by severity",
-            "Incidents that are not resolved. A page wants somebody now, a ticket can wait until the morning.",
+            "Incidents that are not resolved. A page needs a responder now, a ticket can wait until the morning.",
             "none",
             [metric(f"sum by (severity) ({names.PAGER_INCIDENTS_OPEN})", "{{severity}}")],
             colors=_SEVERITIES,
@@ -82,7 +82,7 @@ def way() -> list[Panel]:
     return [
         graph(
             "Notifications",
-            "What Alertmanager sent to the pager in the last 5 minutes (a lab hour), by channel: accepted, repeated "
+            "What Alertmanager sent to the pager in the last 5 minutes, by channel: accepted, repeated "
             "(known already) or refused (malformed).",
             "none",
             [
@@ -95,7 +95,7 @@ def way() -> list[Panel]:
         ),
         graph(
             "Escalations of a lab day",
-            "Pages of the last 2 h that went to the next level because nobody acknowledged them in time, or by hand.",
+            "Pages of the last 2 h that escalated: no responder acknowledged them in time, or a responder escalated.",
             "none",
             [metric(f"round(sum by (severity) (increase({names.PAGER_ESCALATIONS}[{_DAY}])))", "{{severity}}")],
             colors=_SEVERITIES,
@@ -116,8 +116,8 @@ def way() -> list[Panel]:
         ),
         graph(
             "Age of the heartbeat",
-            "Seconds since the Watchdog that the pager heard last was evaluated. At the line, 60 s, the pager opens an "
-            "incident by itself. Normal: a saw of up to 35 s.",
+            "Seconds since the Watchdog that the pager received last was evaluated. At the line, 60 s, the pager opens "
+            "an incident by itself. Normal: a saw of up to 35 s.",
             "s",
             [metric(overview.HEARTBEAT_AGE, "heartbeat")],
             colors={"heartbeat": BLUE},
@@ -127,7 +127,7 @@ def way() -> list[Panel]:
         big_number(
             "Rotation problems",
             "What is wrong with oncall/rotation.yml: a gap, an unknown person, a shift without end. The pager's page "
-            "On call tells what.",
+            "On call shows them.",
             "none",
             latest(f"max({names.PAGER_ROTATION_PROBLEMS})"),
             steps=((None, GREEN), (1, ORANGE)),
@@ -136,12 +136,12 @@ def way() -> list[Panel]:
     ]
 
 
-def _time(title: str, told: str, histogram: str) -> Panel:
+def _time(title: str, meaning: str, histogram: str) -> Panel:
     """The mean, not a quantile: a lab day has a handful of incidents."""
     summed, count = (f"sum by (severity) (increase({histogram}_{part}[{_DAY}]))" for part in ("sum", "count"))
     panel = big_number(
         title,
-        f"Mean of the last 2 h (a lab day), {told}, for pages and for tickets.",
+        f"Mean of the last 2 h (a lab day), {meaning}, for pages and for tickets.",
         "s",
         latest(f"({summed} / ({count} > 0)) or on () vector(-1)", "{{severity}}"),
         steps=((None, BLUE),),

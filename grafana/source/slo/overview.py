@@ -34,7 +34,7 @@ def _fastest() -> Panel:
     return big_number(
         "Fastest burn",
         "The objective that burns fastest over the last 5 min, times as fast as it may. 1: the budget lasts for just "
-        "the 60 h. At 14.4 somebody is paged.",
+        "the 60 h. At 14.4 a responder is paged.",
         "none",
         latest("max(slo:current_burn_rate:ratio)"),
         steps=((None, GREEN), (1, YELLOW), (6, ORANGE), (14.4, RED)),
@@ -54,7 +54,7 @@ def _people() -> list[Panel]:
         ),
         big_number(
             "Incidents",
-            "Incidents in the pager that are not resolved. Fewer than alerts that fire: Alertmanager holds back the "
+            "Incidents in the pager that are not resolved. Fewer than alerts that fire: Alertmanager inhibits the "
             "symptoms of a known cause.",
             "none",
             latest(OPEN_INCIDENTS),
@@ -62,7 +62,7 @@ def _people() -> list[Panel]:
         ),
         big_number(
             "Heartbeat",
-            "Age of the last Watchdog that the pager heard. Normal: up to 35 s. After 60 s of silence the "
+            "Age of the last Watchdog that the pager received. Normal: up to 35 s. After 60 s of silence the "
             "pager opens an incident by itself: then no alert would reach it.",
             "s",
             latest(HEARTBEAT_AGE),

@@ -1,7 +1,7 @@
 """From docker-compose.yml and the servers' own configuration files to what native mode runs.
 
 Three things are replaced, nothing else: addresses of services (`loki:3100`), listen addresses and ports, and container
-paths that stand below a mount. `tests/unit/lab/test_derive.py` shows the difference to be just that.
+paths below a mount. `tests/unit/lab/test_derive.py` shows the difference to be just that.
 """
 
 import re
@@ -38,7 +38,7 @@ class Derivation:
         return self._paths(self._listens(self._addresses(text)))
 
     def place(self, mount: Mount) -> Path:
-        """Folder of this machine that stands for a mount."""
+        """Return the folder of this machine for a mount."""
         if mount.bind:
             return self.folder / "config" / self.service.name / mount.target.lstrip("/")
         return self.folder / "data" / mount.source
@@ -53,7 +53,7 @@ class Derivation:
         """Command line after the program.
 
         Args:
-            program: the program's file; `{home}` stands for the folder with the files that come with it.
+            program: the program's file; `{home}` is the folder with the files of its archive.
             absent: services that do not run here; `x-native.without` names the files that then take others' place.
         """
         arguments = [str(part) for part in self.service.native.get("command", self.service.command)]
@@ -85,7 +85,7 @@ class Derivation:
                 stale.unlink()
 
     def copies(self, settings: LabSettings) -> dict[str, bytes]:
-        """What stands in the derived copies, by the name of the original in the checkout."""
+        """Return the content of the derived copies, by path in the checkout."""
         found = {}
         for mount in self.service.mounts:
             place = self.place(mount)

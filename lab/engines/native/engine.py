@@ -1,4 +1,4 @@
-"""Native mode: derive, start each server as soon as its program is there, wait until it says that it is ready."""
+"""Native mode: derives the configuration, installs missing programs, starts each server and waits until it is ready."""
 
 import shutil
 import sys
@@ -12,13 +12,14 @@ import psutil
 from lab import compose_file, ports
 from lab.compose_file import Service
 from lab.console import Console
-from lab.engines import ServiceStatus, Trouble, not_all_up, written
+from lab.engines import volume_versions
+from lab.engines.config_reload import RELOADED_BY_SIGHUP, at_start_only
+from lab.engines.engine import Diagnosis, ServiceStatus, start_failure
 from lab.engines.native import output, secret_files
-from lab.engines.native.arrivals import Arrivals
 from lab.engines.native.derive import Derivation
-from lab.engines.native.programs import PROGRAMS, Found, Missing, find
+from lab.engines.native.install.install_queue import InstallQueue
+from lab.engines.native.install.programs import PROGRAMS, Found, Missing, find
 from lab.engines.native.supervisor import Process, Supervisor, memory_of
-from lab.engines.reloading import TOLD, at_start_only
 from lab.errors import LabError
 from lab.progress import Board
 from lab.settings import LabSettings, State, read_state
@@ -61,15 +62,15 @@ class NativeEngine:
             self._say_missing(name, reason, board)
         wanted = {name: found for name, found in programs.items() if name not in absent}
         self._check_ports(wanted)
-        for trouble in self.troubles():
-            board.note(trouble.service, f"{trouble.text} ({trouble.remedy})")
+        for diagnosis in self.diagnoses():
+            board.note(diagnosis.service, f"{diagnosis.text} ({diagnosis.remedy})")
         started_daemon = not self.supervisor.running()
         try:
             self._prepare(wanted, absent)
             failed, unobtained = self._start_all(wanted, absent, board)
             absent |= unobtained
         except BaseException:
-            # Ctrl-C or a failure in the middle of the first start: leave nothing running that nobody asked for.
+            # Ctrl-C or a failure in the middle of the first start: leave no process behind.
             if started_daemon:
                 self.supervisor.shutdown()
             raise
@@ -77,8 +78,8 @@ class NativeEngine:
         started_at = previous.started_at if previous and not started_daemon else time.time()
         State(self.name, started_at, dict(self.settings.values), absent).write(self.settings)
         if failed:
-            raise not_all_up(failed)
-        written.remember(self.settings, self.name, self.services, self._volumes())
+            raise start_failure(failed)
+        volume_versions.record(self.settings, self.name, self.services, self._volumes())
         return absent
 
     def _prepare(self, wanted: Mapping[str, Found | Missing], absent: Mapping[str, str]) -> None:
@@ -90,12 +91,12 @@ class NativeEngine:
             self._derivation(name).write(self.settings, (*absent, *to_come))
         self._describe(wanted, absent)
         if not self.supervisor.running():
-            self._end_strays()
+            self._kill_orphans()
             self.supervisor.start_daemon()
         self.supervisor.reload()
 
     def _describe(self, wanted: Mapping[str, Found | Missing], absent: Iterable[str]) -> None:
-        """Tell supervisord what runs; whatever is still to come counts as absent until it is there."""
+        """Configure supervisord; programs that are still being installed count as absent."""
         here = {name: found for name, found in wanted.items() if isinstance(found, Found)}
         lacking = {*absent, *wanted} - set(here)
         self.supervisor.write([self._process(name, found, lacking) for name, found in here.items()])
@@ -117,7 +118,7 @@ class NativeEngine:
         for name in wanted:
             if name not in to_come:
                 start(name)
-        arrivals = Arrivals(to_come, self.settings.values, board)
+        arrivals = InstallQueue(to_come, self.settings.values, board)
         arrivals.start()
         try:
             while deadlines or arrivals.busy():
@@ -154,7 +155,7 @@ class NativeEngine:
         return failed
 
     def _admit(self, arrived: str, wanted: Mapping[str, Found | Missing], absent: Iterable[str]) -> list[str]:
-        """Let a program that came late take its place; returns it and the services that start anew because of it."""
+        """Add a service whose program was just installed; return it and the services that restart because of it."""
         for other in wanted:
             self._derivation(other).admit(self.settings, arrived)
         self._describe(wanted, absent)
@@ -167,7 +168,7 @@ class NativeEngine:
         """None: not yet; empty: ready; else what went wrong."""
         info = self.supervisor.processes().get(name)
         if info and info.state == "FATAL":
-            return "it ended again and again: " + " | ".join(self.supervisor.tail(name, 3))
+            return "it ended repeatedly: " + " | ".join(self.supervisor.tail(name, 3))
         if self._is_ready(name):
             return ""
         if time.monotonic() > deadline:
@@ -243,18 +244,18 @@ class NativeEngine:
             raise LabError("; ".join(f"{name}: {why}" for name, why in failed.items()), "`make up` starts it again.")
 
     def reload(self) -> list[tuple[str, str]]:
-        """Derive the files anew, and tell who reads them again; returns (service, file) of those that are not."""
-        known = read_state(self.settings.home)
+        """Derive the files again and reload the servers; return (service, file) of files that need a restart."""
+        last = read_state(self.settings.home)
         waiting = []
         running = [name for name in self.supervisor.processes() if name in self.services]
         for name in running:
             derivation = self._derivation(name)
             before = derivation.copies(self.settings)
-            derivation.write(self.settings, known.missing if known else ())
+            derivation.write(self.settings, last.missing if last else ())
             after = derivation.copies(self.settings)
             changed = [file for file in {**before, **after} if before.get(file) != after.get(file)]
             waiting += [(name, file) for file in changed if at_start_only(file)]
-        self.supervisor.signal([name for name in TOLD if name in running], "HUP")
+        self.supervisor.signal([name for name in RELOADED_BY_SIGHUP if name in running], "HUP")
         return waiting
 
     def _described(self, names: Iterable[str]) -> None:
@@ -277,21 +278,28 @@ class NativeEngine:
                 f"The secret `{name}` cannot be stored in {folder} ({error.strerror}).", "Is the folder yours?"
             ) from error
 
+    def read_secret(self, name: str) -> str:
+        """Read a secret from the run folder."""
+        try:
+            return (self.settings.volume("secrets") / name).read_text(encoding="utf-8").strip()
+        except FileNotFoundError as error:
+            raise LabError(f"The lab has no secret `{name}`.", "Start the lab with `make up`.") from error
+
     # --- looking --------------------------------------------------------------------------------------------------
 
     def status(self) -> list[ServiceStatus]:
         """One row a service."""
         processes = self.supervisor.processes()
-        known = read_state(self.settings.home)
+        last = read_state(self.settings.home)
         rows = []
         for name, service in self.services.items():
             info = processes.get(name)
             found = self._program(service)
             if info is None and isinstance(found, Missing):
-                reason = known.missing.get(name, found.reason) if known else found.reason
+                reason = last.missing.get(name, found.reason) if last else found.reason
                 rows.append(ServiceStatus(name, "missing", self._version(service), reason, None))
                 continue
-            # A server that runs was found when it was started, whatever PATH says now.
+            # PATH may have changed since the server was started.
             source = found.source if isinstance(found, Found) else "PATH"
             state, memory, uptime = "stopped", None, None
             if info and info.state == "RUNNING":
@@ -305,9 +313,9 @@ class NativeEngine:
             rows.append(ServiceStatus(name, state, version, source, self._front(name), memory, uptime))
         return rows
 
-    def troubles(self) -> list[Trouble]:
+    def diagnoses(self) -> list[Diagnosis]:
         """Data of another version."""
-        return written.conflicts(self.settings, self.name, self.services, self._volumes())
+        return volume_versions.conflicts(self.settings, self.name, self.services, self._volumes())
 
     def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
         """Print what services wrote to their standard output."""
@@ -321,8 +329,8 @@ class NativeEngine:
         return self._derivation(name).environment()
 
     def _volumes(self) -> dict[str, str]:
-        # An emptied folder has no history; which of two full ones it is cannot be told from outside.
-        folders = {name: self.settings.volume(name) for name in written.data_volumes(self.services)}
+        # An emptied folder has no history; two full ones cannot be distinguished.
+        folders = {name: self.settings.volume(name) for name in volume_versions.data_volumes(self.services)}
         return {name: "folder" for name, folder in folders.items() if folder.is_dir() and any(folder.iterdir())}
 
     # --- parts ----------------------------------------------------------------------------------------------------
@@ -359,8 +367,8 @@ class NativeEngine:
         if name not in self.services:
             raise LabError(f"There is no service `{name}`.", f"Services: {', '.join(self.services)}.", 2)
 
-    def _end_strays(self) -> None:
-        strays = self.supervisor.strays()
-        for process in strays:
+    def _kill_orphans(self) -> None:
+        orphans = self.supervisor.orphans()
+        for process in orphans:
             process.kill()
-        psutil.wait_procs(strays, timeout=5)
+        psutil.wait_procs(orphans, timeout=5)

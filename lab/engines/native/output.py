@@ -1,4 +1,4 @@
-"""What native processes wrote to their standard output, told line by line."""
+"""Prints the standard output of native processes."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.engines.native.supervisor import Supervisor
 
-_EVERY = 0.3
+_POLL_SECONDS = 0.3
 
 
 def show(supervisor: Supervisor, names: Iterable[str], lines: int, follow: bool) -> None:
@@ -15,16 +15,16 @@ def show(supervisor: Supervisor, names: Iterable[str], lines: int, follow: bool)
     offsets: dict[str, int] = {}
     for name in names:
         for line in supervisor.tail(name, lines):
-            _tell(name, line)
+            _print_line(name, line)
         offsets[name] = _size(supervisor.output(name))
     while follow:
         for name, offset in offsets.items():
             offsets[name] = _print_new(name, supervisor.output(name), offset)
         sys.stdout.flush()
-        time.sleep(_EVERY)
+        time.sleep(_POLL_SECONDS)
 
 
-def _tell(name: str, line: str) -> None:
+def _print_line(name: str, line: str) -> None:
     print(f"{name:<13} | {line}")
 
 
@@ -33,7 +33,7 @@ def _size(path: Path) -> int:
 
 
 def _print_new(name: str, path: Path, offset: int) -> int:
-    """Print what stands behind `offset` bytes and return where it ends; a file that has shrunk was begun anew."""
+    """Print the output after `offset` bytes and return the new offset; a smaller file was rotated."""
     size = _size(path)
     if size < offset:
         offset = 0
@@ -41,5 +41,5 @@ def _print_new(name: str, path: Path, offset: int) -> int:
         with path.open("rb") as file:
             file.seek(offset)
             for line in file.read(size - offset).decode(errors="replace").splitlines():
-                _tell(name, line)
+                _print_line(name, line)
     return size

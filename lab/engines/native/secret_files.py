@@ -4,6 +4,8 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from lab.files import write_atomically
+
 # Those of `services/init` that a native lab needs; it has no Postgres.
 NAMES: Final = ("admin_token", "grafana_admin_password")
 
@@ -17,7 +19,7 @@ def write_missing(folder: Path) -> None:
 
 
 def store(folder: Path, name: str, value: str) -> None:
-    """Put a secret in the place of what stands there, whole or not at all; an empty one is taken away.
+    """Replace a secret; an empty value deletes it.
 
     Raises:
         OSError: the folder cannot be written.
@@ -26,11 +28,7 @@ def store(folder: Path, name: str, value: str) -> None:
     if not value:
         (folder / name).unlink(missing_ok=True)
         return
-    draft = folder / f".new-{name}"
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_text(value, encoding="utf-8")
-    draft.replace(folder / name)
+    write_atomically(folder / name, value, mode=0o600)
 
 
 def _make_private(folder: Path) -> None:

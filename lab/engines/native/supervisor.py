@@ -21,7 +21,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from lab.errors import LabError
 
-# Every process of a lab carries this, so that a stray one is found even when supervisord was killed.
+# Every process of a lab carries this, so that an orphan is found even when supervisord was killed.
 MARK = "LAB_RUN_FOLDER"
 
 
@@ -38,7 +38,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Info:
-    """State of a process as supervisord tells it: STOPPED, STARTING, RUNNING, BACKOFF, EXITED, FATAL."""
+    """State of a process as supervisord reports it: STOPPED, STARTING, RUNNING, BACKOFF, EXITED, FATAL."""
 
     name: str
     state: str
@@ -52,7 +52,7 @@ class Supervisor:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # A Unix socket's path may have 107 bytes, a checkout's path more; so it stands in the temporary folder.
+        # A Unix socket's path may have 107 bytes, a checkout's path more; so it is in the temporary folder.
         short = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
         self.socket = Path(tempfile.gettempdir()) / f"lab-{os.getuid()}-{short}.sock"
 
@@ -96,7 +96,7 @@ class Supervisor:
                 "stdout_logfile_maxbytes": "5MB",
                 "stdout_logfile_backups": "1",
             }
-        # It holds the key of a model provider: nobody else's to read.
+        # It holds the key of a model provider.
         self.config.touch(mode=0o600)
         self.config.chmod(0o600)
         with self.config.open("w", encoding="utf-8") as file:
@@ -132,7 +132,7 @@ class Supervisor:
             time.sleep(0.05)
 
     def reload(self) -> list[str]:
-        """Take over the configuration file: new, changed and removed programs; returns those that stand still now."""
+        """Apply the configuration file; return the added and changed programs, which are stopped now."""
         added, changed, removed = self._call("reloadConfig")[0]
         for name in (*changed, *removed):
             self.stop([name])
@@ -174,7 +174,7 @@ class Supervisor:
             except xmlrpc.client.Fault as fault:
                 if "NOT_RUNNING" not in fault.faultString and "BAD_NAME" not in fault.faultString:
                     raise
-        # One with another process id was started by somebody else in the meantime.
+        # One with another process id was started by another command meanwhile.
         while any(
             info.state in {"STOPPING", "RUNNING", "STARTING"} and info.pid == running.get(info.name)
             for info in self._some(names)
@@ -197,13 +197,13 @@ class Supervisor:
             self._call("shutdown")
             with contextlib.suppress(psutil.NoSuchProcess):
                 psutil.Process(pid).wait(timeout=60)
-        for process in self.strays():
+        for process in self.orphans():
             process.kill()
-        psutil.wait_procs(self.strays(), timeout=5)
+        psutil.wait_procs(self.orphans(), timeout=5)
         self.socket.unlink(missing_ok=True)
 
-    def strays(self) -> list[psutil.Process]:
-        """Processes of this lab, whoever is their parent."""
+    def orphans(self) -> list[psutil.Process]:
+        """Return the processes of this lab, with any parent."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -233,7 +233,7 @@ class Supervisor:
 
 
 def _command(words: Sequence[str]) -> str:
-    # A blank and one of these begin a remark wherever they stand. Blanks only stand between single quotes here.
+    # A blank and one of these begin a comment anywhere. Blanks are only between single quotes here.
     return re.sub(r"( )([;#])", r"\1'\\\2'", _escape(shlex.join(words)))
 
 

@@ -1,18 +1,21 @@
-"""A booking that breaks halfway."""
+"""A booking that fails before its commit."""
 
 from collections.abc import Callable
 
-from services.assistant.booking import BookingFailedError
-from services.assistant.faults import at_hand
+from services.assistant.appointments.booking import BookingFailedError
+from services.assistant.faults import request_target
 from services.assistant.faults.kinds import BROKEN_BOOKING
 from services.web.faults import FaultRegistry
 
 
-def midway(faults: FaultRegistry, business_id: str) -> Callable[[], None]:
-    """Make what runs in the middle of a booking: it raises BookingFailedError while the fault is on."""
+def failpoint(faults: FaultRegistry) -> Callable[[str], None]:
+    """Return the failpoint of bookings.
 
-    def check() -> None:
-        if faults.hit(BROKEN_BOOKING.name, route=at_hand.route(), business_id=business_id):
+    Called with a business id, it raises BookingFailedError while the fault hits.
+    """
+
+    def fail(business_id: str) -> None:
+        if faults.hit(BROKEN_BOOKING.name, route=request_target.route(), business_id=business_id):
             raise BookingFailedError
 
-    return check
+    return fail

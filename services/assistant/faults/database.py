@@ -7,13 +7,13 @@ from flask import g
 from sqlalchemy import PoolProxiedConnection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.assistant.context import Assistant
-from services.assistant.database import Database
-from services.assistant.faults import at_hand
+from services.assistant.app_state import Assistant
+from services.assistant.faults import request_target
 from services.assistant.faults.kinds import DATABASE_UNREACHABLE, POOL_EXHAUSTED, SLOW_QUERY
+from services.assistant.storage.database import Database
 from services.web.faults import ActiveFault, FaultRegistry
 
-# How often connections that were given back are taken.
+# Seconds between two attempts to take a connection that became free.
 _TAKE_SECONDS = 0.02
 
 
@@ -21,16 +21,16 @@ def init_app(assistant: Assistant) -> None:
     """Join the database."""
     database, faults = assistant.database, assistant.faults
     database.before_transaction = lambda: _run_slowly(database, faults)
-    database.pool.waited = lambda seconds, came: _waited(assistant, seconds, came)
-    database.guard(lambda: _refuse(database, faults))
-    faults.when_on(POOL_EXHAUSTED.name, lambda fault: hold(database, fault))
+    database.pool.wait_listeners.append(lambda _, acquired: None if acquired else _exhausted(faults))
+    database.set_failpoint(lambda: _refuse(database, faults))
+    faults.on_start(POOL_EXHAUSTED.name, lambda fault: hold(database, fault))
 
 
 def _run_slowly(database: Database, faults: FaultRegistry) -> None:
     """Run a slow statement, once in a request that is hit, in a transaction of its own: it locks nothing."""
-    if not faults.any_on:  # the usual case
+    if not faults.any_active:  # the usual case
         return
-    about = {"route": at_hand.route(), "business_id": at_hand.business()}
+    about = {"route": request_target.route(), "business_id": request_target.business_id()}
     if about["route"] is None or "slow_query" in g or not faults.active(SLOW_QUERY.name, **about):
         return
     fault = faults.hit(SLOW_QUERY.name, **about)
@@ -42,42 +42,40 @@ def _run_slowly(database: Database, faults: FaultRegistry) -> None:
         connection.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": fault.parameters["seconds"]})
 
 
-def _waited(assistant: Assistant, seconds: float, came: bool) -> None:
-    assistant.instruments.pool_waited(seconds, came)
-    if not came:
-        assistant.faults.hit(POOL_EXHAUSTED.name)
+def _exhausted(faults: FaultRegistry) -> None:
+    faults.hit(POOL_EXHAUSTED.name)
 
 
 def _refuse(database: Database, faults: FaultRegistry) -> None:
     if faults.hit(DATABASE_UNREACHABLE.name):
-        # What a driver says when nobody listens.
+        # The driver's error for a port without a listener.
         raise database.engine.dialect.loaded_dbapi.OperationalError("connection refused")
 
 
 def hold(database: Database, fault: ActiveFault) -> None:
-    """Hold connections of the pool, as many as the strength says, until the fault is over."""
+    """Hold connections of the pool, the share that the intensity names, until the fault ends."""
     pool = database.pool
-    wanted = max(1, math.ceil(fault.strength * pool.size()))
+    wanted = max(1, math.ceil(fault.intensity * pool.size()))
     held: list[PoolProxiedConnection] = []
     lock = threading.Lock()
 
     def take() -> None:
-        while not fault.over.wait(_TAKE_SECONDS):
+        while not fault.ended.wait(_TAKE_SECONDS):
             while len(held) < wanted and pool.has_free:
                 try:
                     connection = pool.take()
                 except (SQLAlchemyError, database.engine.dialect.loaded_dbapi.Error):
                     break  # a request was faster, or there is no database just now
                 with lock:
-                    if not fault.over.is_set():
+                    if not fault.ended.is_set():
                         held.append(connection)
                         continue
                 connection.close()
                 return
 
-    # A thread of its own: it may wait for a connection while those that are held must be given back.
+    # A thread of its own: it may wait for a connection while the held ones must be returned.
     threading.Thread(target=take, name="pool-holder", daemon=True).start()
-    fault.over.wait()
+    fault.ended.wait()
     with lock:
         for connection in held:
             connection.close()

@@ -1,17 +1,17 @@
-"""A data folder that fills up: with a real file, bounded by the folder's budget and by what the machine needs."""
+"""A data folder that fills up: with a real file, bounded by the folder's quota and by a reserve of the disk."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from flask import Flask
 from opentelemetry import trace
 
-from services.assistant.context import Assistant
-from services.assistant.faults import at_hand
+from services.assistant.app_state import Assistant
+from services.assistant.faults import request_target
 from services.assistant.faults.kinds import DISK_FILLING
-from services.assistant.room import DataRoom
+from services.assistant.faults.thresholds import ThresholdLogger, log_performance
+from services.assistant.storage.disk_quota import DiskQuota
 from services.telemetry import Telemetry
 from services.web.faults import SPAN_ATTRIBUTE, ActiveFault
 
@@ -19,50 +19,60 @@ _STEP_SECONDS = 0.1
 # Random, because some file systems keep zeros for nothing.
 _CHUNK = os.urandom(4 * 1024**2)
 _CHUNKS_A_STEP = 4
-# What is left to everybody else on the machine, whatever was ordered.
+# Bytes of the disk that stay free for other programs at any parameters.
 MACHINE_RESERVE = 1024**3
 _NAME = "disk-filling-{}.bin"
-# Shares of the budget that are left; the passing of each is told.
-_TOLD = (50, 20, 10, 5)
+# Percent of the quota in use; each is logged once.
+_LOG_THRESHOLDS = (50, 80, 90, 95)
 
 
 def init_app(app: Flask, assistant: Assistant) -> None:
-    """Join the app: remove what a killed process left behind; the spans of requests tell of a folder that fills."""
-    room, faults = assistant.room, assistant.faults
-    for left in room.folder.glob(_NAME.format("*")):
+    """Join the app: remove what a killed process left behind.
+
+    The spans of requests show the fault and the free bytes.
+    """
+    quota, faults = assistant.disk_quota, assistant.faults
+    for left in quota.folder.glob(_NAME.format("*")):
         left.unlink(missing_ok=True)
-    faults.when_on(DISK_FILLING.name, lambda fault: fill(fault, room, assistant.telemetry))
+    faults.on_start(DISK_FILLING.name, lambda fault: fill(fault, quota, assistant.telemetry))
 
     @app.before_request
-    def mark() -> None:
+    def tag_span() -> None:
         fault = faults.active(DISK_FILLING.name)
-        if fault and at_hand.route():
+        if fault and request_target.route():
             span = trace.get_current_span()
-            span.set_attribute(SPAN_ATTRIBUTE, fault.shown)
-            span.set_attribute("lab.disk.free", room.free())
+            span.set_attribute(SPAN_ATTRIBUTE, fault.public_name)
+            span.set_attribute("lab.disk.free", quota.free())
 
 
-def fill(fault: ActiveFault, room: DataRoom, telemetry: Telemetry) -> None:
-    """Fill the folder up to the share that was ordered, hold it there until the fault is over, and clean up."""
-    path = room.folder / _NAME.format(fault.id)
-    goal = int(room.limit * fault.parameters["percent"] * fault.strength / 100)
-    tell = _teller(telemetry, room)
+def fill(fault: ActiveFault, quota: DiskQuota, telemetry: Telemetry) -> None:
+    """Fill the folder up to the fault's share, hold it there until the fault ends, and clean up."""
+    path = quota.folder / _NAME.format(fault.id)
+    goal = int(quota.limit * fault.parameters["percent"] * fault.intensity / 100)
+
+    def write(threshold: int) -> None:
+        message = f"no more than {100 - threshold} % of the data folder's quota is left"
+        log_performance(
+            telemetry, "disk.low", message, "assistant.disk", free_bytes=quota.free(), limit_bytes=quota.limit
+        )
+
+    thresholds = ThresholdLogger(_LOG_THRESHOLDS, quota.used_percent(), write)
     try:
         with path.open("wb", buffering=0) as file:
-            while not fault.over.wait(_STEP_SECONDS):
-                _step(file, path, room, goal)
-                tell()
+            while not fault.ended.wait(_STEP_SECONDS):
+                _step(file, path, quota, goal)
+                thresholds.log(quota.used_percent())
     except OSError as error:
         telemetry.exception("the data folder could not be filled", error)
     finally:
         path.unlink(missing_ok=True)
 
 
-def _step(file: BinaryIO, path: Path, room: DataRoom, goal: int) -> None:
-    """Come nearer to the goal; give back what others need by now."""
+def _step(file: BinaryIO, path: Path, quota: DiskQuota, goal: int) -> None:
+    """Grow towards the goal; shrink when other files need the space."""
     own = file.tell()
-    others = room.used() - path.stat().st_blocks * 512
-    wanted = max(0, min(goal - others, own + room.machine_free() - MACHINE_RESERVE))
+    others = quota.used() - path.stat().st_blocks * 512
+    wanted = max(0, min(goal - others, own + quota.disk_free() - MACHINE_RESERVE))
     if wanted < own:
         file.seek(wanted)
         file.truncate()
@@ -70,24 +80,3 @@ def _step(file: BinaryIO, path: Path, room: DataRoom, goal: int) -> None:
         missing = wanted - file.tell()
         if missing > 0:
             file.write(_CHUNK[:missing])
-
-
-def _teller(telemetry: Telemetry, room: DataRoom) -> Callable[[], None]:
-    """Make what writes a line each time less than a further share of the budget is left."""
-    waiting = [share for share in _TOLD if 100 * room.free() > share * room.limit]
-
-    def tell() -> None:
-        free = room.free()
-        while waiting and 100 * free <= waiting[0] * room.limit:
-            share = waiting.pop(0)
-            telemetry.log(
-                "performance",
-                "disk.low",
-                f"no more than {share} % of the data folder's room is left",
-                level="warning",
-                logger="assistant.disk",
-                free_bytes=free,
-                limit_bytes=room.limit,
-            )
-
-    return tell

@@ -54,19 +54,19 @@ SLOW_QUERY: Final = Fault(
     dimensions=_REQUESTS,
 )
 DATABASE_UNREACHABLE: Final = Fault(
-    "database-unreachable", "Connections to the database are refused; strength is the share of them."
+    "database-unreachable", "Connections to the database are refused; intensity is the share of them."
 )
 POOL_EXHAUSTED: Final = Fault(
-    "pool-exhausted", "Connections of the pool are held and never given back; strength is the share of them."
+    "pool-exhausted", "Connections of the pool are held and never given back; intensity is the share of them."
 )
 MEMORY_LEAK: Final = Fault(
     "memory-leak",
-    "Memory grows up to a share of its limit and is freed at the end; strength scales how fast.",
+    "Memory grows up to a share of its limit and is freed at the end; intensity scales how fast.",
     MemoryLeakParameters,
 )
 DISK_FILLING: Final = Fault(
     "disk-filling",
-    "The data folder fills up to a share of its budget and is cleared at the end; strength scales the share.",
+    "The data folder fills up to a share of its budget and is cleared at the end; intensity scales the share.",
     DiskFillingParameters,
 )
 BROKEN_BOOKING: Final = Fault(
@@ -76,7 +76,7 @@ BROKEN_BOOKING: Final = Fault(
 )
 BAD_RELEASE: Final = Fault(
     "bad-release",
-    "A new version runs: its requests are slower, and the share given by strength fails with a new exception.",
+    "A new version runs: its requests are slower, and the share given by intensity fails with a new exception.",
     BadReleaseParameters,
     dimensions=_REQUESTS,
 )

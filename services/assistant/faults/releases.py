@@ -1,4 +1,4 @@
-"""A bad release and an exception of a new kind: requests of users that fail in a way that was not there before."""
+"""A bad release and a new exception type: user requests fail in a new way."""
 
 import re
 import threading
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from flask import Flask
 from opentelemetry import trace
 
-from services.assistant.context import Assistant
-from services.assistant.faults import at_hand
+from services.assistant.app_state import Assistant
+from services.assistant.faults import request_target
 from services.assistant.faults.kinds import BAD_RELEASE, NEW_EXCEPTION
 from services.telemetry import Telemetry
 from services.web.faults import ActiveFault
@@ -20,27 +20,27 @@ _HOW = ("Missing", "Overflow", "Mismatch", "Drift", "Conflict", "Underrun", "Sta
 
 
 def init_app(app: Flask, assistant: Assistant) -> None:
-    """Join the app. Only requests of users are hit: the page, probes and the admin door go on."""
+    """Add the hook. Only user requests are hit: the page, probes and the admin API are not."""
     faults, telemetry = assistant.faults, assistant.telemetry
-    faults.when_on(BAD_RELEASE.name, _Releases(telemetry))
+    faults.on_start(BAD_RELEASE.name, _Releases(telemetry))
 
     @app.before_request
-    def strike() -> None:
-        route = at_hand.route() if faults.any_on else None
+    def inject() -> None:
+        route = request_target.route() if faults.any_active else None
         if route is None:
             return
-        about = {"route": route, "business_id": at_hand.business_asked_for()}
+        about = {"route": route, "business_id": request_target.requested_business_id()}
         release = faults.active(BAD_RELEASE.name, **about)
         if release:
             trace.get_current_span().set_attribute("service.version", _next_version(release, telemetry))
             time.sleep(release.parameters["seconds"])
         for name in (BAD_RELEASE.name, NEW_EXCEPTION.name):
             if fault := faults.hit(name, **about):
-                raise unseen(fault)
+                raise new_exception_type(fault)
 
 
 class _Releases:
-    """Shows the version of the release that is on, and the one before when none is on any more."""
+    """Sets the version of the active release, and the own version when none is active."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
@@ -51,7 +51,7 @@ class _Releases:
     def __call__(self, fault: ActiveFault) -> None:
         version = _next_version(fault, self._telemetry)
         self._change(self._on.append, version)
-        fault.over.wait()
+        fault.ended.wait()
         self._change(self._on.remove, version)
 
     def _change(self, how: Callable[[str], None], version: str) -> None:
@@ -61,16 +61,19 @@ class _Releases:
 
 
 def _next_version(fault: ActiveFault, telemetry: Telemetry) -> str:
-    """The version of the release: as ordered, or the one after ours, 1.4.2 -> 1.4.3."""
+    """Return the version of the release: that of the fault's parameters, or the next one: 1.4.2 -> 1.4.3."""
     own = telemetry.settings.version
     following = re.sub(r"\d+$", lambda last: str(int(last[0]) + 1), own)
     return str(fault.parameters["version"]) or (following if following != own else f"{own}-1")
 
 
-def unseen(fault: ActiveFault) -> Exception:
-    """Make the exception of a fault: of a type that is named after nothing in the code, the same while it is on."""
+def new_exception_type(fault: ActiveFault) -> Exception:
+    """Return the exception of a fault.
+
+    Its type name is not in the code, and stays the same while the fault is active.
+    """
     number = int(fault.id, 16)
-    made = _WHAT[number % 10] + _WHERE[number // 10 % 10] + _HOW[number // 100 % 10]
-    name = str(fault.parameters["error_type"]) or f"{made}{fault.id[:4]}Error"
+    type_name = _WHAT[number % 10] + _WHERE[number // 10 % 10] + _HOW[number // 100 % 10]
+    name = str(fault.parameters["error_type"]) or f"{type_name}{fault.id[:4]}Error"
     kind: type[Exception] = type(name, (RuntimeError,), {"__module__": "services.assistant"})
     return kind("the request could not be handled")

@@ -1,4 +1,4 @@
-"""What the page links to, in the order it shows it."""
+"""The links of the page, in their order."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ class Link:
 
 
 ENDPOINTS = (
-    Link("/health", "/health", "Is the process alive"),
-    Link("/health/detailed", "/health/detailed", "What the cards are read from"),
-    Link("/ready", "/ready", "Can it take traffic"),
-    Link("/metrics", "/metrics", "What Prometheus scrapes"),
-    Link("/openapi.json", "/openapi.json", "Every endpoint, described"),
+    Link("/health", "/health", "Liveness"),
+    Link("/health/detailed", "/health/detailed", "The values of the cards"),
+    Link("/ready", "/ready", "Readiness"),
+    Link("/metrics", "/metrics", "Prometheus metrics"),
+    Link("/openapi.json", "/openapi.json", "All endpoints (OpenAPI)"),
 )
 
 

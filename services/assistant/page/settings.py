@@ -11,7 +11,7 @@ class PageSettings(BaseSettings):
     variable, when an address is not http or https.
     """
 
-    # An empty value is what compose passes for a variable that nobody set.
+    # An empty value is what compose passes for a variable that is not set.
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
     grafana_url: AnyHttpUrl | None = None

@@ -1,4 +1,4 @@
-"""The blueprint: one page, its static files, and the headers that guard them."""
+"""The blueprint: one page, its static files, and their security headers."""
 
 from typing import Final
 
@@ -7,6 +7,7 @@ from flask.blueprints import BlueprintSetupState
 
 from services.assistant.page.links import ENDPOINTS, lab_pages
 from services.assistant.page.settings import PageSettings
+from services.telemetry import names
 
 _EXTENSION: Final = "assistant_page"
 
@@ -41,13 +42,15 @@ def _read_settings(state: BlueprintSetupState) -> None:
 
 @blueprint.get("/")
 def index() -> str:
-    """The page itself. It holds no figures: the browser asks for them, so it stays honest when the service is gone."""
+    """Return the page. The browser requests the values, so that the page can show a stopped service."""
     settings: PageSettings = current_app.extensions[_EXTENSION]
     return render_template(
         "page/index.html",
         endpoints=ENDPOINTS,
         lab_pages=lab_pages(settings),
         grafana_base=settings.grafana_base,
+        error_rate_high=100 * names.ERROR_RATE_HIGH,
+        error_rate_critical=100 * names.ERROR_RATE_CRITICAL,
     )
 
 

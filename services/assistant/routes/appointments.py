@@ -6,14 +6,12 @@ from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.assistant import booking, free_times
-from services.assistant.attempts import attempt
-from services.assistant.booking import Refused
-from services.assistant.context import Assistant, current
-from services.assistant.directory import Business
-from services.assistant.faults.bookings import midway
-from services.assistant.instants import parse_instant
-from services.assistant.schemas import (
+from services.assistant.app_state import Assistant, current
+from services.assistant.appointments import availability, booking
+from services.assistant.appointments.booking import BookingRejectedError
+from services.assistant.appointments.business import Business
+from services.assistant.appointments.timeparse import parse_instant
+from services.assistant.routes.schemas import (
     AppointmentDocument,
     AppointmentList,
     AppointmentPath,
@@ -22,15 +20,14 @@ from services.assistant.schemas import (
     BookingRequest,
     MoveRequest,
 )
-from services.assistant.tables import AppointmentRow
-from services.assistant.tools import report
+from services.assistant.storage.tables import AppointmentRow
 from services.web.openapi import problem_responses
 from services.web.problems import Problem
 
 blueprint = APIBlueprint("appointments", __name__)
 
 REPLAYED_HEADER = "Idempotent-Replayed"
-# Reasons of Refused: status and title.
+# Reasons of BookingRejectedError: status and title.
 _PROBLEMS = {
     "taken": (409, "Time taken"),
     "past": (422, "Time past"),
@@ -51,15 +48,15 @@ def list_appointments(query: AppointmentQuery) -> dict[str, Any]:
     if query.business_id:
         assistant.business(query.business_id)
     try:
-        rows = booking.listed(
+        rows = booking.list_appointments(
             assistant.database,
             business_id=query.business_id,
             user_id=query.user_id,
             limit=query.limit,
             after=query.after,
         )
-    except Refused as refused:
-        raise _problem(refused) from None
+    except BookingRejectedError as rejection:
+        raise _problem(rejection) from None
     following = rows[-1].id if len(rows) == query.limit else None
     return {"appointments": [_document(assistant, row) for row in rows], "next": following}
 
@@ -78,26 +75,23 @@ def book(header: BookingHeader, body: BookingRequest) -> tuple[dict[str, Any], i
     if body.provider_id:
         provider = next((one for one in business.providers if one.id == body.provider_id), None)
         if provider is None:
-            raise Problem(404, "Unknown provider", "Nobody with this id works at this business.")
+            raise Problem(404, "Unknown provider", "This business has no provider with this id.")
     starts_at = parse_instant(body.starts_at)
     try:
-        with attempt(assistant.instruments, business, through="api"):
-            appointment, replayed = booking.book(
-                assistant.database,
-                business,
-                starts_at,
-                user_id=body.user_id,
-                provider=provider,
-                service=body.service,
-                idempotency_key=header.idempotency_key,
-                midway=midway(assistant.faults, business.id),
-            )
-    except Refused as refused:
-        near = free_times.alternatives(assistant.database, business, starts_at, provider)
-        raise _problem(refused, near) from None
+        appointment, replayed = assistant.book.book(
+            business,
+            starts_at,
+            channel="api",
+            user_id=body.user_id,
+            provider=provider,
+            service=body.service,
+            idempotency_key=header.idempotency_key,
+        )
+    except BookingRejectedError as rejection:
+        near = availability.alternatives(assistant.database, business, starts_at, provider)
+        raise _problem(rejection, near) from None
     if replayed:
         return appointment.as_json(), 200, {REPLAYED_HEADER: "true"}
-    report(assistant.telemetry, assistant.instruments, "booked", business, appointment, through="api")
     return appointment.as_json(), 201, {"Location": f"/appointments/{appointment.id}"}
 
 
@@ -109,13 +103,12 @@ def book(header: BookingHeader, body: BookingRequest) -> tuple[dict[str, Any], i
 def move(path: AppointmentPath, body: MoveRequest) -> dict[str, Any]:
     """Move a booked appointment to another time with the same provider."""
     assistant = current()
-    row, business = _found(assistant, path.appointment_id)
+    row, business = _find(assistant, path.appointment_id)
     try:
-        appointment = booking.move(assistant.database, business, row.id, parse_instant(body.starts_at))
-    except Refused as refused:
-        raise _problem(refused) from None
-    report(assistant.telemetry, assistant.instruments, "moved", business, appointment, through="api")
-    return appointment.as_json()
+        starts_at = parse_instant(body.starts_at)
+        return assistant.book.move(business, row.id, starts_at, channel="api").as_json()
+    except BookingRejectedError as rejection:
+        raise _problem(rejection) from None
 
 
 @blueprint.delete(
@@ -126,15 +119,12 @@ def move(path: AppointmentPath, body: MoveRequest) -> dict[str, Any]:
 def cancel(path: AppointmentPath) -> tuple[str, int]:
     """Cancel an appointment and free its time. Cancelling twice is no error."""
     assistant = current()
-    row, business = _found(assistant, path.appointment_id)
-    if booking.cancel(assistant.database, row.id):
-        row.status = booking.CANCELLED
-        appointment = booking.describe(business, row)
-        report(assistant.telemetry, assistant.instruments, "cancelled", business, appointment, through="api")
+    row, business = _find(assistant, path.appointment_id)
+    assistant.book.cancel(business, row, channel="api")
     return "", 204
 
 
-def _found(assistant: Assistant, appointment_id: str) -> tuple[AppointmentRow, Business]:
+def _find(assistant: Assistant, appointment_id: str) -> tuple[AppointmentRow, Business]:
     row = booking.get(assistant.database, appointment_id)
     if row is None:
         raise Problem(404, "Unknown appointment", "There is no appointment with this id.")
@@ -148,6 +138,6 @@ def _document(assistant: Assistant, row: AppointmentRow) -> dict[str, Any]:
     return booking.describe(business, row).as_json()
 
 
-def _problem(refused: Refused, alternatives: Sequence[datetime] = ()) -> Problem:
-    status, title = _PROBLEMS[refused.reason]
-    return Problem(status, title, refused.detail, alternatives=[start.isoformat() for start in alternatives])
+def _problem(rejection: BookingRejectedError, alternatives: Sequence[datetime] = ()) -> Problem:
+    status, title = _PROBLEMS[rejection.reason]
+    return Problem(status, title, rejection.detail, alternatives=[start.isoformat() for start in alternatives])

@@ -4,10 +4,10 @@ from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.assistant import free_times
-from services.assistant.context import current
-from services.assistant.instants import parse_day
-from services.assistant.schemas import BusinessList, BusinessPath, BusinessQuery, SlotList, SlotQuery
+from services.assistant.app_state import current
+from services.assistant.appointments import availability
+from services.assistant.appointments.timeparse import parse_day
+from services.assistant.routes.schemas import BusinessList, BusinessPath, BusinessQuery, SlotList, SlotQuery
 from services.web.openapi import problem_responses
 from services.web.problems import Problem
 
@@ -17,7 +17,7 @@ blueprint = APIBlueprint("businesses", __name__)
 @blueprint.get("/businesses", summary="List businesses", responses={200: BusinessList, **problem_responses(503)})
 def businesses(query: BusinessQuery) -> dict[str, Any]:
     """List businesses by kind and region."""
-    chosen = current().directory.list(query.kind, query.region, query.limit)
+    chosen = current().directory.list(query.kind, query.region, query.limit, include_probes=query.include_probes)
     return {"businesses": [business.summary() for business in chosen]}
 
 
@@ -34,9 +34,9 @@ def slots(path: BusinessPath, query: SlotQuery) -> dict[str, Any]:
     if query.provider_id:
         provider = next((one for one in business.providers if one.id == query.provider_id), None)
         if provider is None:
-            raise Problem(404, "Unknown provider", "Nobody with this id works at this business.")
+            raise Problem(404, "Unknown provider", "This business has no provider with this id.")
     day = parse_day(query.date) if query.date else None
-    free = free_times.free_times(assistant.database, business, day=day, provider=provider)
+    free = availability.free_times(assistant.database, business, day=day, provider=provider)
     return {
         "business_id": business.id,
         "time_zone": business.time_zone,

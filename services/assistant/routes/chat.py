@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from flask import g
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.assistant.chat import UnknownConversationError
-from services.assistant.context import about, current
-from services.assistant.schemas import ChatRequest, ChatResponse
+from services.assistant.app_state import current
+from services.assistant.conversation.retrieve import UnknownConversationError
+from services.assistant.routes.schemas import ChatRequest, ChatResponse
 from services.web.openapi import problem_responses
 from services.web.problems import Problem
 
@@ -28,9 +27,6 @@ def chat(body: ChatRequest) -> dict[str, Any]:
     except UnknownConversationError:
         detail = "There is no such conversation of this user; leave conversation_id out to begin one."
         raise Problem(404, "Unknown conversation", detail) from None
-    g.outcome = answer.outcome
-    if answer.business is not None:
-        about(assistant.telemetry, answer.business)
     return {
         "conversation_id": answer.conversation_id,
         "message_id": answer.message_id,

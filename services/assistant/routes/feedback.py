@@ -8,9 +8,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from services.assistant.context import current
-from services.assistant.schemas import Created, FeedbackRequest
-from services.assistant.tables import ConversationRow, FeedbackRow, TurnRow
+from services.assistant.app_state import current
+from services.assistant.routes.schemas import Created, FeedbackRequest
+from services.assistant.storage.tables import ConversationRow, FeedbackRow, TurnRow
 from services.web.openapi import problem_responses
 from services.web.problems import Problem
 
@@ -31,7 +31,7 @@ def feedback(body: FeedbackRequest) -> tuple[dict[str, Any], int]:
     with assistant.database.write() as session:
         row["conversation_id"] = _conversation(session, body)
         session.execute(insert(FeedbackRow), row)
-    assistant.telemetry.inc(assistant.instruments.feedback, stars=str(body.stars))
+    assistant.telemetry.inc(assistant.metrics.feedback, stars=str(body.stars))
     assistant.telemetry.log(
         "application",
         "feedback.given",

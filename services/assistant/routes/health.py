@@ -1,19 +1,19 @@
-"""Is it alive, is it ready, how is it, what has it done: /health, /ready, /health/detailed, /stats."""
+"""Health and statistics: /health, /ready, /health/detailed, /stats."""
 
 import os
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 import psutil
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.assistant.context import Assistant, current
-from services.assistant.database import DatabaseUnavailableError
-from services.assistant.health_schemas import DetailedHealth, Stats, Status
-from services.assistant.instruments import total
+from services.assistant.app_state import Assistant, current
+from services.assistant.metrics import total
+from services.assistant.routes.health_schemas import DetailedHealth, Stats, Status
+from services.assistant.storage.database import DatabaseUnavailableError
 from services.telemetry import names
 from services.web.openapi import problem_responses
+from services.web.times import format_rfc3339
 
 blueprint = APIBlueprint("health", __name__)
 
@@ -23,24 +23,24 @@ _process.cpu_percent()
 _DEFAULT_ENVIRONMENT = "demo"
 
 
-@blueprint.get("/health", summary="Alive?", responses={200: Status})
+@blueprint.get("/health", summary="Liveness", responses={200: Status})
 def health() -> dict[str, str]:
     """Say that the process answers."""
     return {"status": "ok"}
 
 
-@blueprint.get("/ready", summary="Ready for requests?", responses={200: Status, **problem_responses(503)})
+@blueprint.get("/ready", summary="Readiness", responses={200: Status, **problem_responses(503)})
 def ready() -> dict[str, str]:
     """Say whether requests can be answered: the database is there and prepared."""
     assistant = current()
-    if not assistant.shelf.is_filled or not assistant.database.is_up:
+    if not assistant.directory_cache.is_loaded or not assistant.database.is_up:
         raise DatabaseUnavailableError("not ready")
     return {"status": "ready"}
 
 
-@blueprint.get("/health/detailed", summary="How is it?", responses={200: DetailedHealth})
+@blueprint.get("/health/detailed", summary="Detailed health", responses={200: DetailedHealth})
 def detailed() -> dict[str, Any]:
-    """Tell uptime, resources, requests and the state of what is needed."""
+    """Return uptime, resources, requests and the state of the dependencies."""
     assistant = current()
     connected = assistant.database.is_up
     settings = assistant.telemetry.settings
@@ -49,7 +49,7 @@ def detailed() -> dict[str, Any]:
         "status": "healthy" if connected else "degraded",
         "service": assistant.telemetry.service,
         "version": assistant.telemetry.version,
-        "timestamp": _instant(time.time()),
+        "timestamp": format_rfc3339(time.time()),
         "environment": environment,
         "uptime": _uptime(assistant),
         "system": {
@@ -66,17 +66,17 @@ def detailed() -> dict[str, Any]:
     }
 
 
-@blueprint.get("/stats", summary="What has it done since its start?", responses={200: Stats})
+@blueprint.get("/stats", summary="Totals since the start", responses={200: Stats})
 def stats() -> dict[str, Any]:
     """Sum up tokens, cost, appointments and handoffs since the start."""
-    instruments = current().instruments
+    metrics = current().metrics
     return {
-        "tokens": {kind: int(total(instruments.tokens, type=kind)) for kind in ("input", "output")},
-        "cost_dollars": round(total(instruments.cost), 6),
+        "tokens": {kind: int(total(metrics.tokens, type=kind)) for kind in ("input", "output")},
+        "cost_dollars": round(total(metrics.cost), 6),
         "appointments": {
-            action: int(total(instruments.appointments, action=action)) for action in ("booked", "moved", "cancelled")
+            action: int(total(metrics.appointments, action=action)) for action in ("booked", "moved", "cancelled")
         },
-        "handoffs": int(total(instruments.handoffs)),
+        "handoffs": int(total(metrics.handoffs)),
     }
 
 
@@ -86,24 +86,20 @@ def _uptime(assistant: Assistant) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "hours": round(seconds / 3600, 2),
         "days": round(seconds / 86400, 2),
-        "started_at": _instant(assistant.started),
+        "started_at": format_rfc3339(assistant.started),
     }
 
 
 def _requests(assistant: Assistant) -> dict[str, Any]:
-    figures = assistant.tally.requests
+    requests = assistant.request_counter.requests
     return {
-        "total": figures.total,
-        "failed": figures.failed,
-        "error_rate_percent": figures.error_rate_percent,
-        "last_request": _instant(figures.last) if figures.last else None,
+        "total": requests.total,
+        "failed": requests.failed,
+        "error_rate_percent": requests.error_rate_percent,
+        "last_request": format_rfc3339(requests.last) if requests.last else None,
     }
 
 
 def _has(assistant: Assistant, metric: str) -> bool:
     """Whether the registry that is scraped knows the metric."""
     return any(family.name == metric for family in assistant.telemetry.registry.collect())
-
-
-def _instant(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -8,10 +8,10 @@ from typing import Any
 from flask_openapi3.blueprint import APIBlueprint
 from sqlalchemy import insert
 
-from services.assistant.context import current
-from services.assistant.no_show import DEFAULT_AGE, FEATURES
-from services.assistant.schemas import PredictRequest, PredictResponse
-from services.assistant.tables import PredictionRow
+from services.assistant.app_state import current
+from services.assistant.prediction.no_show import DEFAULT_AGE, FEATURES
+from services.assistant.routes.schemas import PredictRequest, PredictResponse
+from services.assistant.storage.tables import PredictionRow
 from services.telemetry import names
 from services.web.openapi import problem_responses
 
@@ -36,7 +36,7 @@ def predict(body: PredictRequest) -> dict[str, Any]:
         seconds = time.perf_counter() - started
         span.set_attribute("lab.model.version", model.version)
         span.set_attribute("lab.prediction", found.prediction)
-    telemetry, instruments = assistant.telemetry, assistant.instruments
+    telemetry, metrics = assistant.telemetry, assistant.metrics
     prediction_id = str(uuid.uuid4())
     with assistant.database.write() as session:
         session.execute(
@@ -51,8 +51,8 @@ def predict(body: PredictRequest) -> dict[str, Any]:
                 "created_at": datetime.now(UTC),
             },
         )
-    telemetry.inc(instruments.predictions, model_version=model.version, outcome=found.prediction)
-    telemetry.observe(instruments.prediction_latency, seconds, model_version=model.version)
+    telemetry.inc(metrics.predictions, model_version=model.version, outcome=found.prediction)
+    telemetry.observe(metrics.prediction_latency, seconds, model_version=model.version)
     return {
         "prediction": found.prediction,
         "probability": round(found.probability, 6),

@@ -7,9 +7,9 @@ from typing import Any
 from flask_openapi3.blueprint import APIBlueprint
 from sqlalchemy import insert
 
-from services.assistant.context import current
-from services.assistant.schemas import Created, TrackRequest
-from services.assistant.tables import UsageRow
+from services.assistant.app_state import current
+from services.assistant.routes.schemas import Created, TrackRequest
+from services.assistant.storage.tables import UsageRow
 from services.web.openapi import problem_responses
 
 blueprint = APIBlueprint("track", __name__)
@@ -32,5 +32,5 @@ def track(body: TrackRequest) -> tuple[dict[str, Any], int]:
                 "created_at": datetime.now(UTC),
             },
         )
-    assistant.instruments.track(body.event, business.id)
+    assistant.metrics.track(body.event, business.id)
     return {"id": event_id}, 202

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from services.model.dialogue.words import MONTHS, NUMBERS, ORDINALS, WEEKDAYS, alternatives, to_number
+from services.model.dialogue.text import MONTHS, NUMBERS, ORDINALS, WEEKDAYS, alternatives, to_number
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,12 @@ _RULES: Final[list[tuple[re.Pattern[str], Callable[[Match, date], date]]]] = [
     )
 ]
 
-# Short forms that are words of their own: they count only beside a date word.
+# Short forms that are words of their own: they count only next to a date word.
 _NOT_DATES: Final = {"may", "mar", "sun", "sat", "wed", "second"}
 
 
 def find_dates(text: str, today: date) -> list[FoundDate]:
-    """Return the dates in the text, in the order in which they stand.
+    """Return the dates in the text, in their order.
 
     A closing "no, not the 5th" or "instead of Friday" is the caller's to judge. Days that do not exist are skipped.
     """

@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from services.model.dialogue.choosing import choose_target
-from services.model.dialogue.listening import listen
 from services.model.dialogue.mentions import match_name
-from services.model.dialogue.moments import pick, read_moment, read_zone
+from services.model.dialogue.nlu import listen
 from services.model.dialogue.phrases import recognise
-from services.model.dialogue.places import known_businesses, take_found
+from services.model.dialogue.selection import choose_target, known_businesses, take_found
 from services.model.dialogue.state import ENDINGS, Call, Json, Request, State
-from services.model.dialogue.updating import update
+from services.model.dialogue.state_tracker import update
+from services.model.dialogue.text import pick, read_moment, read_zone
 
 _INSTRUCTIONS: Final = ("system", "developer")
 # Older messages are forgotten, as a model forgets what its window does not hold.
@@ -28,15 +27,15 @@ def rebuild(messages: Sequence[Mapping[str, Any]], now: datetime) -> State:
     """
     state = State(now=now)
     if len(messages) > _LONGEST:
-        told = [message for message in messages if message.get("role") in _INSTRUCTIONS]
-        messages = [*told[:1], *messages[-_LONGEST:]]
+        instructions = [message for message in messages if message.get("role") in _INSTRUCTIONS]
+        messages = [*instructions[:1], *messages[-_LONGEST:]]
     open_calls: dict[str, Call] = {}
     for message in messages:
         role = message.get("role")
         if role in _INSTRUCTIONS:
             _read_context(text_of(message), state)
         elif role == "user":
-            _hear(text_of(message), state)
+            _parse_message(text_of(message), state)
         elif role == "assistant":
             for call in message.get("tool_calls") or []:
                 function = call.get("function") or {}
@@ -88,16 +87,16 @@ def _read_context(text: str, state: State) -> None:
             state.now = moment.astimezone(zone)
 
 
-def _hear(text: str, state: State) -> None:
+def _parse_message(text: str, state: State) -> None:
     _conclude(state)
     state.calls = []
-    state.heard = listen(text, state)
+    state.parsed = listen(text, state)
     update(state)
-    state.misses = 0 if state.heard.understood else state.misses + 1
+    state.misses = 0 if state.parsed.understood else state.misses + 1
 
 
 def _conclude(state: State) -> None:
-    """Count what a tool did as done, in whatever words the person was told of it (a fallback reply has others)."""
+    """Count what a tool did as done, with any reply to the user (a fallback reply has other words)."""
     for call in state.calls:
         done = _DONE_BY.get(call.name)
         if done and (call.result or {}).get("ok") and state.last_act not in ENDINGS:
@@ -105,7 +104,7 @@ def _conclude(state: State) -> None:
 
 
 def _note(text: str, state: State) -> None:
-    """Take in what the assistant said; what is not recognised (a fallback reply) leaves the last question standing."""
+    """Parse a reply of the assistant; an unknown one (a fallback reply) keeps the last question."""
     act = recognise(text)
     if act is None:
         return

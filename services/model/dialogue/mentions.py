@@ -7,8 +7,8 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Final, Protocol
 
+from services.model.dialogue.text import MONTHS, WEEKDAYS, word_set
 from services.model.dialogue.vocabulary import find_kind, find_known_city, is_kind_word
-from services.model.dialogue.words import MONTHS, WEEKDAYS, word_set
 
 
 class Span(Protocol):
@@ -25,7 +25,7 @@ class Span(Protocol):
 
 _WORD: Final = r"(?:(?:Dr|St|Jr|Sr|Mrs?|Ms)\.|[A-Z]\.(?!\s+[A-Z][a-z]+\s+[a-z])|[A-Z0-9](?:[\w'\u2019&!+-]|\.(?=\w))*)"
 _NAME: Final = rf"{_WORD}(?:(?:\s*[,:&-]\s*|\s+(?:(?:of|and|&|the|de|la|for|by|on|n)\s+)*){_WORD})*"
-# After these stands a business; after the others one only when nothing else was asked for.
+# After these comes a business; after the others one only when nothing else was asked for.
 _SURE_LEAD: Final = (
     r"(?i:\bat|\bwith|\bto(?!\s+(?:be|see|find))|\bsee|\bvisit(?:ing)?|\bcalled|\bnamed|\bname\s+is|\bname'?s|\bname\s+of|"
     r"\b(?:salon|doctor|dentist|place|shop|clinic|office)(?:'s)?\s+is|\bvia)"
@@ -83,7 +83,7 @@ def blank(text: str, spans: Iterable[Span]) -> str:
 
 @dataclass(frozen=True)
 class Mention:
-    """A place as a person named it. `lone` may be a city or a business: only a search can tell."""
+    """A place as a person named it. `lone` may be a city or a business: only a search decides."""
 
     city: str | None = None
     name: str | None = None
@@ -160,8 +160,8 @@ def name_likeness(said: str, name: str) -> float:
         # The two quick ones are upper bounds, and most windows end there.
         if matcher.real_quick_ratio() > _GOOD_MATCH and matcher.quick_ratio() > _GOOD_MATCH:
             best = max(best, matcher.ratio())
-    telling = [word for word in name_words if len(word) > 3 and not is_kind_word(word)]
-    if telling and all(word in said_words for word in telling):
+    long_words = [word for word in name_words if len(word) > 3 and not is_kind_word(word)]
+    if long_words and all(word in said_words for word in long_words):
         best = max(best, 0.9)
     return best
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 
-from services.model.dialogue.moments import read_zone
+from services.model.dialogue.text import read_zone
 
 Json = dict[str, Any]
 
@@ -27,7 +27,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Heard:
+class ParsedMessage:
     """What the last user message was understood to say."""
 
     text: str = ""
@@ -77,13 +77,13 @@ class State:
     own_business: Json | None = None  # the business in whose name the assistant speaks
     goal: str | None = None
     request: Request = field(default_factory=Request)
-    heard: Heard = field(default_factory=Heard)
+    parsed: ParsedMessage = field(default_factory=ParsedMessage)
     last_act: str | None = None
     options: list[datetime] = field(default_factory=list)  # times offered last
     finds: dict[str, list[Json]] = field(default_factory=dict)  # find_business arguments as JSON -> businesses
     appointments: list[Json] | None = None  # the person's own, once listed
     target: Json | None = None  # the appointment to move or cancel
-    said_dates: list[date] = field(default_factory=list)  # dates that may tell which appointment is meant
+    said_dates: list[date] = field(default_factory=list)  # dates that may identify the appointment
     calls: list[Call] = field(default_factory=list)  # tool calls since the last user message
     proposed: tuple[date | None, time | None, str] | None = None  # what was put to the person for a yes
     repeats: int = 0  # how often in a row the same thing was said again
@@ -102,7 +102,7 @@ class State:
 
     @property
     def business_name(self) -> str:
-        """Name of the business at hand, or words in its place."""
+        """Return the name of the current business, or words in its place."""
         business = self.request.business or self.request.offered or self.own_business or {}
         return str(business.get("name") or "the office")
 
@@ -111,3 +111,27 @@ class State:
         return next(
             (call.result for call in reversed(self.calls) if call.name == name and call.result is not None), None
         )
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """An utterance: this act with these fields, after the `remarks`."""
+
+    act: str
+    fields: dict[str, str] = field(default_factory=dict)
+    remarks: tuple["Utterance", ...] = ()
+
+    def after(self, *remarks: "Utterance") -> "Utterance":
+        """Return the same with remarks before it."""
+        return Utterance(self.act, self.fields, (*remarks, *self.remarks))
+
+
+@dataclass(frozen=True)
+class ToolUse:
+    """Call this tool with these arguments."""
+
+    tool: str
+    arguments: Json = field(default_factory=dict)
+
+
+Action = Utterance | ToolUse

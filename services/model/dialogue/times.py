@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Final
 
-from services.model.dialogue.words import NUMBERS, alternatives, to_number
+from services.model.dialogue.text import NUMBERS, alternatives, to_number
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """Loki is stopped."""
 
-from loadtest.scenario import Effect, Fault, Scenario
+from loadtest.scenarios.declaration import Effect, Fault, Scenario
 
 
 class LokiAway(Scenario):
     """For tests of what becomes of a stopped server."""
 
     name = "loki-away"
-    story = "Loki is stopped, and the model fails for good measure."
+    summary = "Loki is stopped, and the model fails for good measure."
     faults = (
         Fault("engine", "stop", target="loki", at=1, duration=25),
         Fault("model", "errors", at=1, duration=20),

@@ -13,11 +13,12 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from services.assistant import no_show, seeds
 from services.assistant.app import create_app
-from services.assistant.context import Assistant
-from services.assistant.database import Database
+from services.assistant.app_state import Assistant
+from services.assistant.appointments import seeds
+from services.assistant.prediction import no_show
 from services.assistant.settings import AssistantSettings
+from services.assistant.storage.database import Database
 from services.telemetry import Telemetry, TelemetrySettings
 from tests.support.openai_stub import OpenAiStub, running_stub
 
@@ -35,7 +36,7 @@ class Service:
 
     @property
     def admin(self) -> dict[str, str]:
-        """The header that opens the admin door."""
+        """The header that opens the admin API."""
         return {"Authorization": f"Bearer {TOKEN}"}
 
     @property
@@ -62,12 +63,12 @@ class Service:
         return self.client.post("/appointments", json=wish, headers={"Idempotency-Key": key} if key else {})
 
     def faulty_spans(self) -> dict[str, str]:
-        """The spans that tell of a fault, by name."""
+        """The spans that carry a fault, by name."""
         spans = [span for span in self.spans.get_finished_spans() if "lab.fault" in span.attributes]
         return {span.name: span.attributes["lab.fault"] for span in spans}
 
     def on(self, fault: str, seconds: float = 60, **order: Any) -> dict[str, Any]:
-        """Switch a fault on through the admin door."""
+        """Switch a fault on through the admin API."""
         wish = {"fault": fault, "duration_seconds": seconds, **order}
         answer = self.client.post("/admin/faults", json=wish, headers=self.admin)
         assert answer.status_code == 201, answer.text
@@ -102,7 +103,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared database to copy: migrating anew for each test would be most of its time."""
+    """A prepared database to copy: migrating for each test would be most of its time."""
     path = tmp_path_factory.mktemp("planted") / "assistant.db"
     database = Database(f"sqlite:///{path}")
     database.migrate()

@@ -1,4 +1,4 @@
-"""Nobody is booked twice, whatever happens at the same time."""
+"""No time is booked twice, in any order of parallel requests."""
 
 import threading
 from collections import Counter

@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
+import threading
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import psutil
@@ -10,7 +12,9 @@ import pytest
 
 from lab.query import wait_for
 from services.assistant.faults import kinds, memory
+from services.assistant.faults.thresholds import ThresholdLogger
 from services.telemetry import names
+from services.web.faults import ActiveFault
 
 BUSINESS, OTHER = "bayview-dental-care", "lab-doctor"
 LIST = "/appointments?user_id=ann"
@@ -25,21 +29,21 @@ def stored(service) -> tuple[int, int]:
     return appointments[0], busy[0]
 
 
-def test_a_broken_booking_leaves_nothing_behind_and_is_told_as_such(service) -> None:
+def test_a_broken_booking_leaves_nothing_behind_and_is_reported(service) -> None:
     slot = service.free(BUSINESS)
     service.on("broken-booking")
 
     answer = service.book(slot, BUSINESS, key="k")
     assert (answer.status_code, answer.get_json()["type"]) == (503, "/problems/booking-failed")
     assert stored(service) == (0, 0)
-    assert service.sample(names.BOOKINGS, through="api", outcome="failed") == 1
+    assert service.sample(names.BOOKINGS, channel="api", outcome="failed") == 1
     assert service.lines("problem")[0]["error_type"] == "BookingFailedError"
     assert service.faulty_spans() == {"POST /appointments": "broken-booking"}
 
     service.off("broken-booking")
     assert service.book(slot, BUSINESS, key="k").status_code == 201
     assert stored(service)[0] == 1
-    assert service.sample(names.BOOKINGS, through="api", outcome="done") == 1
+    assert service.sample(names.BOOKINGS, channel="api", outcome="done") == 1
 
 
 def test_in_a_chat_a_broken_booking_shows_in_the_bookings_and_in_no_error_rate(service, model) -> None:
@@ -51,7 +55,7 @@ def test_in_a_chat_a_broken_booking_shows_in_the_bookings_and_in_no_error_rate(s
     assert (answer["outcome"], answer["appointment"]) == ("ok", None)
     result = json.loads(model.requests[-1]["messages"][-1]["content"])
     assert (result["ok"], result["error"]) == (False, "failed")
-    assert service.sample(names.BOOKINGS, through="chat", outcome="failed") == 1
+    assert service.sample(names.BOOKINGS, channel="chat", outcome="failed") == 1
     assert service.sample(names.APPOINTMENTS, action="booked", kind="dentist") == 0
     assert service.sample(names.CONVERSATIONS, result="started", kind="dentist") == 1
     assert service.sample(names.CONVERSATIONS, result="booked", kind="dentist") == 0
@@ -66,7 +70,7 @@ def test_bookings_that_cannot_be_are_no_failures(service) -> None:
     slot = service.free(BUSINESS)
     person = {"provider_id": f"{BUSINESS}-1"}
     assert [service.book(slot, BUSINESS, **person).status_code for _ in range(2)] == [201, 409]
-    counted = {one: service.sample(names.BOOKINGS, through="api", outcome=one) for one in ("done", "refused", "failed")}
+    counted = {one: service.sample(names.BOOKINGS, channel="api", outcome=one) for one in ("done", "refused", "failed")}
     assert counted == {"done": 1, "refused": 1, "failed": 0}
 
 
@@ -74,7 +78,7 @@ def test_bookings_of_other_businesses_and_of_the_probe_s_figures_are_left_alone(
     service.on("broken-booking", target=f"business_id={OTHER}")
     assert service.book(business_id=BUSINESS).status_code == 201
     assert service.book(business_id=OTHER).status_code == 503  # the probe: broken, and no business
-    assert service.sample(names.BOOKINGS, through="api", outcome="failed") == 0
+    assert service.sample(names.BOOKINGS, channel="api", outcome="failed") == 0
 
 
 def test_a_bad_release_is_another_version_that_is_slower_and_fails_in_a_new_way(service) -> None:
@@ -106,7 +110,7 @@ def test_a_bad_release_is_another_version_that_is_slower_and_fails_in_a_new_way(
 
 def test_of_a_bad_release_with_half_strength_all_requests_are_slower_and_half_fail(service) -> None:
     order: dict[str, Any] = {"version": "2.0.0", "seconds": 0.02, "error_type": "PriceListError"}
-    service.on("bad-release", strength=0.5, parameters=order)
+    service.on("bad-release", intensity=0.5, parameters=order)
     answers = []
     for _ in range(60):
         began = time.perf_counter()
@@ -152,7 +156,7 @@ def test_the_page_probes_and_the_admin_door_are_never_hit(service, fault: str) -
     assert service.client.post("/predict", json={}).status_code == 500
 
 
-def test_a_leak_grows_up_to_its_limit_is_told_and_freed(start) -> None:
+def test_a_leak_grows_up_to_its_limit_is_shown_and_freed(start) -> None:
     own = psutil.Process().memory_info().rss
     # However much the process of these tests holds already.
     limit = (own + 20 * MIB) * 100 // 90
@@ -164,7 +168,7 @@ def test_a_leak_grows_up_to_its_limit_is_told_and_freed(start) -> None:
     span = service.span("GET /appointments")
     assert span.attributes["lab.fault"] == "memory-leak"
     assert span.attributes["process.memory.usage"] > own
-    # It stays where it is, whatever else the process does meanwhile.
+    # It stays at its limit.
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
         assert service.sample(names.PROCESS_MEMORY) < own + 30 * MIB
@@ -174,40 +178,53 @@ def test_a_leak_grows_up_to_its_limit_is_told_and_freed(start) -> None:
     assert wait_for(lambda: service.sample(names.PROCESS_MEMORY) < own + 8 * MIB, 15)
 
 
-def test_a_leak_tells_each_share_of_the_limit_once(service) -> None:
+def test_a_leak_logs_each_threshold_once(service) -> None:
+    written: list[int] = []
+    thresholds = ThresholdLogger((50, 60, 70, 80), 55.0, written.append)
+    thresholds.log(55.0)
+    assert written == [], "what is reached at the start is not logged"
+    for percent in (61.0, 65.0, 81.0, 90.0):
+        thresholds.log(percent)
+    assert written == [60, 70, 80]
+
+
+def test_a_leak_logs_the_bytes_in_use(service) -> None:
     limit = psutil.Process().memory_info().rss * 100 // 55  # 55 % are used
-    tell = memory._teller(service.telemetry, limit)
-    tell()
-    assert service.lines("memory.high") == []
-    block = memory._resident(limit // 10 // 4096)
-    tell()
-    tell()
+    now = datetime.now(UTC)
+    parameters = {"limit_percent": 65, "bytes_per_second": 256 * MIB}
+    fault = ActiveFault("memory-leak", "*", 1.0, parameters, started_at=now, ends_at=now)
+    leaking = threading.Thread(target=memory.leak, args=(fault, limit, service.telemetry))
+    leaking.start()
+    try:
+        assert wait_for(lambda: service.lines("memory.high"), 15)
+    finally:
+        fault.ended.set()
+        leaking.join()
     [line] = service.lines("memory.high")
     assert (line["message"], line["kind"], line["limit_bytes"]) == (
         "memory is above 60 % of its limit",
         "performance",
         limit,
     )
-    block.close()
 
 
-def test_no_leak_takes_what_the_machine_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_leak_leaves_the_machine_its_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = psutil.virtual_memory()
-    assert memory.room(machine.total * 100, 90) <= machine.available
+    assert memory.headroom(machine.total * 100, 90) <= machine.available
     scarce = machine._replace(available=int(machine.total * 0.05))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: scarce)
-    assert memory.room(machine.total * 100, 90) == 0
+    assert memory.headroom(machine.total * 100, 90) == 0
 
 
 @pytest.mark.parametrize("fault", kinds.ALL, ids=lambda fault: fault.name)
-def test_a_sealed_fault_is_named_in_no_line_and_on_no_span(service, fault) -> None:
+def test_a_hidden_fault_is_named_in_no_line_and_on_no_span(service, fault) -> None:
     slot = service.free(BUSINESS)
-    service.on(fault.name, sealed=True)
+    service.on(fault.name, hidden=True)
     service.book(slot, BUSINESS)
     service.client.get(LIST)
     text = service.log_file.read_text() + repr([dict(span.attributes) for span in service.spans.get_finished_spans()])
     assert fault.name not in text
-    assert '"sealed"' in text
+    assert '"hidden"' in text
     service.off(fault.name)
 
 

@@ -1,14 +1,18 @@
-"""Faults of the database: on, each shows in figures, lines and spans; over, all is as before."""
+"""Faults of the database: on, each shows in metrics, lines and spans; off, all is as before."""
 
 import sqlite3
 import threading
 import time
+from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from lab.query import wait_for
-from services.assistant import database
-from services.telemetry import names
+from services.assistant.metrics import AssistantMetrics
+from services.assistant.storage import database
+from services.assistant.storage.database import Database, PoolExhaustedError
+from services.telemetry import Telemetry, TelemetrySettings, names
 
 BUSINESS, OTHER = "bayview-dental-care", "lab-doctor"
 LIST = "/appointments?user_id=ann"
@@ -98,9 +102,9 @@ def test_an_unreachable_database_is_seen_everywhere_and_recovers_by_itself(start
     assert [line["level"] for line in service.lines("database.down")] == ["error"]
     assert service.sample(names.FAULT_HITS, fault="database-unreachable") >= 2
     assert "GET /appointments" in service.faulty_spans()
-    # What tells about the service goes on.
-    told = service.client.get("/health/detailed")
-    assert (told.status_code, told.get_json()["status"]) == (200, "degraded")
+    # Health and metrics still answer.
+    health = service.client.get("/health/detailed")
+    assert (health.status_code, health.get_json()["status"]) == (200, "degraded")
     assert service.client.get("/").status_code == 200
     assert service.client.get("/businesses").status_code == 200
 
@@ -142,9 +146,28 @@ def test_without_a_free_connection_requests_fail_clearly_and_the_database_counts
     assert service.sample(names.POOL_PENDING) == 0
 
 
+def test_waits_and_timeouts_of_the_pool_are_counted_without_any_fault(tmp_path: Path) -> None:
+    telemetry = Telemetry.from_settings(TelemetrySettings(otel_service_name="alone"), TracerProvider())
+    database = Database(f"sqlite:///{tmp_path}/alone.db")
+    AssistantMetrics(telemetry, "lab-small", 10).pool(database.pool)
+    database.pool._timeout = 0.05
+    held = [database.pool.take() for _ in range(database.pool.size())]
+    with pytest.raises(PoolExhaustedError), database.read():
+        pass
+    for connection in held:
+        connection.close()
+    with database.read():
+        pass
+    sample = telemetry.registry.get_sample_value
+    assert sample(names.POOL_TIMEOUTS) == 1
+    assert sample(f"{names.POOL_WAIT}_count") == 2
+    assert sample(f"{names.POOL_WAIT}_sum") >= 0.05
+    telemetry.shutdown()
+
+
 def test_half_a_pool_is_enough_for_one_request(service) -> None:
     size = service.sample(names.POOL_MAX)
-    service.on("pool-exhausted", strength=0.5)
+    service.on("pool-exhausted", intensity=0.5)
     held = {"db_client_connection_state": "used"}
     assert wait_for(lambda: service.sample(names.POOL_CONNECTIONS, **held) == size / 2, 15)
     assert service.client.get(LIST).status_code == 200

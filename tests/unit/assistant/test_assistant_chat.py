@@ -10,7 +10,7 @@ from tests.support.openai_stub import called, said
 BUSINESS = "bayview-dental-care"
 
 
-def test_a_booking_by_chat_is_made_told_and_counted(service, model) -> None:
+def test_a_booking_by_chat_is_stored_confirmed_and_counted(service, model) -> None:
     slot = service.free(BUSINESS)
     model.call("find_business", kind="dentist", city="San Francisco")
     model.call("list_slots", business_id=BUSINESS)
@@ -99,7 +99,7 @@ def test_move_and_cancel_by_chat(service, model) -> None:
         assert service.sample("ai_appointments_total", action=action, kind="dentist") == 1
 
 
-def test_nobody_touches_the_appointments_of_others(service, model) -> None:
+def test_a_user_cannot_change_appointments_of_others(service, model) -> None:
     mine = service.book(user_id="ann").get_json()["id"]
     for tool in ("cancel_appointment", "move_appointment"):
         model.call(tool, appointment_id=mine, starts_at=service.free())
@@ -136,13 +136,13 @@ def test_a_taken_time_comes_with_alternatives(service, model) -> None:
     assert answer["appointment"] is None
 
 
-def test_what_the_model_asks_wrongly_is_told_to_it(service, model) -> None:
+def test_wrong_tool_arguments_are_returned_to_the_model_as_errors(service, model) -> None:
     model.queue.append(
         called(
             ("no_such_tool", {}),
             ("book_appointment", "{not json"),
             ("book_appointment", {"business_id": BUSINESS, "starts_at": "tomorrow"}),
-            ("book_appointment", {"business_id": "nobody", "starts_at": "2027-01-01T09:00:00Z"}),
+            ("book_appointment", {"business_id": "unknown", "starts_at": "2027-01-01T09:00:00Z"}),
             ("list_slots", {"business_id": BUSINESS, "date": "9999-12-31"}),
             ("list_slots", {"business_id": BUSINESS, "date": "soon"}),
             ("list_slots", {"business_id": BUSINESS, "after": "0001-01-01T00:00:00+14:00"}),
@@ -234,7 +234,7 @@ def test_the_trace_reads_like_the_folder_and_the_lines_carry_it(service, model) 
     assert {line["trace_id"] for line in service.lines() if line["event"] == "model.call"} == {answer["trace_id"]}
 
 
-def test_an_error_of_the_database_does_not_tell_what_people_wrote(service, model) -> None:
+def test_an_error_of_the_database_does_not_contain_what_people_wrote(service, model) -> None:
     with service.assistant.database.write() as session:
         session.execute(text("DROP TABLE turns"))
     answer = service.client.post("/chat", json={"message": "my aching knee"})
@@ -246,7 +246,7 @@ def test_an_error_of_the_database_does_not_tell_what_people_wrote(service, model
 def test_what_people_write_is_in_no_line_and_no_span(service, model) -> None:
     secret = "my mail is jane.roe@example.org, call 415-555-0142 about my knee"
     model.call("hand_over", reason=secret)
-    model.say(f"I heard: {secret}")
+    model.say(f"You wrote: {secret}")
     service.say(secret, user_id="jane.roe@example.org")
     service.client.post(
         "/feedback", json={"conversation_id": service.say()["conversation_id"], "stars": 1, "comment": secret}
@@ -254,3 +254,12 @@ def test_what_people_write_is_in_no_line_and_no_span(service, model) -> None:
     everything = service.log_file.read_text() + "".join(span.to_json() for span in service.spans.get_finished_spans())
     for word in ("jane.roe", "415-555", "knee"):
         assert word not in everything
+
+
+def test_a_chat_that_binds_no_outcome_counts_as_an_error(service, model, monkeypatch) -> None:
+    model.say("Hello.")
+    monkeypatch.setattr(service.assistant.chat, "_record", lambda *_: None)
+    service.say()
+    labels = {"route": "/chat", "business_id": "none"}
+    assert service.sample("ai_requests_total", outcome="error", **labels) == 1
+    assert service.sample("ai_requests_total", outcome="ok", **labels) == 0

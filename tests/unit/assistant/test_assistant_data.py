@@ -4,16 +4,19 @@ import threading
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select
 
-from services.assistant import housekeeping, no_show, opening, seeds
-from services.assistant.database import Database
-from services.assistant.directory import KINDS, Business, Directory, Provider
-from services.assistant.free_times import HALF_HOUR
-from services.assistant.places import REGION_OF_CITY, REGIONS
-from services.assistant.tables import Base, BusinessRow, ConversationRow, FeedbackRow, TurnRow
+from services.assistant.appointments import opening_hours, seeds
+from services.assistant.appointments.availability import HALF_HOUR
+from services.assistant.appointments.business import KINDS, Business, Directory, Provider
+from services.assistant.appointments.cities import REGION_OF_CITY, REGIONS
+from services.assistant.prediction import no_show
+from services.assistant.storage import retention
+from services.assistant.storage.database import Database
+from services.assistant.storage.tables import Base, BusinessRow, ConversationRow, FeedbackRow, TurnRow
 
 
 def business(zone: str, hours: dict[int, tuple[int, int]], minutes: int = 30) -> Business:
@@ -60,7 +63,8 @@ def test_planting_twice_changes_nothing_and_the_seeds_are_what_they_promise(tmp_
     assert len({one.id for one in directory}) == len(directory)
     for one in directory:
         assert len({provider.name for provider in one.providers}) == 3
-    assert [one.id for one in directory.list()][-2:] == ["lab-doctor", "lab-journey"]
+    assert [one.id for one in directory.list(include_probes=True)][-2:] == ["lab-doctor", "lab-journey"]
+    assert not any(one.is_probe for one in directory.list())
     # A search never offers the probe; who names it finds it.
     assert all(not found.is_probe for found in directory.find(kind="doctor", city="San Francisco", limit=99).businesses)
     assert directory.find(name="lab doctor").businesses[0].is_probe
@@ -70,30 +74,32 @@ def test_the_probe_is_always_open(tmp_path) -> None:
     always = business("America/Los_Angeles", dict.fromkeys(range(7), (0, 1440)))
     moment = datetime(2027, 3, 13, 0, 0, tzinfo=UTC)
     for number in range(2 * 24 * 4):  # over the change of the clocks
-        assert opening.is_open(always, moment + timedelta(minutes=15) * number)
+        assert opening_hours.is_open(always, moment + timedelta(minutes=15) * number)
 
 
 def test_hours_are_those_of_the_place_on_both_sides_of_a_clock_change() -> None:
     shop = business("America/New_York", dict.fromkeys(range(7), (540, 1020)))
     winter, summer = (
-        list(opening.starts_of_day(shop, day, datetime(2020, 1, 1, tzinfo=UTC), HALF_HOUR))
+        list(opening_hours.starts_of_day(shop, day, datetime(2020, 1, 1, tzinfo=UTC), HALF_HOUR))
         for day in (date(2027, 3, 13), date(2027, 3, 14))
     )
     assert (winter[0].hour, summer[0].hour) == (14, 13)
     assert len(winter) == len(summer) == 16
     assert winter[-1].astimezone(shop.zone).strftime("%H:%M") == "16:30"
-    assert not opening.is_open(shop, winter[-1] + timedelta(minutes=15))
+    assert not opening_hours.is_open(shop, winter[-1] + timedelta(minutes=15))
 
 
 def test_closed_days_have_no_times() -> None:
     shop = business("America/Phoenix", {1: (540, 1020)})
-    assert list(opening.starts_of_day(shop, date(2027, 3, 15), datetime(2020, 1, 1, tzinfo=UTC), HALF_HOUR)) == []
+    assert list(opening_hours.starts_of_day(shop, date(2027, 3, 15), datetime(2020, 1, 1, tzinfo=UTC), HALF_HOUR)) == []
 
 
 def test_an_hour_takes_four_quarters() -> None:
     start = datetime(2027, 3, 15, 9, 0, tzinfo=ZoneInfo("America/New_York"))
-    assert opening.quarters(start, 60) == [datetime(2027, 3, 15, 13, minute, tzinfo=UTC) for minute in (0, 15, 30, 45)]
-    assert len(opening.quarters(start, 45)) == 3
+    assert opening_hours.quarters(start, 60) == [
+        datetime(2027, 3, 15, 13, minute, tzinfo=UTC) for minute in (0, 15, 30, 45)
+    ]
+    assert len(opening_hours.quarters(start, 45)) == 3
 
 
 def test_training_is_repeatable_and_better_than_guessing(tmp_path) -> None:
@@ -108,7 +114,7 @@ def test_training_is_repeatable_and_better_than_guessing(tmp_path) -> None:
     assert first.predict(unsure).prediction == "no_show"
 
 
-def test_the_command_trains_and_a_broken_file_is_made_anew(tmp_path, capsys) -> None:
+def test_the_command_trains_and_a_broken_file_is_replaced(tmp_path, capsys) -> None:
     no_show.main(["train", "--data-dir", str(tmp_path)])
     assert "accuracy" in capsys.readouterr().out
     kept = no_show.load(tmp_path)
@@ -118,17 +124,23 @@ def test_the_command_trains_and_a_broken_file_is_made_anew(tmp_path, capsys) -> 
     assert no_show.load(tmp_path) is not None
 
 
-def test_old_conversations_are_forgotten_with_all_that_hangs_on_them(service, monkeypatch) -> None:
-    monkeypatch.setattr(housekeeping, "STEP", 2)
+def test_old_conversations_are_deleted_with_their_turns_and_ratings(service, monkeypatch) -> None:
+    monkeypatch.setattr(retention, "STEP", 2)
     chats = [service.say() for _ in range(5)]
     for chat in chats:
         service.client.post("/feedback", json={"message_id": chat["message_id"], "stars": 5})
     then = datetime.now(UTC)
     kept = service.say(conversation_id=chats[0]["conversation_id"])
     database, stop = service.assistant.database, threading.Event()
-    assert housekeeping.forget(database, then - timedelta(minutes=1), stop) == 0
-    assert housekeeping.forget(database, then, stop) == 4
+    assert retention.delete_expired(database, then - timedelta(minutes=1), stop) == 0
+    assert retention.delete_expired(database, then, stop) == 4
     with database.read() as session:
         assert session.scalars(select(ConversationRow.id)).all() == [kept["conversation_id"]]
         assert len(session.scalars(select(FeedbackRow.id)).all()) == 1
         assert len(session.scalars(select(TurnRow.id)).all()) == 2
+
+
+@pytest.mark.parametrize(("query", "expected"), [("", set()), ("?include_probes=true", {"lab-doctor", "lab-journey"})])
+def test_businesses_leave_probes_out_unless_the_query_includes_them(service, query: str, expected: set[str]) -> None:
+    listed = service.client.get(f"/businesses{query}").get_json()["businesses"]
+    assert {one["id"] for one in listed if one["id"].startswith("lab-")} == expected

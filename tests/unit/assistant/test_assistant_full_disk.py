@@ -9,8 +9,8 @@ import pytest
 
 from lab import envfile
 from services.assistant.faults import disk
-from services.assistant.room import DataRoom
 from services.assistant.settings import AssistantSettings
+from services.assistant.storage.disk_quota import DiskQuota
 
 MIB = 1024**2
 
@@ -83,7 +83,7 @@ def test_a_new_order_takes_the_place_of_the_one_before(start, folder: Path) -> N
     service.on("disk-filling", parameters={"percent": 90})
     eventually(lambda: written(folder) > 25 * MIB)
 
-    service.on("disk-filling", parameters={"percent": 50}, strength=0.5)
+    service.on("disk-filling", parameters={"percent": 50}, intensity=0.5)
 
     eventually(lambda: 0 < written(folder) < 11 * MIB)
     assert len(list(folder.glob("disk-filling*"))) == 1
@@ -96,12 +96,12 @@ def test_what_others_write_is_taken_from_the_filling(start, folder: Path) -> Non
 
     (folder / "other").write_bytes(b"x" * 10 * MIB)
 
-    eventually(lambda: DataRoom(folder, 0).used() <= 40 * MIB)
+    eventually(lambda: DiskQuota(folder, 0).used() <= 40 * MIB)
 
 
 def test_the_machine_keeps_its_reserve(start, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start(data_dir=folder, data_limit=40 * MIB)
-    free = service.assistant.room.machine_free()
+    free = service.assistant.disk_quota.disk_free()
     monkeypatch.setattr(disk, "MACHINE_RESERVE", free + 1024**4)
 
     service.on("disk-filling", parameters={"percent": 100}, seconds=1)
@@ -112,9 +112,9 @@ def test_the_machine_keeps_its_reserve(start, folder: Path, monkeypatch: pytest.
 
 
 def test_a_folder_that_cannot_be_looked_at_is_full(tmp_path: Path) -> None:
-    assert DataRoom(tmp_path / "none", 1000).free() == 0
+    assert DiskQuota(tmp_path / "none", 1000).free() == 0
     (tmp_path / "file").write_bytes(b"x" * 8192)
-    assert DataRoom(tmp_path, 8192).free() == 0
+    assert DiskQuota(tmp_path, 8192).free() == 0
 
 
 @pytest.mark.parametrize("percent", [0, -1, 100.5, "much"])

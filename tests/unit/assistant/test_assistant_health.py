@@ -15,24 +15,24 @@ def test_detailed_health_has_every_field(service) -> None:
     service.client.post("/track", json={"business_id": "lab-doctor", "event": "page_view"})
     for probe in ("/health", "/ready", "/metrics", "/stats"):
         assert service.client.get(probe).status_code == 200
-    told = service.client.get("/health/detailed").get_json()
-    assert (told["status"], told["service"], told["version"], told["environment"]) == (
+    body = service.client.get("/health/detailed").get_json()
+    assert (body["status"], body["service"], body["version"], body["environment"]) == (
         "healthy",
         "assistant",
         "1.2.3",
         "test",
     )
-    assert set(told["uptime"]) == {"seconds", "hours", "days", "started_at"}
-    assert set(told["system"]) == {"memory_usage_mb", "cpu_percent", "process_id"}
-    assert told["system"]["process_id"] == os.getpid()
-    last = told["requests"].pop("last_request")
-    assert told["requests"] == {"total": 2, "failed": 1, "error_rate_percent": 50.0}
-    assert told["health_checks"] == {
+    assert set(body["uptime"]) == {"seconds", "hours", "days", "started_at"}
+    assert set(body["system"]) == {"memory_usage_mb", "cpu_percent", "process_id"}
+    assert body["system"]["process_id"] == os.getpid()
+    last = body["requests"].pop("last_request")
+    assert body["requests"] == {"total": 2, "failed": 1, "error_rate_percent": 50.0}
+    assert body["health_checks"] == {
         "database_connected": True,
         "prometheus_enabled": True,
         "metrics_tracking": True,
     }
-    for moment in (told["timestamp"], told["uptime"]["started_at"], last):
+    for moment in (body["timestamp"], body["uptime"]["started_at"], last):
         assert moment.endswith("Z")
         assert abs(datetime.fromisoformat(moment).timestamp() - time.time()) < 60
 
@@ -78,8 +78,8 @@ def test_requests_lead_to_their_traces(service) -> None:
 def test_stats_sum_up(service, model) -> None:
     model.call("book_appointment", business_id="bayview-dental-care", starts_at=service.free("bayview-dental-care"))
     service.say()
-    told = service.client.get("/stats").get_json()
-    assert told == {
+    body = service.client.get("/stats").get_json()
+    assert body == {
         "tokens": {"input": 20, "output": 10},
         "cost_dollars": round((20 * 0.15 + 10 * 0.60) / 1e6, 6),
         "appointments": {"booked": 1, "moved": 0, "cancelled": 0},
@@ -112,8 +112,8 @@ def test_without_a_database_it_starts_waits_and_recovers(start, tmp_path) -> Non
     assert service.client.get("/ready").status_code == 503
     assert service.client.post("/chat", json={"message": "Hi"}).status_code == 503
     assert service.sample(names.DATABASE_UP) == 0
-    told = service.client.get("/health/detailed").get_json()
-    assert (told["status"], told["health_checks"]["database_connected"]) == ("degraded", False)
+    body = service.client.get("/health/detailed").get_json()
+    assert (body["status"], body["health_checks"]["database_connected"]) == ("degraded", False)
     broken.rmdir()
     deadline = time.monotonic() + 15
     while service.client.get("/ready").status_code != 200 and time.monotonic() < deadline:
@@ -129,13 +129,13 @@ def test_ratings_and_predictions_are_kept_and_counted(service) -> None:
     assert service.client.post("/feedback", json={"message_id": "nope", "stars": 4}).status_code == 404
     assert service.sample(names.FEEDBACK, stars="4") == 2
     features = {"lead_time_hours": 700, "hour_of_day": 18, "day_of_week": 5, "previous_no_shows": 6}
-    told = service.client.post("/predict", json=features).get_json()
-    assert told["prediction"] == "no_show"
-    labels = {"model_version": told["model_version"], "outcome": "no_show"}
+    body = service.client.post("/predict", json=features).get_json()
+    assert body["prediction"] == "no_show"
+    labels = {"model_version": body["model_version"], "outcome": "no_show"}
     assert service.sample(names.PREDICTIONS, **labels) == 1
     with sqlite3.connect(service.assistant.database.engine.url.database) as database:
         rows = database.execute("SELECT id, prediction, model_version, features FROM predictions").fetchall()
-        assert [row[:3] for row in rows] == [(told["prediction_id"], "no_show", told["model_version"])]
+        assert [row[:3] for row in rows] == [(body["prediction_id"], "no_show", body["model_version"])]
         assert '"previous_no_shows": 6' in rows[0][3]
         assert database.execute("SELECT count(*), sum(stars) FROM feedback").fetchone() == (2, 8)
 

@@ -1,4 +1,4 @@
-"""Whatever comes in, the answer is a problem document that says what to mend, never a 5xx."""
+"""Bad input gets a problem document that says what to fix, never a 5xx."""
 
 import json
 
@@ -60,7 +60,7 @@ def test_every_wrong_value_in_every_field(service, route: str) -> None:
 
 @pytest.mark.parametrize("route", ["/chat", "/predict", "/track", "/appointments"])
 def test_an_unknown_business_is_a_404(service, route: str) -> None:
-    body = {**GOOD[route], "business_id": "nobody"}
+    body = {**GOOD[route], "business_id": "unknown"}
     check(service.client.post(route, json=body), 404, "unknown-business")
     assert service.sample("ai_rejected_requests_total", route=route, reason="unknown-business") == 1
 
@@ -92,12 +92,12 @@ def test_times_that_are_none(service, when) -> None:
         "/businesses?region=%ff",
         "/businesses?region=%00",
         "/businesses/lab-doctor/slots?date=soon",
-        "/businesses/lab-doctor/slots?provider_id=nobody",
-        "/businesses/nobody/slots",
+        "/businesses/lab-doctor/slots?provider_id=unknown",
+        "/businesses/unknown/slots",
         "/businesses/%00/slots",
         "/appointments?after=nothing",
         "/appointments?limit=100000",
-        "/appointments?business_id=nobody",
+        "/appointments?business_id=unknown",
     ],
 )
 def test_queries(service, query: str) -> None:

@@ -1,10 +1,10 @@
-"""When the model fails: the user still gets an answer, in time, and all three signals tell."""
+"""When the model fails: the user still gets an answer, in time, and all three signals show it."""
 
 import time
 
 import pytest
 
-from services.assistant.recovery import CircuitBreaker, CircuitOpenError, CircuitState, remaining_seconds, time_budget
+from services.assistant.resilience import CircuitBreaker, CircuitOpenError, CircuitState, remaining_seconds, time_budget
 from tests.support.openai_stub import called, said
 
 BUSINESS = "bayview-dental-care"
@@ -103,7 +103,7 @@ def failures(service, kind: str) -> float:
 
 
 @pytest.mark.parametrize("content", ["", " \n", None])
-def test_an_empty_answer_is_told_apart_from_a_broken_one(service, model, content: str | None) -> None:
+def test_an_empty_and_a_broken_answer_have_different_error_types(service, model, content: str | None) -> None:
     model.queue.append(said(content))
     assert service.say()["outcome"] == "fallback"
     assert failures(service, "empty_answer") == 1

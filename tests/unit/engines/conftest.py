@@ -1,4 +1,4 @@
-"""A machine on which `docker` is a script that says what real ones were heard to say (recorded_docker.py)."""
+"""A machine on which `docker` is a script that prints the recorded output of real ones (recorded_docker.py)."""
 
 import shlex
 from pathlib import Path
@@ -15,7 +15,7 @@ HANGS = (-1, "", "")
 
 
 class Machine:
-    """A PATH of its own, on which programs give the answers that they are told to."""
+    """A PATH of its own, on which programs print given answers."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,7 +1,7 @@
 """What Docker's programs really said, word for word, by the machine on which they said it (Debian 12, docker 28.2.2).
 
-Podman and rootless Docker were run once to hear their answers. Shortened to what `docker version` and `docker info`
-tell of the engine; nothing else is changed.
+Podman and rootless Docker were run once to record their answers. Shortened to what `docker version` and `docker info`
+report of the engine; nothing else is changed.
 """
 
 import json

@@ -1,6 +1,6 @@
 """`lab check` where only containers have the servers' checkers: what is run, and whose names its words carry.
 
-`docker` is a script that says what amtool really said about a route to nobody; no engine is asked.
+`docker` is a script that says what amtool really said about a route to a missing receiver; no engine is asked.
 """
 
 import shlex
@@ -43,10 +43,10 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_checkers_run_in_their_images_and_speak_of_the_checkouts_files(log: Path) -> None:
     [port] = free_ports(1)
     report = check(ROOT, {"LOKI_PORT": str(port)}, containers=True)
-    [fault] = [fault for fault in report.faults if fault.file == "alertmanager/alertmanager.yml"]
-    assert fault.text == 'undefined receiver "heartbeat" used in route'
-    lines = (ROOT / fault.file).read_text().splitlines()
-    assert "heartbeat" in lines[fault.line - 1]
+    [finding] = [finding for finding in report.findings if finding.file == "alertmanager/alertmanager.yml"]
+    assert finding.text == 'undefined receiver "heartbeat" used in route'
+    lines = (ROOT / finding.file).read_text().splitlines()
+    assert "heartbeat" in lines[finding.line - 1]
     asked = log.read_text().splitlines()
     start = f"compose --project-directory {ROOT} run --rm --no-deps -T --entrypoint"
     assert f"{start} /bin/amtool alertmanager check-config /etc/alertmanager/alertmanager.yml" in asked
@@ -58,9 +58,9 @@ def test_checkers_run_in_their_images_and_speak_of_the_checkouts_files(log: Path
 
 def test_what_could_not_be_looked_at_is_named_with_its_reason(log: Path) -> None:
     [port] = free_ports(1)
-    assert check(ROOT, {"LOKI_PORT": str(port)}, containers=True).lacking == {
-        "loki": "its rules are looked at by a Loki that runs: `make up`"
+    assert check(ROOT, {"LOKI_PORT": str(port)}, containers=True).unchecked == {
+        "loki": "a running Loki checks its rules: `make up`"
     }
-    without = check(ROOT, {"LOKI_PORT": str(port)}).lacking
+    without = check(ROOT, {"LOKI_PORT": str(port)}).unchecked
     assert set(without) == {"prometheus", "alertmanager", "loki", "tempo", "collector"}
     assert "amtool" in without["alertmanager"] or "alertmanager" in without["alertmanager"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab import doctor
 from lab.doctor import Finding
-from lab.engines import ServiceStatus, Trouble
+from lab.engines.engine import Diagnosis, ServiceStatus
 from lab.settings import ROOT, LabSettings, State
 from tests.support.ports import free_ports
 from tests.unit.engines import recorded_docker as said
@@ -36,7 +36,7 @@ def test_compose_that_is_wanted_and_cannot_be_used_is_broken(machine: Machine, t
     [finding] = doctor.machine(settings(tmp_path, LAB_ENGINE="compose"))
 
     assert not finding.ok
-    assert finding.text.startswith("compose (LAB_ENGINE says so), but this user may not use Docker's engine")
+    assert finding.text.startswith("compose (LAB_ENGINE requests it), but this user may not use Docker's engine")
     assert "docker" in finding.remedy
 
 
@@ -54,7 +54,7 @@ def test_a_docker_that_is_there_and_cannot_be_used_is_advice_where_native_mode_d
     assert ports == Finding("ports", True, f"all {len(chosen.ports())} are free")
 
 
-def test_no_docker_at_all_is_nothing_to_mend(machine: Machine, tmp_path: Path) -> None:
+def test_no_docker_at_all_is_not_a_problem(machine: Machine, tmp_path: Path) -> None:
     engine, _ = doctor.machine(settings(tmp_path))
 
     assert engine == Finding("engine", True, "native, because there is no `docker` program")
@@ -86,11 +86,11 @@ def test_a_port_that_is_taken_is_broken_before_the_start_and_its_own_afterwards(
         assert [each.name for each in doctor.machine(lab)] == ["engine"]
 
 
-def test_the_cause_stands_in_the_row_of_its_service() -> None:
+def test_the_cause_is_in_the_row_of_its_service() -> None:
     rows = [ServiceStatus("postgres", "failed", "17.6", "image", None), ServiceStatus("init", "done", "1", "", None)]
-    grave = Trouble("postgres", "written by 16", "set POSTGRES_VERSION=16.4")
+    fatal = Diagnosis("postgres", "written by 16", "set POSTGRES_VERSION=16.4")
 
-    [finding, init] = doctor.examine_services(rows, [grave])
+    [finding, init] = doctor.examine_services(rows, [fatal])
 
     assert finding == Finding(
         "postgres", False, "failed, version 17.6; written by 16", None, "set POSTGRES_VERSION=16.4"
@@ -101,7 +101,7 @@ def test_the_cause_stands_in_the_row_of_its_service() -> None:
 def test_a_service_that_runs_and_was_killed_for_memory_is_broken() -> None:
     rows = [ServiceStatus("model", "running", "0.1.0", "image", None)]
 
-    [finding] = doctor.examine_services(rows, [Trouble("model", "killed for memory", "raise it")])
+    [finding] = doctor.examine_services(rows, [Diagnosis("model", "killed for memory", "raise it")])
 
     assert (finding.ok, finding.remedy) == (False, "raise it")
 
@@ -109,12 +109,12 @@ def test_a_service_that_runs_and_was_killed_for_memory_is_broken() -> None:
 def test_advice_leaves_a_running_service_well() -> None:
     rows = [ServiceStatus("grafana", "running", "11.6.0", "image", None)]
 
-    [finding] = doctor.examine_services(rows, [Trouble("grafana", "written by 12", "go back", grave=False)])
+    [finding] = doctor.examine_services(rows, [Diagnosis("grafana", "written by 12", "go back", fatal=False)])
 
     assert finding.ok and finding.remedy == "go back"
 
 
-def test_the_command_tells_the_engine_first(machine: Machine, tmp_path: Path) -> None:
+def test_the_command_shows_the_engine_first(machine: Machine, tmp_path: Path) -> None:
     machine.docker(version=(1, said.SILENT, said.CANNOT_CONNECT))
     environment = {**os.environ, "LAB_HOME": str(tmp_path), "LAB_ENGINE": "compose", "COLUMNS": "250"}
 

@@ -1,6 +1,6 @@
-"""Each fault of a container engine is told in one sentence with one command.
+"""Each fault of a container engine is one sentence with one command.
 
-The `docker` on PATH is a script that says what real ones were heard to say (recorded_docker.py); tests/compose asks
+The `docker` on PATH is a script that says the recorded output of real ones (recorded_docker.py); tests/compose asks
 real ones.
 """
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.engines import choose, mending
+from lab.engines import fix_commands
 from lab.engines import probe as probe_module
+from lab.engines.choice import choose
 from lab.engines.probe import Probe, probe
 from lab.errors import LabError
 from lab.settings import LabSettings, State
@@ -60,7 +61,7 @@ def test_no_compose_at_all(machine: Machine) -> None:
     answer = probe()
 
     assert answer.fault == "Docker has no Compose plugin"
-    assert mending.COMPOSE in answer.remedy
+    assert fix_commands.COMPOSE in answer.remedy
 
 
 def test_compose_version_one(machine: Machine) -> None:
@@ -159,7 +160,7 @@ def test_a_socket_of_another_group(machine: Machine) -> None:
     assert "usermod -aG docker" in answer.remedy or answer.remedy == "newgrp docker"
 
 
-def test_who_is_in_the_group_already_only_logs_in_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_of_the_group_only_logs_in_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Group:
         gr_name = "docker"
         gr_mem = (getpass.getuser(),)
@@ -167,7 +168,7 @@ def test_who_is_in_the_group_already_only_logs_in_anew(tmp_path: Path, monkeypat
     monkeypatch.setattr("grp.getgrgid", lambda number: Group)
     monkeypatch.setattr("grp.getgrnam", lambda name: Group)
 
-    assert mending.permission(f"unix://{tmp_path}") == "newgrp docker"
+    assert fix_commands.permission(f"unix://{tmp_path}") == "newgrp docker"
 
 
 def test_something_else_that_answers(machine: Machine) -> None:
@@ -211,7 +212,7 @@ def test_podman_behind_dockers_own_program_is_only_taken_when_it_is_asked_for(ma
     assert (answer.fault, answer.version) == ("", "Podman 4.3.1 with Compose 5.0.2")
     assert answer.doubt.startswith("Podman 4.3.1 answers in Docker's place, on which the whole lab was never run")
     assert chosen(tmp_path) == ("native", f"{answer.doubt}; to try it: LAB_ENGINE=compose make up")
-    assert chosen(tmp_path, LAB_ENGINE="compose") == ("compose", f"LAB_ENGINE says so; {answer.doubt}")
+    assert chosen(tmp_path, LAB_ENGINE="compose") == ("compose", f"LAB_ENGINE requests it; {answer.doubt}")
 
 
 def test_rootless_docker_says_which_limits_do_not_hold(machine: Machine, tmp_path: Path) -> None:
@@ -260,7 +261,7 @@ def test_native_is_taken_else_with_the_reason_and_the_command(machine: Machine, 
 def test_native_that_is_asked_for_asks_no_docker(machine: Machine, tmp_path: Path) -> None:
     machine.program("docker", {})
 
-    assert chosen(tmp_path, LAB_ENGINE="native") == ("native", "LAB_ENGINE says so")
+    assert chosen(tmp_path, LAB_ENGINE="native") == ("native", "LAB_ENGINE requests it")
 
 
 def test_compose_that_is_asked_for_is_refused_with_the_command(machine: Machine, tmp_path: Path) -> None:
@@ -268,9 +269,9 @@ def test_compose_that_is_asked_for_is_refused_with_the_command(machine: Machine,
         chosen(tmp_path, LAB_ENGINE="compose")
 
     assert refused.value.message == (
-        "The lab is to run in containers (LAB_ENGINE says so), but there is no `docker` program."
+        "Containers are requested (LAB_ENGINE requests it), but there is no `docker` program."
     )
-    assert refused.value.remedy == mending.install_docker()
+    assert refused.value.remedy == fix_commands.install_docker()
 
 
 def test_a_lab_that_runs_stays_on_its_engine(machine: Machine, tmp_path: Path) -> None:
@@ -278,6 +279,6 @@ def test_a_lab_that_runs_stays_on_its_engine(machine: Machine, tmp_path: Path) -
     State("native", 1.0, dict(settings.values), {}).write(settings)
     machine.docker()
 
-    assert chosen(tmp_path) == ("native", "the lab runs on it already")
-    with pytest.raises(LabError, match="runs on the native engine, and LAB_ENGINE asks for compose"):
+    assert chosen(tmp_path) == ("native", "the lab runs on it")
+    with pytest.raises(LabError, match="runs on the native engine, but LAB_ENGINE requests compose"):
         chosen(tmp_path, LAB_ENGINE="compose")

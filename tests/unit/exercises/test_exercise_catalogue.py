@@ -41,7 +41,7 @@ def test_an_exercise_is_found_by_name_or_number_and_the_nearest_is_offered() -> 
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "message"),
     [
         ("order = 1", "", "`order` is missing"),
         ("order = 1", 'order = "1"', "`order` must be a int"),
@@ -49,13 +49,13 @@ def test_an_exercise_is_found_by_name_or_number_and_the_nearest_is_offered() -> 
         ("minutes = 15", "minutes = ", "line 5"),
     ],
 )
-def test_a_broken_description_is_named(root: Path, before: str, after: str, told: str) -> None:
+def test_a_broken_description_is_named(root: Path, before: str, after: str, message: str) -> None:
     file = root / "exercises" / "follow-one-request" / "exercise.toml"
     file.write_text(file.read_text().replace(before, after))
     with pytest.raises(LabError) as caught:
         catalogue.load(root)
     assert str(file) in caught.value.message
-    assert told in caught.value.message
+    assert message in caught.value.message
 
 
 def test_a_missing_part_is_named(root: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_session_is_kept_and_forgotten(tmp_path: Path) -> None:
     assert session.load(tmp_path, "x") is None
 
 
-def test_a_broken_session_says_how_to_begin_anew(tmp_path: Path) -> None:
+def test_a_broken_session_says_how_to_start_again(tmp_path: Path) -> None:
     session.save(tmp_path, session.new("x"))
     session.path_for(tmp_path, "x").write_text("{")
     with pytest.raises(LabError) as caught:

@@ -1,4 +1,4 @@
-"""The check of "Follow one request": what it refuses, what it accepts, and when it cannot tell."""
+"""The check of "Follow one request": what it refuses, what it accepts, and when it cannot decide."""
 
 import json
 import time
@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from lab.exercises import catalogue, running, session
+from lab.exercises import catalogue, exercise_code, session
 from lab.exercises.outcome import CannotCheck, NotYet, Passed, Waiting
 from lab.exercises.session import Session
 from lab.query import Endpoints, Lab, ServerMissing
-from tests.support.stand_in import StandIn, serving
+from tests.support.stub_server import StubServer, serving
 
 ROOT = Path(__file__).parents[3]
 EXERCISE = catalogue.get(ROOT, "follow-one-request")
@@ -21,7 +21,7 @@ EXERCISE = catalogue.get(ROOT, "follow-one-request")
 class LittleLab:
     """An assistant that answers every chat with its own trace: each later one has other tools and tokens."""
 
-    def __init__(self, server: StandIn, spans: Path) -> None:
+    def __init__(self, server: StubServer, spans: Path) -> None:
         self.server = server
         self.spans = spans
         self.references: dict[str, str] = {}
@@ -93,7 +93,7 @@ def little(tmp_path: Path) -> Iterator[LittleLab]:
 
 def started(little: LittleLab, seed: int = 1) -> Session:
     own = session.new(EXERCISE.name, seed)
-    running.start(EXERCISE, little.lab, own)
+    exercise_code.start(EXERCISE, little.lab, own)
     return own
 
 
@@ -103,25 +103,25 @@ def old(own: Session) -> Session:
 
 
 def test_untouched_it_does_not_pass_for_want_of_answers(little: LittleLab) -> None:
-    outcome = running.check(EXERCISE, little.lab, started(little))
+    outcome = exercise_code.check(EXERCISE, little.lab, started(little))
     assert isinstance(outcome, NotYet)
     assert [one.seen for one in outcome.findings] == ["no answer yet"] * 3
 
 
 def test_it_passes_with_its_solution(little: LittleLab) -> None:
     own = started(little)
-    own.answers = running.solve(EXERCISE, little.lab, own)
+    own.answers = exercise_code.solve(EXERCISE, little.lab, own)
     assert own.answers == {"trace": f"{1:032x}", "tool": "list_slots", "tokens": "11"}
-    assert isinstance(running.check(EXERCISE, little.lab, own), Passed)
+    assert isinstance(exercise_code.check(EXERCISE, little.lab, own), Passed)
 
 
 def test_another_sessions_values_are_refused(little: LittleLab) -> None:
     first = started(little, seed=1)
-    answers = running.solve(EXERCISE, little.lab, first)
+    answers = exercise_code.solve(EXERCISE, little.lab, first)
     second = started(little, seed=2)
     assert first.values["reference"] != second.values["reference"]
     second.answers = answers
-    outcome = running.check(EXERCISE, little.lab, second)
+    outcome = exercise_code.check(EXERCISE, little.lab, second)
     assert isinstance(outcome, NotYet)
     assert [one.ok for one in outcome.findings] == [False, False, False]
     assert outcome.findings[0].seen == "a trace of another request, POST /chat"
@@ -138,14 +138,14 @@ def test_another_sessions_values_are_refused(little: LittleLab) -> None:
         ({"tokens": "99"}, "99 is not it"),
     ],
 )
-def test_wrong_answers_are_told_without_giving_the_right_one_away(
+def test_wrong_answers_are_reported_without_giving_the_right_one_away(
     little: LittleLab, answers: dict[str, str], seen: str
 ) -> None:
     started(little)
     own = started(little)  # two tools, so that the first one is a wrong answer too
-    right = running.solve(EXERCISE, little.lab, own)
+    right = exercise_code.solve(EXERCISE, little.lab, own)
     own.answers = right | answers
-    outcome = running.check(EXERCISE, little.lab, own)
+    outcome = exercise_code.check(EXERCISE, little.lab, own)
     assert isinstance(outcome, NotYet)
     (wrong,) = [one for one in outcome.findings if not one.ok]
     assert seen in wrong.seen
@@ -156,22 +156,22 @@ def test_the_first_of_two_tools_is_not_the_last(little: LittleLab) -> None:
     started(little)
     own = started(little)
     own.answers = {"tool": "list_slots"}
-    outcome = running.check(EXERCISE, little.lab, own)
+    outcome = exercise_code.check(EXERCISE, little.lab, own)
     assert isinstance(outcome, NotYet)
     assert outcome.findings[1].seen == "`list_slots` is not it"
 
 
-def test_signals_on_their_way_are_waited_for_and_lost_ones_told(little: LittleLab) -> None:
+def test_signals_on_their_way_are_waited_for_and_lost_ones_reported(little: LittleLab) -> None:
     own = started(little)
     (little.spans / "spans.jsonl").write_text("")
-    waiting = running.check(EXERCISE, little.lab, own)
+    waiting = exercise_code.check(EXERCISE, little.lab, own)
     assert isinstance(waiting, Waiting)
     assert 0 < waiting.seconds <= 20
-    lost = running.check(EXERCISE, little.lab, old(own))
+    lost = exercise_code.check(EXERCISE, little.lab, old(own))
     assert isinstance(lost, CannotCheck)
     assert lost.server == "traces"
     little.references.clear()
-    nothing = running.check(EXERCISE, little.lab, own)
+    nothing = exercise_code.check(EXERCISE, little.lab, own)
     assert isinstance(nothing, CannotCheck)
     assert nothing.server == "loki"
 
@@ -179,24 +179,24 @@ def test_signals_on_their_way_are_waited_for_and_lost_ones_told(little: LittleLa
 @pytest.mark.parametrize("server", ["assistant", "loki"])
 def test_it_cannot_be_checked_without_a_server(little: LittleLab, server: str) -> None:
     own = started(little)
-    outcome = running.check(EXERCISE, little.without(server), own)
+    outcome = exercise_code.check(EXERCISE, little.without(server), own)
     assert isinstance(outcome, CannotCheck)
     assert outcome.server == server
 
 
 def test_it_cannot_be_checked_without_traces(little: LittleLab, tmp_path: Path) -> None:
     own = started(little)
-    outcome = running.check(EXERCISE, Lab(Endpoints(little.urls, "", tmp_path / "none")), own)
+    outcome = exercise_code.check(EXERCISE, Lab(Endpoints(little.urls, "", tmp_path / "none")), own)
     assert isinstance(outcome, CannotCheck)
     assert outcome.server == "traces"
 
 
 def test_it_does_not_start_without_a_server_or_during_an_outage(little: LittleLab) -> None:
     with pytest.raises(ServerMissing, match="loki"):
-        running.start(EXERCISE, little.without("loki"), session.new(EXERCISE.name, 1))
+        exercise_code.start(EXERCISE, little.without("loki"), session.new(EXERCISE.name, 1))
     little.outcome = "fallback"
     with pytest.raises(ServerMissing, match="is a scenario running"):
-        running.start(EXERCISE, little.lab, session.new(EXERCISE.name, 1))
+        exercise_code.start(EXERCISE, little.lab, session.new(EXERCISE.name, 1))
 
 
 def test_the_same_seed_draws_the_same_values(little: LittleLab) -> None:
@@ -209,6 +209,6 @@ def test_what_is_stored_does_not_hold_the_answers(little: LittleLab, tmp_path: P
     own = started(little)
     session.save(tmp_path, own)
     text = session.path_for(tmp_path, EXERCISE.name).read_text()
-    right = running.solve(EXERCISE, little.lab, own)
+    right = exercise_code.solve(EXERCISE, little.lab, own)
     assert right["trace"] not in text
     assert right["tool"] not in text

@@ -63,7 +63,7 @@ def test_what_the_lab_makes_cannot_be_given(tmp_path: Path) -> None:
     first = contents(tmp_path)
     for name in (*NAMES, "../elsewhere"):
         done = run(str(tmp_path), "", "store", name, given="mine")
-        assert (done.returncode, done.stderr) == (2, f"Nobody gives a secret {name!r}.\n")
+        assert (done.returncode, done.stderr) == (2, f"Users cannot set a secret {name!r}.\n")
     assert contents(tmp_path) == first
 
 
@@ -102,7 +102,7 @@ def test_it_says_what_is_wrong(folder: str | None, code: int, words: str) -> Non
 def test_a_volume_of_another_user_ends_the_start_in_one_line(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
-    # Nobody may write here, root included.
+    # Not even root can write here.
     foreign = "/proc/sys/kernel/random" if os.geteuid() == 0 else "/etc"
 
     done = run(str(tmp_path), f"{mine} {foreign}")

@@ -55,11 +55,11 @@ def names(tmp_path: Path, **values: str) -> str:
 
 
 def test_a_setting_that_is_missing_is_named_with_the_name_that_was_meant(tmp_path: Path) -> None:
-    assert names(tmp_path, LAB_ENGINE="").endswith("there is no GRAFANA_PORT")
-    assert "there is no GRAFANA_PORT, but GRAFANA_PROT" in names(tmp_path, GRAFANA_PROT="1")
+    assert names(tmp_path, LAB_ENGINE="").endswith("GRAFANA_PORT is missing")
+    assert "GRAFANA_PORT is missing, but there is an unused GRAFANA_PROT" in names(tmp_path, GRAFANA_PROT="1")
     said = names(tmp_path, GRAFANA_PORT="1", DATABASE_ULR="x", LAB_ENGIN="native")
-    assert "there is no DATABASE_URL, but DATABASE_ULR" in said
-    assert "there is no LAB_ENGINE, but LAB_ENGIN" in said
+    assert "DATABASE_URL is missing, but there is an unused DATABASE_ULR" in said
+    assert "LAB_ENGINE is missing, but there is an unused LAB_ENGIN" in said
 
 
 def test_settings_of_ones_own_and_those_with_a_default_need_not_be_known(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         "services: {a: {volumes: [/only]}}",
     ],
 )
-def test_a_form_that_the_lab_does_not_read_is_told(tmp_path: Path, text: str) -> None:
+def test_a_form_that_the_lab_does_not_read_is_reported(tmp_path: Path, text: str) -> None:
     path = tmp_path / "docker-compose.yml"
     path.write_text(text)
 

@@ -6,9 +6,9 @@ import re
 import pytest
 from rich.table import Table
 
-from lab.checks.cli import show
-from lab.checks.report import Report
-from lab.checks.types import Fault
+from lab.checks.checkout_check import Report
+from lab.checks.finding import Finding
+from lab.commands.check import show
 from lab.console import Console
 from lab.settings import ROOT
 
@@ -30,7 +30,7 @@ def test_text_with_colons_stays_as_it_is(out: io.StringIO) -> None:
 
 
 def test_a_fault_names_the_rule_as_it_is_called(out: io.StringIO) -> None:
-    fault = Fault("prometheus/rules/broken.yml", 5, '"a:b:c" could not be parsed', "Look at `job:o:x`.")
+    fault = Finding("prometheus/rules/broken.yml", 5, '"a:b:c" could not be parsed', "Look at `job:o:x`.")
     show(Report([fault]), Console(file=out, width=100))
     assert '"a:b:c" could not be parsed' in out.getvalue()
     assert "Look at `job:o:x`." in out.getvalue()

@@ -80,7 +80,7 @@ DOCUMENT = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
 @settings(max_examples=25, derandomize=True, deadline=None, phases=(Phase.generate, Phase.shrink))
 @given(ports, folders)
-def test_whatever_the_ports_only_addresses_listen_ports_and_paths_differ(numbers: list[int], folder: str) -> None:
+def test_with_any_ports_only_addresses_listen_ports_and_paths_differ(numbers: list[int], folder: str) -> None:
     values = VALUES | dict(zip(PORT_KEYS, map(str, numbers), strict=True))
     services = {name: made for name, made in loaded(values).items() if made.runs_natively}
     for name, service in services.items():
@@ -105,7 +105,7 @@ def originals(service: Service) -> dict[str, str]:
     }
     assert texts or service.name in {"assistant", "model", "loadtest"}
     lines = [*service.command, *(f"{key}={value}" for key, value in service.environment.items())]
-    return texts | {f"told, {number}": line for number, line in enumerate(lines)}
+    return texts | {f"argument {number}": line for number, line in enumerate(lines)}
 
 
 WORDS = re.compile(r"""([\s"'=,;|()\[\]{}<>`]+)""")
@@ -126,7 +126,7 @@ def hold(original: str, made: Derivation, where: str) -> None:
 
 
 def allowed(word: str, before: str, made: Derivation) -> list[str]:
-    """What may stand in the place of `word`, which follows `before`."""
+    """What may replace `word`, which follows `before`."""
     own = {str(inner): str(outer) for inner, outer in made.service.ports.items()}
     found = []
     for server in made.services.values():

@@ -44,7 +44,7 @@ def test_a_variable_of_the_shell_wins(tmp_path: Path) -> None:
         ("export LOG_LEVEL=INFO", "line 2: `export LOG_LEVEL=...` is not KEY=value"),
         ("LOG_LEVEL: INFO", "line 2: `LOG_LEVEL:...` is not KEY=value"),
         ("LOG_LEVEL = INFO", "no blanks around `=`"),
-        ("MODEL_NAME=a\u200bb", "line 2: MODEL_NAME has a character that cannot be seen"),
+        ("MODEL_NAME=a\u200bb", "line 2: MODEL_NAME has an invisible character"),
         ("GRAFANA_PORT=03000", "line 2: GRAFANA_PORT needs a port"),
         ("GRAFANA_PORT=\u0663\u0660\u0660\u0660", "line 2: GRAFANA_PORT needs a port"),
         ("LOKI_MEMORY=0m", "line 2: LOKI_MEMORY needs an amount"),
@@ -74,8 +74,8 @@ def test_all_broken_lines_are_named_at_once(tmp_path: Path) -> None:
     assert "line 2" not in said
 
 
-def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    assert "line 2: MODEL_NAME stands on line 1 already" in fault(tmp_path, "MODEL_NAME=a\nMODEL_NAME=b\n")
+def test_a_doubled_key_is_refused(tmp_path: Path) -> None:
+    assert "line 2: MODEL_NAME is already on line 1" in fault(tmp_path, "MODEL_NAME=a\nMODEL_NAME=b\n")
 
 
 def test_two_servers_on_one_port_are_refused(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_wrong_value_from_the_shell_says_that_it_came_from_there(tmp_path: Pat
     assert "line 1 (overridden in the shell): A_PORT" in fault(tmp_path, "A_PORT=3000\n", A_PORT="web")
 
 
-def test_a_missing_file_and_other_encodings_are_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_other_encodings_are_message(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="missing"):
         envfile.read(tmp_path / ".env", {})
     (tmp_path / ".env").write_bytes(b"MODEL_NAME=\xff\xfe\n")
@@ -120,13 +120,13 @@ def test_a_line_that_is_refused_does_not_show_what_may_be_a_key(tmp_path: Path) 
 
 
 def test_a_key_of_a_provider_is_sent_to_its_own_place(tmp_path: Path) -> None:
-    told = fault(tmp_path, "LOG_LEVEL=INFO\nMODEL_API_KEY=sk-123\n")
-    assert "line 2: MODEL_API_KEY is not read from here" in told
-    assert "`lab key`" in told
-    assert "sk-123" not in told
+    message = fault(tmp_path, "LOG_LEVEL=INFO\nMODEL_API_KEY=sk-123\n")
+    assert "line 2: MODEL_API_KEY is not read from here" in message
+    assert "`lab key`" in message
+    assert "sk-123" not in message
 
 
-def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_the_file_is_message(tmp_path: Path) -> None:
     (tmp_path / ".env").mkdir()
     with pytest.raises(LabError, match="cannot be read"):
         envfile.read(tmp_path / ".env", {})

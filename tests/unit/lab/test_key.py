@@ -24,12 +24,12 @@ def kept(home: Path) -> str:
     return (home / "native" / "data" / "secrets" / "model_api_key").read_text()
 
 
-def test_a_key_is_kept_for_the_first_start_and_taken_away(tmp_path: Path) -> None:
+def test_a_key_is_kept_for_the_first_start_and_deleted(tmp_path: Path) -> None:
     done = give(tmp_path, " sk-123\n")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "The key is stored.\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Key stored.\n", "")
     assert kept(tmp_path) == "sk-123"
 
-    assert give(tmp_path, "", "--forget").stdout == "The key is taken away.\n"
+    assert give(tmp_path, "", "--delete").stdout == "Key deleted.\n"
     with pytest.raises(FileNotFoundError):
         kept(tmp_path)
 
@@ -37,12 +37,12 @@ def test_a_key_is_kept_for_the_first_start_and_taken_away(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("", "No key was given"),
-        (" \n", "No key was given"),
-        ("sk-new 123", "This is no key"),
-        ("sk-new\nsk-123", "This is no key"),
-        ("sk-newé", "This is no key"),
-        ("sk-new" * 1000, "This is no key"),
+        ("", "No key was entered"),
+        (" \n", "No key was entered"),
+        ("sk-new 123", "Invalid key"),
+        ("sk-new\nsk-123", "Invalid key"),
+        ("sk-newé", "Invalid key"),
+        ("sk-new" * 1000, "Invalid key"),
     ],
 )
 def test_what_is_no_key_is_refused_and_the_old_one_stays(tmp_path: Path, key: str, words: str) -> None:
@@ -56,7 +56,7 @@ def test_what_is_no_key_is_refused_and_the_old_one_stays(tmp_path: Path, key: st
     assert kept(tmp_path) == "sk-old"
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "native" / "data").mkdir(parents=True)
     (tmp_path / "native" / "data" / "secrets").touch()
 

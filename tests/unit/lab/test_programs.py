@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.engines.native import builds, programs
-from lab.engines.native.builds import module_version
-from lab.engines.native.network import NotHadError, Watcher
-from lab.engines.native.programs import Found, Missing, cached, find
+from lab.engines.native.install import builds, programs
+from lab.engines.native.install.builds import module_version
+from lab.engines.native.install.network import UnavailableError, Watcher
+from lab.engines.native.install.programs import Found, Missing, cached, find
 from lab.envfile import read
 from lab.errors import LabError
 from lab.settings import ROOT
@@ -59,7 +59,7 @@ def test_a_program_of_the_pinned_version_on_path_comes_first(path: Path) -> None
     assert find("loki", VALUES) == Found(wanted, VALUES["LOKI_VERSION"], "PATH")
 
 
-def test_a_program_of_another_version_is_not_taken_and_told(path: Path) -> None:
+def test_a_program_of_another_version_is_refused_and_reported(path: Path) -> None:
     script(path / "tempo", 'echo "tempo, version 2.9.0"')
 
     found = find("tempo", VALUES)
@@ -146,7 +146,7 @@ def test_other_parts_give_another_collector(path: Path, tmp_path: Path, monkeypa
 
 
 def test_what_cannot_be_built_says_so() -> None:
-    with pytest.raises(NotHadError, match="cannot be built"):
+    with pytest.raises(UnavailableError, match="cannot be built"):
         build("tempo")
 
 
@@ -160,7 +160,7 @@ def test_a_program_on_path_that_does_not_run_is_passed_over(path: Path) -> None:
     assert "is version unknown" in found.reason
 
 
-def test_a_program_is_built_where_its_archive_cannot_be_had_and_the_reason_is_told(path: Path) -> None:
+def test_a_program_is_built_where_its_archive_is_unavailable_and_the_reason_is_noted(path: Path) -> None:
     script(path / "go", GO)
     notes: list[str] = []
 
@@ -171,5 +171,5 @@ def test_a_program_is_built_where_its_archive_cannot_be_had_and_the_reason_is_to
 
 
 def test_what_neither_way_leads_to_says_both_reasons(path: Path) -> None:
-    with pytest.raises(NotHadError, match=r"cannot be had \(PROGRAM_DOWNLOADS.*\), and there is no Go"):
+    with pytest.raises(UnavailableError, match=r"cannot be downloaded \(PROGRAM_DOWNLOADS.*\), and there is no Go"):
         programs.obtain("loki", VALUES, SILENT)

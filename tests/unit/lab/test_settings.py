@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.engines.choice import current_engine
 from lab.errors import LabError
 from lab.settings import LabSettings, State
 
@@ -30,11 +31,11 @@ def test_half_a_state_file_is_no_running_lab(tmp_path: Path) -> None:
     assert LabSettings.running({"LAB_HOME": str(tmp_path)}).engine() is None
 
 
-def test_an_unknown_service_is_told() -> None:
+def test_an_unknown_service_is_an_error() -> None:
     with pytest.raises(LabError, match="no service `graphana`"):
         LabSettings.load({}).url("graphana")
 
 
-def test_a_secret_before_the_first_start_is_told(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="no secret `admin_token` yet"):
-        LabSettings.load({"LAB_HOME": str(tmp_path)}).secret("admin_token")
+def test_a_secret_before_the_first_start_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="no secret `admin_token`"):
+        current_engine(LabSettings.load({"LAB_HOME": str(tmp_path)})).read_secret("admin_token")

@@ -68,11 +68,11 @@ def test_a_process_that_ends_again_and_again_is_fatal(supervisor: Supervisor, tm
 def test_shutdown_leaves_no_process(supervisor: Supervisor) -> None:
     supervisor.start("one")
     assert wait_for(lambda: state(supervisor, "one") == "RUNNING", 10)
-    assert supervisor.strays(), "they carry the mark"
+    assert supervisor.orphans(), "they carry the mark"
 
     supervisor.shutdown()
 
-    assert supervisor.strays() == []
+    assert supervisor.orphans() == []
     assert not supervisor.running()
 
 
@@ -120,7 +120,7 @@ def test_a_busy_port_and_its_holder_are_named() -> None:
 
 
 def test_only_the_owner_reads_its_configuration(tmp_path: Path) -> None:
-    """The key of a model provider stands in it."""
+    """It holds the key of a model provider."""
     made = Supervisor(tmp_path)
     made.write([])
     assert made.config.stat().st_mode & 0o777 == 0o600

@@ -2,10 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.stand_in import StandIn, serving
+from tests.support.stub_server import StubServer, serving
 
 
 @pytest.fixture
-def server() -> Iterator[StandIn]:
-    with serving() as stand_in:
-        yield stand_in
+def server() -> Iterator[StubServer]:
+    with serving() as stub_server:
+        yield stub_server

@@ -148,7 +148,7 @@ def test_alertmanager_and_pager(server: Any) -> None:
 
 
 def test_faults_are_switched_with_the_token_and_an_end(server: Any) -> None:
-    active = {"fault": "errors", "target": "*", "strength": 1.0, "started_at": "2026-11-22T14:00:00Z"}
+    active = {"fault": "errors", "target": "*", "intensity": 1.0, "started_at": "2026-11-22T14:00:00Z"}
     active |= {"ends_at": "2026-11-22T14:01:00Z", "parameters": {"status": 503}}
     server.answer("POST", "/admin/faults", active, 201)
     model = Service("model", server.url, "secret")

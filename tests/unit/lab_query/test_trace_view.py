@@ -44,7 +44,7 @@ def drawn(source: Fixed, trace_id: str = TRACE) -> tuple[bool, str]:
     return found, out.getvalue()
 
 
-def test_tree_lines_durations_and_what_spans_tell() -> None:
+def test_tree_lines_durations_and_what_spans_report() -> None:
     source = Fixed(
         span(1, None, "POST /chat", 0, 0.4),
         span(2, 1, "decide", 0.01, 0.1),
@@ -69,4 +69,4 @@ def test_missing_parents_and_unknown_ids_are_said() -> None:
     assert "Not whole: the parents of 1 spans have not arrived (yet)." in drawn(source)[1]
     found, text = drawn(source, "f" * 32)
     assert not found
-    assert f"test source knows no trace {'f' * 32}" in text
+    assert f"test source has no trace {'f' * 32}" in text

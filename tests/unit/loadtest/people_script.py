@@ -1,4 +1,4 @@
-"""Lives through many steps of four people of one kind without waiting between them. Run by test_people_lives.py."""
+"""Runs through many steps of four people of one kind without waiting between them. Run by test_people_runs.py."""
 
 import json
 import sys
@@ -6,8 +6,9 @@ from collections import Counter
 
 from locust.env import Environment
 
-from loadtest import upkeep, users
-from loadtest.ledger import Ledger
+from loadtest.stats import pruning
+from loadtest.users import users
+from loadtest.users.ledger import Ledger
 
 kind = getattr(users, sys.argv[3])
 kind.host = sys.argv[1]
@@ -24,7 +25,7 @@ for person in people[1:3]:
 people += [kind(environment) for _ in range(3)]
 stats = environment.stats
 seconds = len(stats.total.num_reqs_per_sec)
-upkeep.forget_old(stats, now=stats.total.last_request_timestamp + 1000)
+pruning.forget_old(stats, now=stats.total.last_request_timestamp + 1000)
 print(
     json.dumps(
         {

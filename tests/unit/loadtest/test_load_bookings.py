@@ -1,4 +1,4 @@
-"""What users of a run were told, compared through the assistant's API page by page, as a row of the report."""
+"""What users of a run were reported, compared through the assistant's API page by page, as a row of the report."""
 
 import json
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lab.query import Endpoints, Lab
-from lab.scenarios import bookings
-from loadtest.ledger import Ledger
-from tests.support.stand_in import StandIn, serving
+from lab.scenarios.judge import bookings
+from loadtest.users.ledger import Ledger
+from tests.support.stub_server import StubServer, serving
 
 MANY = 450
 
@@ -18,7 +18,7 @@ MANY = 450
 class Desk:
     """Keeps many appointments of one user, and lists them page by page."""
 
-    def __init__(self, server: StandIn) -> None:
+    def __init__(self, server: StubServer) -> None:
         self.rows = [{"id": f"a{number:03}", "status": "booked"} for number in range(MANY)]
         server.react("GET", "/appointments", self.listed)
 
@@ -33,7 +33,7 @@ class Desk:
 
 
 @pytest.fixture
-def server() -> Iterator[StandIn]:
+def server() -> Iterator[StubServer]:
     with serving() as made:
         yield made
 
@@ -44,17 +44,17 @@ def file(tmp_path: Path) -> Path:
     for user in ("ann", "ben"):
         ledger.join(user)
     for number in range(MANY):
-        ledger.tell(f"a{number:03}", "booked")
+        ledger.record(f"a{number:03}", "booked")
     path = tmp_path / "run.ledger.json"
     path.write_text(json.dumps(ledger.document()))
     return path
 
 
-def lab(server: StandIn) -> Lab:
+def lab(server: StubServer) -> Lab:
     return Lab(Endpoints({"assistant": server.url}))
 
 
-def test_all_kept_is_a_good_row_and_the_file_goes(server: StandIn, file: Path) -> None:
+def test_all_kept_is_a_good_row_and_the_file_goes(server: StubServer, file: Path) -> None:
     Desk(server)
     row = bookings.row(lab(server), file)
     assert row.ok
@@ -62,18 +62,18 @@ def test_all_kept_is_a_good_row_and_the_file_goes(server: StandIn, file: Path) -
     assert not file.exists()
 
 
-def test_what_is_lost_changed_or_too_much_is_named_and_the_file_stays(server: StandIn, file: Path) -> None:
+def test_what_is_lost_changed_or_too_much_is_named_and_the_file_stays(server: StubServer, file: Path) -> None:
     desk = Desk(server)
     desk.rows[7]["status"] = "cancelled"
     del desk.rows[449], desk.rows[3]
     desk.rows.append({"id": "new", "status": "booked"})
     row = bookings.row(lab(server), file)
     assert not row.ok
-    assert row.seen == "of 450: 2 lost (a003, a449); 1 of another status (a007); 1 told to nobody (new)"
+    assert row.seen == "of 450: 2 lost (a003, a449); 1 of another status (a007); 1 unconfirmed (new)"
     assert file.exists()
 
 
-def test_a_missing_file_or_assistant_is_no_good_row(server: StandIn, file: Path, tmp_path: Path) -> None:
+def test_a_missing_file_or_assistant_is_no_good_row(server: StubServer, file: Path, tmp_path: Path) -> None:
     assert not bookings.row(lab(server), tmp_path / "none.json").ok
     server.answer("GET", "/appointments", {"detail": "away"}, 503)
     row = bookings.row(lab(server), file)

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from loadtest.figures import Figures
-from loadtest.journey import BUSINESS, Journey, Run
-from tests.support.stand_in import StandIn, serving
+from loadtest.stats.load_stats import LoadStats
+from loadtest.users.journey import BUSINESS, Journey, Run
+from tests.support.stub_server import StubServer, serving
 
 
 class Desk:
     """Books at the third message; `broken` names what goes wrong."""
 
-    def __init__(self, server: StandIn) -> None:
+    def __init__(self, server: StubServer) -> None:
         self.server = server
         self.broken = ""
         self.rows: dict[str, dict[str, Any]] = {}
@@ -68,8 +68,8 @@ def test_a_journey_books_reads_and_cancels(desk: Desk) -> None:
 
 
 def test_its_requests_are_counted_as_those_of_other_people_are(desk: Desk) -> None:
-    """The service cannot tell them apart, so what users saw would stand below what the service saw without them."""
-    asked = Figures()
+    """The service cannot report them apart, so what users saw would are below what the service saw without them."""
+    asked = LoadStats()
     journey = Journey(desk.server.url, asked=asked)
     journey.run()
     done = {("journey: book", "POST"): 3, ("journey: read", "GET"): 1, ("journey: cancel", "DELETE"): 1}
@@ -127,7 +127,7 @@ def test_it_waits_for_the_start_and_then_goes_on_whatever_happens(desk: Desk) ->
     answers = iter([(503, {}), (503, {})])
     desk.server.react("GET", "/ready", lambda _: next(answers, (200, {})))
 
-    def tell(run: Run) -> None:
+    def report(run: Run) -> None:
         runs.append(run)
         desk.broken = "error" if len(runs) == 1 else ""
 
@@ -137,9 +137,9 @@ def test_it_waits_for_the_start_and_then_goes_on_whatever_happens(desk: Desk) ->
             raise Enough
 
     with pytest.raises(Enough):
-        Journey(desk.server.url).go_on(15.0, tell, sleep=sleep)
+        Journey(desk.server.url).go_on(15.0, report, sleep=sleep)
     assert waits[:2] == [1.0, 1.0]  # while the assistant was on its way up, and that is no failure
     assert [run.failing_step for run in runs] == [None, "book", None]
     assert 14 < waits[2] <= 15
-    assert 6.5 < waits[3] <= 7.5  # after a failure: a fault, or a mishap?
+    assert 6.5 < waits[3] <= 7.5  # after a failure: a fault, or a faults?
     assert 14 < waits[4] <= 15

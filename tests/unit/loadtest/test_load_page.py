@@ -10,21 +10,22 @@ from typing import Any, ClassVar
 import pytest
 from flask import Flask, Response, jsonify
 
-from loadtest import page, registry
-from loadtest.faults import Doors
-from loadtest.page import Page
-from loadtest.scenario import ENGINE, Draw, Fault, Scenario, Stage
-from tests.support.stand_in import StandIn, serving
+from loadtest import web_ui
+from loadtest.admin_client import AdminClient
+from loadtest.scenarios import registry
+from loadtest.scenarios.declaration import ENGINE, Fault, RandomFault, Scenario, Stage
+from loadtest.web_ui import WebUi
+from tests.support.stub_server import StubServer, serving
 
 
 class Quick(Scenario):
     name = "quick"
-    story = "Two faults come one after the other."
+    summary = "Two faults come one after the other."
     users: ClassVar = {"Customer": 3, "Owner": 1}
     shape = (Stage(0, 2), Stage(0.5, 12))
     faults = (
         Fault("model", "errors", at=0.1, duration=40, parameters={"status": 503}),
-        Fault("assistant", "slow-query", at=0.3, duration=50, strength=0.5, target="route=/chat"),
+        Fault("assistant", "slow-query", at=0.3, duration=50, intensity=0.5, target="route=/chat"),
     )
     duration = 30
 
@@ -38,25 +39,25 @@ class Short(Quick):
 
 class Stopping(Scenario):
     name = "stopping"
-    story = "A server stops."
+    summary = "A server stops."
     faults = (Fault(ENGINE, "stop", at=0, duration=5, target="loki"),)
 
 
 class Drawing(Scenario):
     name = "drawing"
-    story = "A server may stop."
-    draws = (Draw(Fault(ENGINE, "stop", at=0, duration=5, target="loki")),)
+    summary = "A server may stop."
+    fault_pool = (RandomFault(Fault(ENGINE, "stop", at=0, duration=5, target="loki")),)
 
 
 class Blind(Quick):
     name = "blind"
-    sealed = True
+    hidden = True
 
 
 class Door:
-    """The admin doors of both services."""
+    """The admin APIs of both services."""
 
-    def __init__(self, server: StandIn) -> None:
+    def __init__(self, server: StubServer) -> None:
         self.server = server
         self.active: list[dict[str, Any]] = []
         server.react("GET", "/admin/faults", lambda _: (200, {"active": self.active}))
@@ -87,7 +88,7 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
 
 
 @pytest.fixture
-def chosen(door: Door, tmp_path: Path) -> Iterator[tuple[Page, Any]]:
+def chosen(door: Door, tmp_path: Path) -> Iterator[tuple[WebUi, Any]]:
     token = tmp_path / "token"
     token.write_text("secret\n")
     app = Flask(__name__)
@@ -96,8 +97,8 @@ def chosen(door: Door, tmp_path: Path) -> Iterator[tuple[Page, Any]]:
     def swarm() -> Response:
         return jsonify(success=True, message="Swarming started")
 
-    made = Page(
-        SimpleNamespace(scenario="none"), Doors({"assistant": door.server.url, "model": door.server.url}, token)
+    made = WebUi(
+        SimpleNamespace(scenario="none"), AdminClient({"assistant": door.server.url, "model": door.server.url}, token)
     )
     made.attach(app)
     yield made, app.test_client()
@@ -105,13 +106,13 @@ def chosen(door: Door, tmp_path: Path) -> Iterator[tuple[Page, Any]]:
 
 
 def test_what_stops_servers_is_a_command_in_the_list(door: Door) -> None:
-    assert page.choices() == [
+    assert web_ui.choices() == [
         "none", "quick", "short", "blind", "lab scenario run stopping", "lab scenario run drawing",
     ]  # fmt: skip
 
 
 def test_a_chosen_scenario_brings_users_and_faults_and_takes_its_faults_back(
-    door: Door, chosen: tuple[Page, Any]
+    door: Door, chosen: tuple[WebUi, Any]
 ) -> None:
     made, client = chosen
     assert made.tick() == (0, {})
@@ -122,8 +123,8 @@ def test_a_chosen_scenario_brings_users_and_faults_and_takes_its_faults_back(
     wait(lambda: len(door.on()) == 2)
     errors, slow = door.on()
     assert (errors["fault"], errors["duration_seconds"], errors["parameters"]) == ("errors", 40, {"status": 503})
-    assert (slow["fault"], slow["strength"], slow["target"]) == ("slow-query", 0.5, "route=/chat")
-    assert "sealed" not in slow
+    assert (slow["fault"], slow["intensity"], slow["target"]) == ("slow-query", 0.5, "route=/chat")
+    assert "hidden" not in slow
     assert {one["headers"]["Authorization"] for one in door.server.asked} == {"Bearer secret"}
     made.end()
     wait(lambda: door.off() == ["errors", "slow-query"])
@@ -131,7 +132,7 @@ def test_a_chosen_scenario_brings_users_and_faults_and_takes_its_faults_back(
 
 
 def test_another_choice_ends_the_scenario_and_none_leaves_the_always_on_users(
-    door: Door, chosen: tuple[Page, Any]
+    door: Door, chosen: tuple[WebUi, Any]
 ) -> None:
     made, client = chosen
     client.post("/swarm", data={"scenario": "quick"})
@@ -145,7 +146,7 @@ def test_another_choice_ends_the_scenario_and_none_leaves_the_always_on_users(
     assert len(door.on()) == 1  # the second fault never comes
 
 
-def test_a_scenario_after_another_does_not_stumble_over_its_faults(door: Door, chosen: tuple[Page, Any]) -> None:
+def test_a_scenario_after_another_does_not_stumble_over_its_faults(door: Door, chosen: tuple[WebUi, Any]) -> None:
     _, client = chosen
     door.server.react("POST", "/admin/faults", lambda one: (door.active.append(json.loads(one["body"])), (201, {}))[1])
     door.server.react("DELETE", "/admin/faults/errors", lambda _: (door.active.clear(), (204, b""))[1])
@@ -154,44 +155,46 @@ def test_a_scenario_after_another_does_not_stumble_over_its_faults(door: Door, c
     assert client.post("/swarm", data={"scenario": "short"}).get_json()["success"] is True
 
 
-def test_a_scenario_ends_by_itself(door: Door, chosen: tuple[Page, Any]) -> None:
+def test_a_scenario_ends_by_itself(door: Door, chosen: tuple[WebUi, Any]) -> None:
     made, client = chosen
     client.post("/swarm", data={"scenario": "short"})
     assert made.tick()[0] == 5
     wait(lambda: made.tick() == (0, {}))
 
 
-def test_a_sealed_scenario_seals_its_faults(door: Door, chosen: tuple[Page, Any]) -> None:
+def test_a_hidden_scenario_hides_its_faults(door: Door, chosen: tuple[WebUi, Any]) -> None:
     chosen[1].post("/swarm", data={"scenario": "blind"})
     wait(lambda: len(door.on()) == 2)
-    assert [order["sealed"] for order in door.on()] == [True, True]
+    assert [order["hidden"] for order in door.on()] == [True, True]
 
 
 @pytest.mark.parametrize(
-    ("wish", "told"),
+    ("wish", "reported"),
     [
         ("lab scenario run stopping", "Run there: lab scenario run stopping"),
         ("stopping", "There is no scenario `stopping`"),
         ("qick", "There is no scenario `qick`"),
     ],
 )
-def test_what_cannot_run_here_is_refused_with_the_way_to_run_it(chosen: tuple[Page, Any], wish: str, told: str) -> None:
+def test_what_cannot_run_here_is_refused_with_the_way_to_run_it(
+    chosen: tuple[WebUi, Any], wish: str, reported: str
+) -> None:
     made, client = chosen
     answer = client.post("/swarm", data={"scenario": wish}).get_json()
     assert answer["success"] is False
-    assert told in answer["message"]
+    assert reported in answer["message"]
     assert made.run is None
 
 
-def test_a_scenario_beside_another_ones_fault_is_refused(door: Door, chosen: tuple[Page, Any]) -> None:
+def test_a_scenario_next_to_another_ones_fault_is_refused(door: Door, chosen: tuple[WebUi, Any]) -> None:
     door.active = [{"fault": "latency"}]
     answer = chosen[1].post("/swarm", data={"scenario": "quick"}).get_json()
     assert "The fault `latency` is on in assistant already" in answer["message"]
     assert door.on() == []
 
 
-def test_a_door_that_does_not_open_is_named(door: Door, chosen: tuple[Page, Any]) -> None:
+def test_a_door_that_does_not_open_is_named(door: Door, chosen: tuple[WebUi, Any]) -> None:
     door.server.answer("GET", "/admin/faults", {"detail": "This address needs the admin token."}, 401)
     answer = chosen[1].post("/swarm", data={"scenario": "quick"}).get_json()
-    assert "admin door of assistant does not open: status 401" in answer["message"]
+    assert "admin API of assistant does not open: status 401" in answer["message"]
     assert chosen[0].run is None

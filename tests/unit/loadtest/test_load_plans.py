@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from loadtest import grammar, people
-from loadtest.people import CHARACTERS, plan_of, popular, stars
+from loadtest.users import grammar, personas
+from loadtest.users.personas import CHARACTERS, plan_of, popular, stars
 
 
 @pytest.mark.parametrize("kind", sorted(CHARACTERS))
@@ -20,15 +20,17 @@ def test_the_same_seed_and_number_give_the_same_plan_and_others_another(kind: st
     assert plan[:10] == plan_of(1, kind, 3, 10)
     assert plan != plan_of(2, kind, 3, 30)
     assert plan != plan_of(1, kind, 4, 30)
-    assert all(seconds > 0 for visit in plan for seconds in visit.thinks)
+    assert all(seconds > 0 for session in plan for seconds in session.thinks)
 
 
 def test_kinds_of_people_differ_in_goals_and_in_haste() -> None:
     def goals(kind: str) -> Counter[str]:
-        return Counter(visit.goal for number in range(20) for visit in plan_of(1, kind, number, 20))
+        return Counter(session.goal for number in range(20) for session in plan_of(1, kind, number, 20))
 
     def think(kind: str) -> float:
-        thinks = [second for number in range(20) for visit in plan_of(1, kind, number, 10) for second in visit.thinks]
+        thinks = [
+            second for number in range(20) for session in plan_of(1, kind, number, 10) for second in session.thinks
+        ]
         return sum(thinks) / len(thinks)
 
     assert goals("Customer")["book"] > 250
@@ -40,21 +42,21 @@ def test_kinds_of_people_differ_in_goals_and_in_haste() -> None:
 
 def test_businesses_have_a_heavy_tail() -> None:
     count = 56
-    visits = [visit for number in range(100) for visit in plan_of(1, "Customer", number, 40)]
-    chosen = Counter(popular(visit.business, count) for visit in visits)
+    sessions = [session for number in range(100) for session in plan_of(1, "Customer", number, 40)]
+    chosen = Counter(popular(session.business, count) for session in sessions)
     # Zipf's law with exponent 1: the first has 1/H(56) of all, place k a k-th of that.
-    first = len(visits) / sum(1 / place for place in range(1, count + 1))
+    first = len(sessions) / sum(1 / place for place in range(1, count + 1))
     assert chosen[0] == pytest.approx(first, rel=0.1)
     assert chosen[9] == pytest.approx(first / 10, rel=0.25)
-    assert len(chosen) == count  # and yet nobody is without customers
+    assert len(chosen) == count  # and yet no one is without customers
     assert popular(0.0, 1) == 0
     assert popular(0.999999999, 3) == 2
 
 
 def test_features_of_predictions_do_not_drift_from_one_window_to_the_next() -> None:
     def window(since: int) -> list[dict[str, float]]:
-        plans = (plan_of(1, "SteadyUser", number, since + 500)[since:] for number in range(4))
-        return [visit.prediction for plan in plans for visit in plan if visit.prediction]
+        plans = (plan_of(1, "BaselineUser", number, since + 500)[since:] for number in range(4))
+        return [session.prediction for plan in plans for session in plan if session.prediction]
 
     early, late = window(0), window(500)
     assert min(len(early), len(late)) > 1000
@@ -65,7 +67,7 @@ def test_features_of_predictions_do_not_drift_from_one_window_to_the_next() -> N
 
 
 def test_the_tests_of_drift_see_a_drift() -> None:
-    rows = [visit.prediction for visit in plan_of(1, "SteadyUser", 0, 1000) if visit.prediction]
+    rows = [session.prediction for session in plan_of(1, "BaselineUser", 0, 1000) if session.prediction]
     hours, ages = [row["hour_of_day"] for row in rows], [row["age"] for row in rows]
     assert _chi_square(hours, [min(18, hour + 1) for hour in hours]) > 0.9999
     assert _kolmogorov(ages, [age + 8 for age in ages]) > 0.9999
@@ -73,14 +75,14 @@ def test_the_tests_of_drift_see_a_drift() -> None:
 
 def test_people_want_to_come_when_people_do() -> None:
     plans = (plan_of(1, "Customer", number, 100) for number in range(20))
-    hours = Counter(visit.prediction["hour_of_day"] for plan in plans for visit in plan if visit.prediction)
+    hours = Counter(session.prediction["hour_of_day"] for plan in plans for session in plan if session.prediction)
     assert set(hours) == set(range(8, 19))
     assert hours[10] > 1.5 * hours[12] < hours[16]
     assert hours[16] > 1.8 * hours[18]
 
 
 def test_stars_follow_what_happened_and_never_the_other_way_round() -> None:
-    def mean(result: people.Result) -> float:
+    def mean(result: personas.Result) -> float:
         return sum(stars(result, mood / 100) for mood in range(100)) / 100
 
     assert mean("booked") > 4.3 > mean("left") > 3 > mean("not booked") > mean("failed")

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from loadtest.ledger import Ledger
-from tests.support.stand_in import StandIn, serving
+from loadtest.users.ledger import Ledger
+from tests.support.stub_server import StubServer, serving
 
 EXCUSE = {"conversation_id": "c", "message_id": "m", "reply": "", "handoff": False, "appointment": None}
 SCRIPT = Path(__file__).parent / "people_script.py"
 
 
 class Assistant:
-    """Books on the third message, cancels on the second wish; can be told to fail."""
+    """Books on the third message, cancels on the second wish; can be reported to fail."""
 
-    def __init__(self, server: StandIn) -> None:
+    def __init__(self, server: StubServer) -> None:
         self.booked: dict[str, dict[str, Any]] = {}
         self.failing = False
         self.turns: dict[str, int] = {}
@@ -30,7 +30,7 @@ class Assistant:
         server.answer(
             "GET",
             "/businesses",
-            {"businesses": [*rows, *({"id": name, "kind": "doctor"} for name in ("lab-doctor", "lab-journey"))]},
+            {"businesses": rows},
         )
         for row in rows:
             server.answer("GET", f"/businesses/{row['id']}/slots", {"slots": []})
@@ -74,7 +74,7 @@ class Assistant:
         return 204, {}
 
 
-def live(server: StandIn, steps: int, kind: str = "SteadyUser", **environment: str) -> dict[str, Any]:
+def live(server: StubServer, steps: int, kind: str = "BaselineUser", **environment: str) -> dict[str, Any]:
     command = [sys.executable, str(SCRIPT), server.url, str(steps), kind]
     root = Path(__file__).parents[3]
     done = subprocess.run(
@@ -90,10 +90,10 @@ def live(server: StandIn, steps: int, kind: str = "SteadyUser", **environment: s
 
 @pytest.fixture(scope="module")
 def steady() -> tuple[Assistant, dict[str, Any]]:
-    """A good while of always-on traffic; something was left booked by an earlier life."""
+    """A good while of baseline traffic; something was left booked by an earlier life."""
     with serving() as server:
         assistant = Assistant(server)
-        assistant.booked["old"] = {"id": "old", "user": "steadyuser-0", "status": "booked", "business_id": "b00"}
+        assistant.booked["old"] = {"id": "old", "user": "baselineuser-0", "status": "booked", "business_id": "b00"}
         server.react("DELETE", "/appointments/old", assistant.cancel)
         return assistant, live(server, 110)
 
@@ -114,7 +114,7 @@ def test_people_leave_nothing_behind_and_keep_to_their_own_businesses(
     asked = [
         (one["method"], one["path"])
         for one in assistant.server.asked
-        if "steadyuser-0" in str(one) or one["path"] == "/appointments/old"
+        if "baselineuser-0" in str(one) or one["path"] == "/appointments/old"
     ]
     assert asked.index(("DELETE", "/appointments/old")) < asked.index(("POST", "/chat"))
     still = [one for one in assistant.booked.values() if one["status"] == "booked"]
@@ -123,7 +123,7 @@ def test_people_leave_nothing_behind_and_keep_to_their_own_businesses(
     for one in assistant.booked.values():
         owners.setdefault(one["business_id"], set()).add(one["user"])
     assert not {"lab-doctor", "lab-journey"} & set(owners)
-    assert all(len(users) == 1 for users in owners.values())  # nobody takes another one's free time
+    assert all(len(users) == 1 for users in owners.values())  # no one takes another one's free time
 
 
 def test_locust_forgets_old_seconds_and_four_people_make_about_two_requests_a_second(
@@ -164,16 +164,16 @@ def test_numbers_of_who_left_are_given_again(steady: tuple[Assistant, dict[str, 
 
 
 def test_a_customer_with_a_long_past_leaves_nothing_booked() -> None:
-    """The list of an old customer is longer than a page, and what was just booked stands at its end."""
+    """The list of an old customer is longer than a page, and what was just booked is at its end."""
     with serving() as server:
         assistant = Assistant(server)
         for number in range(450):
             name = f"past{number:03}"
-            assistant.booked[name] = {"id": name, "user": "steadyuser-0", "status": "cancelled", "business_id": "b00"}
+            assistant.booked[name] = {"id": name, "user": "baselineuser-0", "status": "cancelled", "business_id": "b00"}
         assistant.booked["past449"]["status"] = "booked"
         server.react("DELETE", "/appointments/past449", assistant.cancel)
         live(server, 60)
-    own = [one for one in assistant.booked.values() if one["user"] == "steadyuser-0"]
+    own = [one for one in assistant.booked.values() if one["user"] == "baselineuser-0"]
     assert assistant.booked["past449"]["status"] == "cancelled"
     assert len(own) > 453
     assert sum(one["status"] == "booked" for one in own) <= 1
@@ -217,7 +217,7 @@ def test_an_owner_reads_lists_and_changes_nothing() -> None:
     assert assistant.booked == {}
 
 
-def test_a_run_with_an_end_writes_down_what_users_were_told() -> None:
+def test_a_run_with_an_end_writes_down_what_users_were_reported() -> None:
     with serving() as server:
         assistant = Assistant(server)
         assistant.booked["old"] = {"id": "old", "user": "steady-customer-0", "status": "cancelled", "business_id": "b"}
@@ -225,8 +225,8 @@ def test_a_run_with_an_end_writes_down_what_users_were_told() -> None:
     ledger = Ledger.read(seen["ledger"])
     assert "steady-customer-3" in ledger.users
     assert ledger.before == {"old"}
-    assert len(ledger.told) > 10
+    assert len(ledger.confirmed) > 10
     assert ledger.compare(assistant.booked.values()).none
-    lost = next(iter(ledger.told))
+    lost = next(iter(ledger.confirmed))
     del assistant.booked[lost]
     assert ledger.compare(assistant.booked.values()).lost == (lost,)

@@ -11,11 +11,12 @@ import pytest
 import yaml
 
 from lab.settings import ROOT
-from loadtest import registry
-from loadtest.guessing import attempts
-from loadtest.scenario import ENGINE, LONGEST_FAULT, Effect, Fault, Scenario, problem
+from loadtest.scenarios import registry
+from loadtest.scenarios.declaration import ENGINE, LONGEST_FAULT, Effect, Fault, Scenario, problem
+from loadtest.stats import metric_names
+from loadtest.users.token_guesses import attempts
 from services.assistant.faults import kinds
-from services.assistant.instruments import ROUTES
+from services.assistant.metrics import ROUTES
 from services.model import faults as model_faults
 from services.telemetry import names
 from tests.support.programs import program
@@ -32,11 +33,11 @@ ALERTS: dict[str, tuple[str | None, str]] = {
     "ErrorBudgetFastBurn": ("provider-outage", ""),
     "ErrorBudgetSlowBurn": ("slow-burn", ""),
     "SlowResponses": ("slow-model", ""),
-    "SafetyViolation": (None, "unsafe-answers: nothing tells an unsafe answer yet"),
+    "SafetyViolation": (None, "unsafe-answers: nothing reports an unsafe answer yet"),
     "MemoryHigh": ("memory-leak", ""),
     "TrafficSpike": ("spike", ""),
     "TokenBudgetExceeded": (None, "token-burn: there is no budget of tokens yet"),
-    "FeedbackLow": (None, "bad-answers: nothing tells how good an answer is yet"),
+    "FeedbackLow": (None, "bad-answers: nothing reports how good an answer is yet"),
     "DataDrift": (None, "drift: the features are not watched yet"),
     "AccuracyDrop": (None, "changed-outcomes: outcomes are not fed back yet"),
     "ConversionDrop": ("broken-booking", ""),
@@ -60,32 +61,39 @@ FAULTS = {
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 # Of programs that are not ours.
 FOREIGN_METRICS = {"up", "otelcol_exporter_queue_size"}
-OUR_METRICS = {value for value in vars(names).values() if isinstance(value, str)}
+OUR_METRICS = {value for value in (vars(names) | vars(metric_names)).values() if isinstance(value, str)}
 WORDS_OF_PROMQL = {"by", "on", "bool", "unless", "without"}
 
 
 def faults_of(scenario: type[Scenario]) -> list[Fault]:
-    return [*scenario.faults, *(draw.fault for draw in scenario.draws)]
+    return [*scenario.faults, *(draw.fault for draw in scenario.fault_pool)]
 
 
 def effects_of(scenario: type[Scenario]) -> list[Effect]:
-    return [*scenario.effects, *itertools.chain.from_iterable(draw.effects for draw in scenario.draws)]
+    return [*scenario.effects, *itertools.chain.from_iterable(draw.effects for draw in scenario.fault_pool)]
 
 
 def alerts_of(scenario: type[Scenario]) -> set[str]:
-    drawn = itertools.chain.from_iterable((*draw.must, *draw.may) for draw in scenario.draws)
-    return {*proven(scenario), *scenario.may, *drawn, *(name for name in scenario.must_not if name != "*")}
+    drawn = itertools.chain.from_iterable((*draw.expected_alerts, *draw.allowed_alerts) for draw in scenario.fault_pool)
+    return {
+        *proven(scenario),
+        *scenario.allowed_alerts,
+        *drawn,
+        *(name for name in scenario.forbidden_alerts if name != "*"),
+    }
 
 
 def proven(scenario: type[Scenario]) -> set[str]:
     """The alerts that it must set off."""
-    return {*scenario.must, *scenario.lasting, *scenario.held_back}
+    return {*scenario.expected_alerts, *scenario.expected_without_resolve, *scenario.inhibited_alerts}
 
 
 def queries() -> list[str]:
-    told = [effect.query for one in SCENARIOS.values() for effect in effects_of(one) if effect.source == "prometheus"]
-    told += [calm.query for one in SCENARIOS.values() for calm in one.calm]
-    return told + [absence.query for one in SCENARIOS.values() for absence in one.absences]
+    reported = [
+        effect.query for one in SCENARIOS.values() for effect in effects_of(one) if effect.source == "prometheus"
+    ]
+    reported += [steady.query for one in SCENARIOS.values() for steady in one.preconditions]
+    return reported + [absence.query for one in SCENARIOS.values() for absence in one.absences]
 
 
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
@@ -105,7 +113,7 @@ def test_every_alert_has_its_scenario_or_a_reason() -> None:
 @every_scenario
 def test_it_is_whole(scenario: type[Scenario]) -> None:
     assert problem(scenario) is None
-    assert scenario.story.endswith(".")
+    assert scenario.summary.endswith(".")
     assert effects_of(scenario)
     texts = [effect.text for effect in effects_of(scenario)]
     assert len(texts) == len(set(texts)), "an effect is known by its text"
@@ -128,16 +136,16 @@ def test_its_faults_are_known_with_their_parameters_and_targets(scenario: type[S
             assert dimension in known.dimensions
             assert dimension != "route" or value in ROUTES
     # At the latest when it is drawn last.
-    latest = scenario.draw_gap * (scenario.draw_most - 1) if scenario.draws else 0
+    latest = scenario.fault_interval_seconds * (scenario.max_faults - 1) if scenario.fault_pool else 0
     for fault in faults_of(scenario):
         assert latest + max(fault.at if isinstance(fault.at, tuple) else (fault.at,)) + fault.duration < LONGEST_FAULT
 
 
 @every_scenario
 def test_its_users_are_known_to_locust(scenario: type[Scenario]) -> None:
-    told = re.search(r"__all__ = (\[.*?\])", (ROOT / "loadtest" / "locustfile.py").read_text(), re.DOTALL)
-    assert told
-    assert set(scenario.users) <= set(ast.literal_eval(told[1]))
+    reported = re.search(r"__all__ = (\[.*?\])", (ROOT / "loadtest" / "locustfile.py").read_text(), re.DOTALL)
+    assert reported
+    assert set(scenario.users) <= set(ast.literal_eval(reported[1]))
 
 
 @every_scenario
@@ -159,13 +167,16 @@ def test_what_must_be_seen_is_asked_of_servers_that_it_needs(scenario: type[Scen
 def test_its_alerts_are_known_and_what_must_come_can(scenario: type[Scenario]) -> None:
     assert alerts_of(scenario) <= set(ALERTS)
     there = {alert.name for alert in (*alerts(), *log_alerts())}
-    must = {*proven(scenario), *itertools.chain.from_iterable(draw.must for draw in scenario.draws)}
+    must = {
+        *proven(scenario),
+        *itertools.chain.from_iterable(draw.expected_alerts for draw in scenario.fault_pool),
+    }
     assert must <= there
     assert set(scenario.within) <= must, "a time for an alert that need not come"
     pages = {alert.name for alert in alerts() if alert.labels.get("severity") == "page"}
     # A page that must come comes within a minute; ConversionDrop and its like are tickets.
     assert all(scenario.within.get(name, scenario.page_within) <= 60 for name in must & pages)
-    assert "*" in scenario.must_not, "an alert that nobody thought of would go unnoticed"
+    assert "*" in scenario.forbidden_alerts, "an alert that no one thought of would go unnoticed"
 
 
 def test_prometheus_understands_every_query(tmp_path: Path) -> None:
@@ -206,7 +217,7 @@ def test_a_game_day_draws_two_or_three_and_every_one_at_some_time() -> None:
     assert {len(plan.faults) for plan in plans} == {2, 3}
     drawn = {fault.label for plan in plans for fault in plan.faults}
     assert drawn == {fault.name for fault in faults_of(game_day)}
-    assert game_day.sealed
+    assert game_day.hidden
     for plan in plans:
         assert {effect.of for effect in plan.expected.effects} == {fault.label for fault in plan.faults}
 

@@ -169,7 +169,7 @@ def test_a_stream_joins_to_the_answer(ask: Any) -> None:
     assert all("usage" not in chunk for chunk in chunks)
 
 
-def test_a_stream_tells_its_usage_when_asked(ask: Any) -> None:
+def test_a_stream_reports_its_usage_when_asked(ask: Any) -> None:
     chunks = events(ask(stream=True, stream_options={"include_usage": True}).get_data(as_text=True))
     assert chunks[-1]["choices"] == []
     assert chunks[-1]["usage"] == ask().get_json()["usage"]

@@ -38,7 +38,7 @@ def talk(**options: Any) -> Talk:
 
 
 def with_appointments() -> Talk:
-    """Somebody who has two appointments."""
+    """A person who has two appointments."""
     started = talk()
     for name, business, starts_at in (
         ("a-1", SALON, "2026-11-24T10:00:00-05:00"),
@@ -254,7 +254,7 @@ def test_safe_replies(text: str, words: str) -> None:
     assert person.world.calls == []
 
 
-def test_what_a_tool_told_is_answered_and_the_rest_is_not_invented() -> None:
+def test_what_a_tool_reported_is_answered_and_the_rest_is_not_invented() -> None:
     person = talk()
     person.say("a hair stylist in Boston please")
     assert "1 Main Street" in person.say("What is their address?")
@@ -286,7 +286,7 @@ def test_a_fallback_reply_in_between_loses_nothing() -> None:
     assert "booked" in person.say("yes")
 
 
-def test_a_booking_that_was_told_in_other_words_is_done() -> None:
+def test_a_booking_that_was_reported_in_other_words_is_done() -> None:
     """The assistant confirms by itself when the model fails after the booking."""
     person = talk(own_business=SALON)
     person.say("tomorrow at 10 am")
@@ -312,7 +312,7 @@ def test_a_tool_that_was_not_given_is_not_called() -> None:
     assert respond(messages, TOOLS, choice=Choice("none")).calls == ()
 
 
-def test_a_tool_that_fails_is_told_and_not_called_again() -> None:
+def test_a_tool_that_fails_is_reported_and_not_called_again() -> None:
     messages: list[dict[str, Any]] = [{"role": "user", "content": "a dentist in Denver"}]
     call = respond(messages, TOOLS).calls[0]
     function = {"name": call.name, "arguments": call.arguments}

@@ -1,4 +1,4 @@
-"""Faults and latency: switched by the admin API, told as the OpenAI API tells them."""
+"""Faults and latency: switched by the admin API, reported as the OpenAI API reports them."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from services.model import connection, spoiled, tokens
+from services.model import bad_responses, connection, tokens
 from services.model.app import create_app
 from services.model.latency import Latency, with_long_tail
 from services.model.settings import ModelSettings
@@ -70,7 +70,7 @@ def test_errors(ask: Any, switch: Any, client: FlaskClient, status: int) -> None
     assert ask().status_code == 200
 
 
-def test_throttling_tells_when_to_come_again(ask: Any, switch: Any) -> None:
+def test_throttling_reports_when_to_come_again(ask: Any, switch: Any) -> None:
     switch("throttle", parameters={"retry_after": 7})
     answer = ask()
     assert answer.status_code == 429
@@ -79,7 +79,7 @@ def test_throttling_tells_when_to_come_again(ask: Any, switch: Any) -> None:
 
 
 def test_a_weak_fault_hits_some_requests(ask: Any, switch: Any) -> None:
-    switch("errors", strength=0.5)
+    switch("errors", intensity=0.5)
     statuses = [ask().status_code for _ in range(40)]
     assert set(statuses) == {200, 503}
 
@@ -170,7 +170,7 @@ def test_a_call_hangs_until_its_seconds_are_over(client: FlaskClient, switch: An
 
 
 @pytest.mark.parametrize("fault", ["hang", "latency"])
-def test_nobody_is_kept_waiting_who_has_hung_up(client: FlaskClient, switch: Any, line: Line, fault: str) -> None:
+def test_no_one_is_kept_waiting_who_has_hung_up(client: FlaskClient, switch: Any, line: Line, fault: str) -> None:
     switch(fault, parameters={"seconds": 30})
     line[1].close()
     started = time.monotonic()
@@ -258,15 +258,15 @@ def test_a_malformed_answer(ask: Any, switch: Any) -> None:
             json.loads(event.removeprefix("data: "))
 
 
-@pytest.mark.parametrize(("fault", "texts"), [("unsafe", spoiled.UNSAFE), ("poor", spoiled.POOR)])
-def test_answers_that_nobody_wants(ask: Any, switch: Any, fault: str, texts: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("fault", "texts"), [("unsafe", bad_responses.UNSAFE), ("poor", bad_responses.POOR)])
+def test_answers_that_no_one_wants(ask: Any, switch: Any, fault: str, texts: tuple[str, ...]) -> None:
     switch(fault)
     assert {message(ask()) for _ in range(60)} == {(text, "stop") for text in texts}
     assert streamed(ask(stream=True)) in texts
 
 
 def test_unsafe_texts_are_marked_as_samples() -> None:
-    assert all(text.startswith("[lab sample] ") for text in spoiled.UNSAFE)
+    assert all(text.startswith("[lab sample] ") for text in bad_responses.UNSAFE)
 
 
 def test_an_answer_that_does_not_end(ask: Any, switch: Any) -> None:
@@ -294,16 +294,16 @@ def test_what_becomes_of_a_tool_call(ask: Any, switch: Any, fault: str, called: 
     assert ("tool_calls" in answer.get_json()["choices"][0]["message"]) is called
 
 
-@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("hidden", [False, True])
 def test_a_hit_is_on_the_span_in_a_line_and_counted(
-    app: Flask, ask: Any, switch: Any, tmp_path: Path, sealed: bool
+    app: Flask, ask: Any, switch: Any, tmp_path: Path, hidden: bool
 ) -> None:
     telemetry = app.extensions["telemetry"]
     spans = InMemorySpanExporter()
     telemetry.tracer_provider.add_span_processor(SimpleSpanProcessor(spans))
-    switch("poor", sealed=sealed)
+    switch("poor", hidden=hidden)
     ask()
-    name = "sealed" if sealed else "poor"
+    name = "hidden" if hidden else "poor"
     (span,) = [span for span in spans.get_finished_spans() if span.name == "POST /v1/chat/completions"]
     assert span.attributes["lab.fault"] == name
     assert telemetry.registry.get_sample_value("lab_fault_hits_total", {"fault": name}) == 1

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.pager.tables import Incident
-from services.pager.timeline import note
-from tests.support.pager import Pager, notice
+from services.pager.model.tables import Incident
+from services.pager.model.timeline import add_entry
+from tests.support.pager import Pager, notification
 from tests.support.ports import free_ports
 
 ACTIONS = {
@@ -21,7 +21,7 @@ RESOLVED_AT = "2026-11-22T14:03:20Z"
 
 
 def test_acknowledging_stops_the_escalation_and_names_who_has_it(pager: Pager) -> None:
-    pager.send(notice())
+    pager.send(notification())
     assert pager.incident()["next_escalation_at"] is not None
     answer = pager.act("acknowledge", by="  Ada ")
     assert answer.status_code == 200
@@ -36,8 +36,8 @@ def test_acknowledging_stops_the_escalation_and_names_who_has_it(pager: Pager) -
     assert "escalated" not in pager.events()
 
 
-def test_of_two_people_at_once_one_wins_and_the_other_is_told_who(pager: Pager) -> None:
-    pager.send(notice())
+def test_of_two_people_at_once_one_wins_and_the_other_is_reported_who(pager: Pager) -> None:
+    pager.send(notification())
     people = [f"person {number}" for number in range(8)]
 
     def acknowledge(by: str) -> Any:
@@ -58,14 +58,14 @@ def test_of_two_people_at_once_one_wins_and_the_other_is_told_who(pager: Pager) 
 
 
 def test_a_second_click_of_the_same_person_changes_nothing(pager: Pager) -> None:
-    pager.send(notice())
+    pager.send(notification())
     first = pager.act("acknowledge", by="Ada").json
     again = pager.act("acknowledge", by="Ada")
     assert (again.status_code, again.json) == (200, first)
 
 
-def test_escalating_by_hand_pages_the_next_level_and_it_has_to_be_taken_anew(pager: Pager) -> None:
-    pager.send(notice())
+def test_escalating_by_hand_pages_the_next_level_and_it_has_to_be_taken_again(pager: Pager) -> None:
+    pager.send(notification())
     pager.act("acknowledge", by="Ada")
     incident = pager.act("escalate", by="Ada", reason="I am on a train").json
     assert incident is not None
@@ -86,9 +86,9 @@ def test_escalating_by_hand_pages_the_next_level_and_it_has_to_be_taken_anew(pag
     assert pager.metric('pager_escalations_total{severity="page"}') == 2
 
 
-def test_a_comment_stands_in_the_timeline_also_after_the_end(pager: Pager) -> None:
-    pager.send(notice())
-    pager.send(notice(resolved_at=RESOLVED_AT))
+def test_a_comment_is_in_the_timeline_also_after_the_end(pager: Pager) -> None:
+    pager.send(notification())
+    pager.send(notification(resolved_at=RESOLVED_AT))
     answer = pager.act("comments", by="Ada", text="What we learned: <b>nothing</b>")
     assert answer.status_code == 201
     line = next(line for line in pager.incident()["timeline"] if line["event"] == "commented")
@@ -96,7 +96,7 @@ def test_a_comment_stands_in_the_timeline_also_after_the_end(pager: Pager) -> No
 
 
 def test_what_is_resolved_by_hand_opens_again_when_it_fires_still(pager: Pager) -> None:
-    pager.send(notice())
+    pager.send(notification())
     pager.act("acknowledge", by="Ada")
     incident = pager.act("resolve", by="Ada", text="restarted it").json
     assert incident is not None
@@ -105,18 +105,18 @@ def test_what_is_resolved_by_hand_opens_again_when_it_fires_still(pager: Pager) 
     assert pager.metric('pager_time_to_resolve_seconds_count{severity="page"}') == 1
     assert pager.metric('pager_incidents_open{severity="page"}') == 0
 
-    assert pager.send(notice()) == {"incident": 1, "outcome": "reopened"}
+    assert pager.send(notification()) == {"incident": 1, "outcome": "reopened"}
     incident = pager.incident()
     assert (incident["status"], incident["resolved_by"]) == ("open", None)
-    assert (incident["acknowledged_by"], incident["responder"]) == (None, "Ada"), "somebody has to look again"
+    assert (incident["acknowledged_by"], incident["responder"]) == (None, "Ada"), "a person has to look again"
     assert incident["next_escalation_at"] is not None
     assert pager.metric('pager_incidents_total{severity="page"}') == 1
 
 
 @pytest.mark.parametrize("action", ["acknowledge", "escalate", "silence", "resolve"])
 def test_nothing_is_left_to_do_with_a_resolved_one(pager: Pager, action: str) -> None:
-    pager.send(notice())
-    pager.send(notice(resolved_at=RESOLVED_AT))
+    pager.send(notification())
+    pager.send(notification(resolved_at=RESOLVED_AT))
     answer = pager.act(action, **ACTIONS[action])
     assert answer.status_code == 409
     assert answer.json["resolved_at"] == "2026-11-22T14:03:20.000Z"
@@ -132,7 +132,7 @@ def test_an_unknown_incident_is_a_404(pager: Pager, action: str, number: int) ->
 def test_without_alertmanager_nothing_is_silenced(pager: Pager) -> None:
     [port] = free_ports(1)
     pager.start(alertmanager_url=f"http://127.0.0.1:{port}")
-    pager.send(notice())
+    pager.send(notification())
     before = pager.incident()
     answer = pager.act("silence", **ACTIONS["silence"])
     assert answer.status_code == 502
@@ -141,7 +141,7 @@ def test_without_alertmanager_nothing_is_silenced(pager: Pager) -> None:
 
 
 def test_what_is_not_silenced_has_no_silence_to_end(pager: Pager) -> None:
-    pager.send(notice())
+    pager.send(notification())
     assert pager.client.delete("/incidents/1/silence", json={"by": "Ada"}).status_code == 409
 
 
@@ -165,7 +165,7 @@ def test_what_is_not_silenced_has_no_silence_to_end(pager: Pager) -> None:
     ],
 )
 def test_a_wrong_field_is_named(pager: Pager, action: str, body: dict[str, Any], field: str) -> None:
-    pager.send(notice())
+    pager.send(notification())
     answer = pager.act(action, **body)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json["errors"]] == [field]
@@ -198,19 +198,19 @@ def test_a_wrong_field_is_named(pager: Pager, action: str, body: dict[str, Any],
 def test_only_json_of_the_pagers_own_pages_gets_in(
     pager: Pager, headers: dict[str, str], data: bytes, status: int
 ) -> None:
-    pager.send(notice())
+    pager.send(notification())
     answer = pager.client.post("/incidents/1/acknowledge", data=data, headers=headers)
     assert answer.status_code == status
     assert (pager.incident()["acknowledged_by"] == "Ada") is (status == 200)
 
 
 def test_a_timeline_is_full_at_some_point(pager: Pager) -> None:
-    pager.send(notice())
+    pager.send(notification())
     with pager.parts.database.write() as session:
         incident = session.get(Incident, 1)
         assert incident is not None
         for number in range(997):
-            note(incident, incident.notified_at, "commented", str(number), "Ada", always=True)
+            add_entry(incident, incident.notified_at, "commented", str(number), "Ada", always=True)
     assert pager.act("comments", by="Ada", text="the last one").status_code == 201
     assert pager.act("comments", by="Ada", text="one more").status_code == 409
-    assert pager.send(notice(resolved_at=RESOLVED_AT))["outcome"] == "resolved"
+    assert pager.send(notification(resolved_at=RESOLVED_AT))["outcome"] == "resolved"

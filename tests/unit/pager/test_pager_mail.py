@@ -1,4 +1,4 @@
-"""The mail server: alerts and other mails are kept, what is malformed, huge or for nobody is refused and counted."""
+"""The mail server: alerts and other mails are kept, what is malformed, huge or for no one is refused and counted."""
 
 import html
 import json
@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.pager.letters import read_letter
-from services.pager.mail import MAX_BYTES, MAX_CONNECTIONS, MAX_TICKETS, MailDoor
-from tests.support.pager import Pager, notice
+from services.pager.intake.mail_parser import parse_mail
+from services.pager.intake.smtp import MAX_BYTES, MAX_CONNECTIONS, MAX_TICKETS, SmtpServer
+from tests.support.pager import Pager, notification
 
 TEAM = "application@lab.example"
 SENDER = "alertmanager@lab.example"
@@ -28,19 +28,19 @@ SUBJECT = "[PAGE] ErrorRateCritical assistant: 50% failed"
 
 
 @pytest.fixture
-def door(pager: Pager) -> Iterator[MailDoor]:
+def server(pager: Pager) -> Iterator[SmtpServer]:
     """The mail server of the pager, on a free port."""
     parts = pager.app.extensions["pager"]
-    server = MailDoor(parts.book, parts.actions, parts.instruments, "127.0.0.1", 0)
+    server = SmtpServer(parts.book, parts.actions, parts.metrics, "127.0.0.1", 0)
     server.start()
     yield server
     server.stop()
 
 
 def alert_mail(body: dict[str, Any] | str | None = None, subject: str = SUBJECT, **headers: str) -> bytes:
-    """A mail of Alertmanager's: the notice for programs in the HTML."""
-    text = body if isinstance(body, str) else json.dumps(body or notice())
-    page = f"<html><body data-lab-notice='{html.escape(text)}'><p>It <b>fires</b></p></body></html>"
+    """A mail of Alertmanager's: the notification for programs in the HTML."""
+    text = body if isinstance(body, str) else json.dumps(body or notification())
+    page = f"<html><body data-lab-notification='{html.escape(text)}'><p>It <b>fires</b></p></body></html>"
     parts = b"--b\r\nContent-Type: text/plain\r\n\r\nIt fires\r\n--b\r\nContent-Type: text/html; charset=UTF-8\r\n"
     parts += b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + quopri.encodestring(page.encode()) + b"\r\n--b--"
     content = mail(parts, Subject=subject, Content_Type="multipart/alternative; boundary=b", **headers)
@@ -54,9 +54,9 @@ def mail(text: str | bytes = "Hello", **headers: str) -> bytes:
     return "".join(f"{name}: {value}\r\n" for name, value in given.items()).encode() + b"\r\n" + body
 
 
-def send(door: MailDoor, content: bytes, sender: str = SENDER, to: str = TEAM) -> tuple[int, str]:
+def send(server: SmtpServer, content: bytes, sender: str = SENDER, to: str = TEAM) -> tuple[int, str]:
     """The server's last word on a mail."""
-    with smtplib.SMTP(*door.address, timeout=10) as client:
+    with smtplib.SMTP(*server.address, timeout=10) as client:
         try:
             client.ehlo_or_helo_if_needed()
             client.mail(sender)
@@ -83,28 +83,28 @@ def before(seconds: float) -> str:
 # --- Alerts -------------------------------------------------------------------------------------------------------
 
 
-def test_a_mail_alone_opens_the_incident_and_closes_it(pager: Pager, door: MailDoor) -> None:
-    assert send(door, alert_mail())[0] == 250
+def test_a_mail_alone_opens_the_incident_and_closes_it(pager: Pager, server: SmtpServer) -> None:
+    assert send(server, alert_mail())[0] == 250
     [incident] = pager.incidents()
     assert (incident["alert"], incident["service"], incident["severity"]) == ("ErrorRateCritical", "assistant", "page")
     assert incident["summary"].startswith("50% of the requests")
     assert incident["links"]["runbook"].endswith("/runbooks/ErrorRateCritical")
     assert events(incident).count("mailed") == 1
 
-    assert send(door, alert_mail(notice(resolved_at=before(0))))[0] == 250
+    assert send(server, alert_mail(notification(resolved_at=before(0))))[0] == 250
     [incident] = pager.incidents()
     assert incident["status"] == "resolved"
     assert counted(pager, "accepted") == 2
 
 
 @pytest.mark.parametrize("first", ["webhook", "mail"])
-def test_webhook_and_mail_meet_in_one_incident(pager: Pager, door: MailDoor, first: str) -> None:
+def test_webhook_and_mail_meet_in_one_incident(pager: Pager, server: SmtpServer, first: str) -> None:
     ways: dict[str, Callable[[dict[str, Any]], object]] = {
         "webhook": pager.send,
-        "mail": lambda body: send(door, alert_mail(body)),
+        "mail": lambda body: send(server, alert_mail(body)),
     }
     second = next(way for way in ways if way != first)
-    for body in (notice(), notice(resolved_at=before(0))):
+    for body in (notification(), notification(resolved_at=before(0))):
         ways[first](body)
         ways[second](body)
     [incident] = pager.incidents()
@@ -114,43 +114,45 @@ def test_webhook_and_mail_meet_in_one_incident(pager: Pager, door: MailDoor, fir
     assert events(incident).count("fired") == 1
 
 
-def test_the_same_mail_again_changes_nothing(pager: Pager, door: MailDoor) -> None:
+def test_the_same_mail_again_changes_nothing(pager: Pager, server: SmtpServer) -> None:
     content = alert_mail(Message_Id="<1@alertmanager>")
-    send(door, content)
+    send(server, content)
     once = pager.incidents()
-    assert send(door, content) == (250, "2.0.0 It is here already")
+    assert send(server, content) == (250, "2.0.0 Duplicate")
     # Without its Message-Id it is known by what it says.
-    send(door, alert_mail(Message_Id="<2@alertmanager>"))
+    send(server, alert_mail(Message_Id="<2@alertmanager>"))
     assert pager.incidents() == once
     assert (counted(pager, "accepted"), counted(pager, "repeated")) == (1, 2)
 
 
-def test_a_mail_that_was_held_up_does_not_open_what_is_over(pager: Pager, door: MailDoor) -> None:
-    pager.send(notice())
-    pager.send(notice(resolved_at=before(0)))
+def test_a_mail_that_was_held_up_does_not_open_what_is_over(pager: Pager, server: SmtpServer) -> None:
+    pager.send(notification())
+    pager.send(notification(resolved_at=before(0)))
     late = alert_mail(Date=format_datetime(datetime.now(UTC) - timedelta(minutes=1)))
-    assert send(door, late) == (250, "2.0.0 This is over already")
+    assert send(server, late) == (250, "2.0.0 Already resolved")
     [incident] = pager.incidents()
     assert incident["status"] == "resolved"
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "{}", '{"version": "4"}'])
-def test_a_mail_that_has_lost_its_notice_is_known_by_its_subject(pager: Pager, door: MailDoor, body: str) -> None:
-    pager.send(notice())
-    send(door, alert_mail(body, "[PAGE] ErrorRateCritical assistant (2): 50% of the requests"))
-    send(door, alert_mail(body, "[TICKET] MemoryHigh model: 90% of its memory"))
+def test_a_mail_that_has_lost_its_notification_is_known_by_its_subject(
+    pager: Pager, server: SmtpServer, body: str
+) -> None:
+    pager.send(notification())
+    send(server, alert_mail(body, "[PAGE] ErrorRateCritical assistant (2): 50% of the requests"))
+    send(server, alert_mail(body, "[TICKET] MemoryHigh model: 90% of its memory"))
     memory, errors = sorted(pager.incidents(), key=lambda incident: str(incident["severity"]), reverse=True)
     assert events(errors).count("mailed") == 1
     assert (memory["alert"], memory["service"], memory["severity"]) == ("MemoryHigh", "model", "ticket")
     assert memory["summary"] == "90% of its memory"
 
-    send(door, alert_mail(body, "[RESOLVED] MemoryHigh model: over after 5m"))
+    send(server, alert_mail(body, "[RESOLVED] MemoryHigh model: over after 5m"))
     assert [one["status"] for one in pager.incidents() if one["alert"] == "MemoryHigh"] == ["resolved"]
 
 
-def test_a_heartbeat_by_mail_does_not_hide_a_silent_webhook(pager: Pager, door: MailDoor) -> None:
-    body = notice(lambda body: body["alerts"][0]["labels"].update(severity="none"))
-    assert send(door, alert_mail(body))[0] == 250
+def test_a_heartbeat_by_mail_does_not_hide_a_silent_webhook(pager: Pager, server: SmtpServer) -> None:
+    body = notification(lambda body: body["alerts"][0]["labels"].update(severity="none"))
+    assert send(server, alert_mail(body))[0] == 250
     assert pager.metric("pager_heartbeat_timestamp_seconds") == 0
     assert pager.incidents() == []
 
@@ -158,13 +160,13 @@ def test_a_heartbeat_by_mail_does_not_hide_a_silent_webhook(pager: Pager, door: 
 # --- Other mails --------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_becomes_a_comment_also_when_all_is_over(pager: Pager, door: MailDoor) -> None:
-    pager.send(notice())
+def test_an_answer_becomes_a_comment_also_when_all_is_over(pager: Pager, server: SmtpServer) -> None:
+    pager.send(notification())
     subject = "Re: AW: [PAGE] ErrorRateCritical assistant: 50% failed"
-    send(door, mail("I am on it.", Subject=subject), "ann@lab.example")
-    pager.send(notice(resolved_at=before(0)))
-    # With the whole mail below the answer, notice and all.
-    send(door, alert_mail(subject=subject), "bob@lab.example")
+    send(server, mail("I am on it.", Subject=subject), "ann@lab.example")
+    pager.send(notification(resolved_at=before(0)))
+    # With the whole mail below the answer, notification and all.
+    send(server, alert_mail(subject=subject), "bob@lab.example")
     [incident] = pager.incidents()
     comments = [line for line in incident["timeline"] if line["event"] == "commented"]
     assert [line["by"] for line in comments] == ["ann@lab.example", "bob@lab.example"]
@@ -172,10 +174,10 @@ def test_an_answer_becomes_a_comment_also_when_all_is_over(pager: Pager, door: M
     assert incident["status"] == "resolved"
 
 
-def test_a_mail_from_elsewhere_opens_a_ticket_of_its_sender(pager: Pager, door: MailDoor) -> None:
-    send(door, mail("The backup failed.", Subject="Cron"), "cron@db.example")
-    send(door, mail("It failed again.", Subject="Cron"), "cron@db.example")
-    send(door, mail("Prices fell!", Subject="[PAGE] Buy now"), "shop@elsewhere.example")
+def test_a_mail_from_elsewhere_opens_a_ticket_of_its_sender(pager: Pager, server: SmtpServer) -> None:
+    send(server, mail("The backup failed.", Subject="Cron"), "cron@db.example")
+    send(server, mail("It failed again.", Subject="Cron"), "cron@db.example")
+    send(server, mail("Prices fell!", Subject="[PAGE] Buy now"), "shop@elsewhere.example")
     shop, cron = pager.incidents()
     assert (cron["alert"], cron["service"], cron["severity"]) == ("Mail", "cron@db.example", "ticket")
     assert (cron["summary"], cron["description"]) == ("Cron", "The backup failed.")
@@ -203,9 +205,9 @@ iVBORw0KGgo=\r
 @pytest.mark.parametrize(
     ("content", "subject", "text"),
     [
-        (MULTIPART, "Straße", "Grüße\n& more\n[image/png: not kept]"),
+        (MULTIPART, "Straße", "Grüße\n& more\n[image/png: not stored]"),
         (b"no header at all", "(no subject)", "no header at all"),
-        (b"", "(no subject)", "(nothing in it)"),
+        (b"", "(no subject)", "(empty)"),
         (b"\x00\xff\x1b[31m" * 3, "(no subject)", " � [31m" * 3),
         (b"Content-Type: text/plain; charset=x-unheard-of\r\n\r\nwords", "(no subject)", "words"),
         (b"Subject: \xff\xfe\r\nDate: yesterday\r\n\r\nwords", "��", "words"),
@@ -213,16 +215,18 @@ iVBORw0KGgo=\r
     ],
     ids=["HTML and a picture", "no header", "empty", "binary", "unknown charset", "broken header", "broken parts"],
 )
-def test_strange_mails_are_kept_as_text(pager: Pager, door: MailDoor, content: bytes, subject: str, text: str) -> None:
-    assert send(door, content, "odd@elsewhere.example")[0] == 250
+def test_strange_mails_are_kept_as_text(
+    pager: Pager, server: SmtpServer, content: bytes, subject: str, text: str
+) -> None:
+    assert send(server, content, "odd@elsewhere.example")[0] == 250
     [incident] = pager.incidents()
     assert incident["summary"] == subject
     assert text.strip() in incident["description"]
     assert pager.client.get(f"/incidents/{incident['id']}").status_code == 200
 
 
-def test_markup_in_a_mail_shows_as_text(pager: Pager, door: MailDoor) -> None:
-    send(door, mail("<script>alert(2)</script>", Subject="<script>alert(1)</script>"), "odd@elsewhere.example")
+def test_markup_in_a_mail_shows_as_text(pager: Pager, server: SmtpServer) -> None:
+    send(server, mail("<script>alert(2)</script>", Subject="<script>alert(1)</script>"), "odd@elsewhere.example")
     [incident] = pager.incidents()
     page = pager.client.get(f"/incidents/{incident['id']}").text
     assert "&lt;script&gt;alert(1)" in page
@@ -230,13 +234,13 @@ def test_markup_in_a_mail_shows_as_text(pager: Pager, door: MailDoor) -> None:
     assert "<script>alert" not in page
 
 
-def test_strangers_cannot_bury_the_alerts(pager: Pager, door: MailDoor) -> None:
+def test_strangers_cannot_bury_the_alerts(pager: Pager, server: SmtpServer) -> None:
     for number in range(MAX_TICKETS):
-        assert send(door, mail(), f"{number}@elsewhere.example")[0] == 250
-    assert send(door, mail(), "late@elsewhere.example")[0] == 452
+        assert send(server, mail(), f"{number}@elsewhere.example")[0] == 250
+    assert send(server, mail(), "late@elsewhere.example")[0] == 452
     assert counted(pager, "refused") == 1
-    assert send(door, mail("More", Subject="More"), "1@elsewhere.example")[0] == 250
-    assert send(door, alert_mail())[0] == 250
+    assert send(server, mail("More", Subject="More"), "1@elsewhere.example")[0] == 250
+    assert send(server, alert_mail())[0] == 250
     assert len(pager.incidents()) == MAX_TICKETS + 1
 
 
@@ -246,7 +250,7 @@ def test_strangers_cannot_bury_the_alerts(pager: Pager, door: MailDoor) -> None:
 @pytest.mark.parametrize(
     ("content", "to", "code"),
     [
-        (alert_mail(), "nobody@lab.example", 550),
+        (alert_mail(), "no one@lab.example", 550),
         (alert_mail(), "application@elsewhere.example", 550),
         (mail(b"line\r\n" * (MAX_BYTES // 6 + 1)), TEAM, 552),
         (mail(b"x" * 5000), TEAM, 500),
@@ -254,30 +258,30 @@ def test_strangers_cannot_bury_the_alerts(pager: Pager, door: MailDoor) -> None:
     ids=["unknown name", "unknown domain", "huge", "long line"],
 )
 def test_a_refused_mail_is_counted_and_opens_nothing(
-    pager: Pager, door: MailDoor, content: bytes, to: str, code: int
+    pager: Pager, server: SmtpServer, content: bytes, to: str, code: int
 ) -> None:
-    assert send(door, content, to=to)[0] == code
+    assert send(server, content, to=to)[0] == code
     assert counted(pager, "refused") == 1
     assert pager.incidents() == []
     assert [line["level"] for line in pager.lines() if line["event"] == "mail.refused"] == ["warning"]
-    assert send(door, alert_mail())[0] == 250, "the next one is taken"
+    assert send(server, alert_mail())[0] == 250, "the next one is taken"
 
 
-def test_a_line_without_an_end_is_hung_up_on(pager: Pager, door: MailDoor) -> None:
-    with socket.create_connection(door.address, timeout=10) as client:
+def test_a_line_without_an_end_is_hung_up_on(pager: Pager, server: SmtpServer) -> None:
+    with socket.create_connection(server.address, timeout=10) as client:
         client.sendall(f"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<{TEAM}>\r\nDATA\r\n".encode())
         with pytest.raises(OSError):  # reset or broken pipe, as it happens
             for _ in range(10_000):
                 client.sendall(b"x" * 65_536)
     assert counted(pager, "refused") == 1
-    assert send(door, alert_mail())[0] == 250
+    assert send(server, alert_mail())[0] == 250
 
 
-def test_too_many_connections_are_asked_to_come_again(pager: Pager, door: MailDoor) -> None:
-    clients = [socket.create_connection(door.address, timeout=10) for _ in range(MAX_CONNECTIONS)]
+def test_too_many_connections_are_asked_to_come_again(pager: Pager, server: SmtpServer) -> None:
+    clients = [socket.create_connection(server.address, timeout=10) for _ in range(MAX_CONNECTIONS)]
     try:
         assert all(client.recv(100).startswith(b"220") for client in clients)
-        with socket.create_connection(door.address, timeout=10) as late:
+        with socket.create_connection(server.address, timeout=10) as late:
             assert late.recv(100).startswith(b"421")
         assert counted(pager, "refused") == 1
     finally:
@@ -285,41 +289,41 @@ def test_too_many_connections_are_asked_to_come_again(pager: Pager, door: MailDo
             client.close()
 
 
-def test_garbage_in_the_place_of_commands_harms_nobody(pager: Pager, door: MailDoor) -> None:
+def test_garbage_in_the_place_of_commands_harms_no_one(pager: Pager, server: SmtpServer) -> None:
     for garbage in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01" + bytes(300), b"\r\n" * 50, b"DATA\r\n"):
-        with socket.create_connection(door.address, timeout=10) as client:
+        with socket.create_connection(server.address, timeout=10) as client:
             client.sendall(garbage)
             assert client.recv(100).startswith(b"220")
-    assert send(door, alert_mail())[0] == 250
+    assert send(server, alert_mail())[0] == 250
     assert len(pager.incidents()) == 1
 
 
-def test_a_broken_database_is_a_reason_to_try_again(pager: Pager, door: MailDoor, tmp_path: Path) -> None:
+def test_a_broken_database_is_a_reason_to_try_again(pager: Pager, server: SmtpServer, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "pager.db") as connection:
         connection.execute("ALTER TABLE incidents RENAME TO away")
-    assert send(door, alert_mail(Message_Id="<1@x>"))[0] == 451
+    assert send(server, alert_mail(Message_Id="<1@x>"))[0] == 451
     with sqlite3.connect(tmp_path / "pager.db") as connection:
         connection.execute("ALTER TABLE away RENAME TO incidents")
-    assert send(door, alert_mail(Message_Id="<1@x>"))[0] == 250
+    assert send(server, alert_mail(Message_Id="<1@x>"))[0] == 250
     assert len(pager.incidents()) == 1
     assert (counted(pager, "refused"), counted(pager, "accepted")) == (1, 1)
 
 
-def test_many_at_once_of_one_sender_are_one_ticket_with_every_word(pager: Pager, door: MailDoor) -> None:
+def test_many_at_once_of_one_sender_are_one_ticket_with_every_word(pager: Pager, server: SmtpServer) -> None:
     with ThreadPoolExecutor(10) as pool:
-        answers = pool.map(lambda n: send(door, mail(f"word{n}."), "cron@db.example")[0], range(20))
+        answers = pool.map(lambda n: send(server, mail(f"word{n}."), "cron@db.example")[0], range(20))
         assert set(answers) == {250}
     [incident] = pager.incidents()
-    told = " ".join([incident["description"], *(line["text"] for line in incident["timeline"])])
-    assert [number for number in range(20) if f"word{number}." not in told] == []
+    reported = " ".join([incident["description"], *(line["text"] for line in incident["timeline"])])
+    assert [number for number in range(20) if f"word{number}." not in reported] == []
 
 
-def test_many_at_once_make_one_incident_a_group(pager: Pager, door: MailDoor) -> None:
+def test_many_at_once_make_one_incident_a_group(pager: Pager, server: SmtpServer) -> None:
     def one(number: int) -> int:
         def named(body: dict[str, Any]) -> None:
             body["groupLabels"]["alertname"] = f"Alert{number % 5}"
 
-        return send(door, alert_mail(notice(named), Message_Id=f"<{number}@x>"))[0]
+        return send(server, alert_mail(notification(named), Message_Id=f"<{number}@x>"))[0]
 
     with ThreadPoolExecutor(10) as pool:
         assert set(pool.map(one, range(60))) == {250}
@@ -330,7 +334,7 @@ def test_many_at_once_make_one_incident_a_group(pager: Pager, door: MailDoor) ->
 _LINES = st.sampled_from(
     [
         b"Subject: [PAGE] A b: c",
-        b"X-Lab-Notice: ",
+        b"X-Lab-Notification: ",
         b"=?utf-8?q?",
         b"?=",
         b"Date: ",
@@ -352,11 +356,11 @@ _LINES = st.sampled_from(
 @given(st.one_of(st.binary(max_size=300), st.lists(_LINES, max_size=12).map(b"\r\n".join)))
 def test_no_mail_is_unreadable(content: bytes) -> None:
     now = datetime.now(UTC)
-    letter = read_letter(content, "a@b.example", now)
-    assert letter.sent_at <= now
-    assert letter.notice or letter.text
-    json.dumps([letter.subject, letter.text, letter.message_id]).encode()
-    (letter.subject + letter.text).encode()
+    mail = parse_mail(content, "a@b.example", now)
+    assert mail.sent_at <= now
+    assert mail.notification or mail.text
+    json.dumps([mail.subject, mail.text, mail.message_id]).encode()
+    (mail.subject + mail.text).encode()
 
 
 @pytest.mark.parametrize(
@@ -364,7 +368,7 @@ def test_no_mail_is_unreadable(content: bytes) -> None:
     [
         b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(4000)),
         b"Subject:" + (b" " + b"=?utf-8?q?a" * 80 + b"\r\n") * 250 + b"\r\n",
-        b"Content-Type: text/html\r\n\r\n<body data-lab-notice=" + b"[" * 200_000 + b">",
+        b"Content-Type: text/html\r\n\r\n<body data-lab-notification=" + b"[" * 200_000 + b">",
         b"A: b\r\n" * 40_000,
         b"Content-Type: text/html\r\n\r\n" + b"<a" * 100_000,
     ],
@@ -372,5 +376,5 @@ def test_no_mail_is_unreadable(content: bytes) -> None:
 )
 def test_a_mail_made_to_cost_time_costs_none(content: bytes) -> None:
     before = datetime.now(UTC)
-    read_letter(content[:MAX_BYTES], "a@b.example", before)
+    parse_mail(content[:MAX_BYTES], "a@b.example", before)
     assert datetime.now(UTC) - before < timedelta(seconds=10)

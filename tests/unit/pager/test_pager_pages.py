@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
-from services.pager.rotation import SECONDS_PER_LAB_MINUTE, Rotation
-from services.pager.runbooks import Runbooks
-from services.pager.shifts import coming
-from services.pager.wording import ahead, span, timeline
-from tests.support.pager import Pager, notice
+from services.pager.oncall.rotation import SECONDS_PER_LAB_MINUTE, Rotation
+from services.pager.oncall.upcoming_shifts import upcoming
+from services.pager.web.filters import ahead, timeline
+from services.pager.web.runbooks import Runbooks
+from tests.support.pager import Pager, notification
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 
@@ -28,35 +28,35 @@ def evil(body: dict[str, Any]) -> None:
 
 def test_the_front_page_shows_open_incidents_with_their_links(pager: Pager) -> None:
     assert "No incident is open" in pager.client.get("/").text
-    pager.send(notice())
+    pager.send(notification())
     page = pager.client.get("/").text
     assert "ErrorRateCritical" in page
     assert "50% of the requests to assistant failed" in page
     assert 'href="http://127.0.0.1:5003/runbooks/ErrorRateCritical"' in page
-    pager.send(notice(resolved_at="2026-11-22T14:03:20Z"))
+    pager.send(notification(resolved_at="2026-11-22T14:03:20Z"))
     page = pager.client.get("/").text
     assert "No incident is open" in page
     assert "3 min 20 s" in page
 
 
-def test_pages_stand_before_tickets(pager: Pager) -> None:
-    pager.send(notice())
+def test_pages_are_before_tickets(pager: Pager) -> None:
+    pager.send(notification())
 
     def newer_ticket(body: dict[str, Any]) -> None:
         body["groupLabels"]["alertname"] = "SlowResponses"
         body["alerts"][0]["labels"]["severity"] = "ticket"
         body["alerts"][0]["startsAt"] = "2026-11-22T14:05:00Z"
 
-    pager.send(notice(newer_ticket))
+    pager.send(notification(newer_ticket))
     page = pager.client.get("/").text
     assert page.index("ErrorRateCritical</a>") < page.index("SlowResponses</a>")
 
 
 def test_an_incident_has_its_page_and_its_json(pager: Pager) -> None:
-    pager.send(notice())
+    pager.send(notification())
     page = pager.client.get("/incidents/1", headers={"Accept": "text/html,*/*;q=0.8"})
     assert page.mimetype == "text/html"
-    for text in ("Timeline", "fired", "notified", "Logs of these minutes", "Alert in Prometheus"):
+    for text in ("Timeline", "Fired", "Notified", "Logs (incident window)", "Alert in Prometheus"):
         assert text in page.text
     answer = pager.client.get("/incidents/1", headers={"Accept": "application/json"})
     assert answer.json == pager.incidents()[0]
@@ -79,11 +79,11 @@ def test_a_browser_gets_a_page_that_says_what_to_do(pager: Pager, path: str) -> 
 
 def test_an_unknown_number_says_what_is_kept(pager: Pager) -> None:
     detail = pager.client.get("/incidents/7", headers={"Accept": "application/json"}).json["detail"]
-    assert detail.startswith("There is no incident 7. The pager keeps all that are open")
+    assert detail.startswith("There is no incident 7. The pager keeps all open incidents")
 
 
 def test_the_draft_of_a_post_mortem_is_markdown_a_page_and_a_file(pager: Pager) -> None:
-    pager.send(notice())
+    pager.send(notification())
     path = "/incidents/1/postmortem"
     markdown = pager.client.get(path, headers={"Accept": "text/markdown"})
     assert markdown.mimetype == "text/markdown"
@@ -97,13 +97,13 @@ def test_the_draft_of_a_post_mortem_is_markdown_a_page_and_a_file(pager: Pager) 
     assert pager.client.get("/incidents/7/postmortem.md").status_code == 404
 
 
-def test_the_name_of_the_file_is_made_of_plain_letters(pager: Pager) -> None:
-    pager.send(notice(evil))
+def test_the_name_of_the_file_is_made_of_plain_mails(pager: Pager) -> None:
+    pager.send(notification(evil))
     disposition = pager.client.get("/incidents/1/postmortem.md").headers["Content-Disposition"]
     assert re.fullmatch(r"attachment; filename=postmortem-1-[A-Za-z0-9-]+\.md", disposition)
 
 
-def test_what_is_wrong_with_the_rotation_file_stands_on_both_pages(pager: Pager) -> None:
+def test_what_is_wrong_with_the_rotation_file_is_on_both_pages(pager: Pager) -> None:
     pager.rotation.write_text("people: {ada: Ada}")
     document = pager.client.get("/oncall", headers={"Accept": "application/json"}).json
     assert document["levels"][0]["fallback"]
@@ -131,9 +131,9 @@ levels:
     # Lab weeks begin with 1970, on what their clock calls Monday 00:00.
     thursday = datetime.fromtimestamp(3 * 24 * 60 * SECONDS_PER_LAB_MINUTE, UTC)
     plan = Rotation(file).read()
-    first = [(shift.who, shift.fallback, shift.left, shift.width) for shift in coming(plan, 0, thursday)]
+    first = [(shift.who, shift.fallback, shift.left, shift.width) for shift in upcoming(plan, 0, thursday)]
     assert first == [("Ada", False, 0, 25), ("Ada, Ben", True, 25, 25), ("Ben", False, 50, 50)]
-    assert [(shift.who, shift.colour, shift.width) for shift in coming(plan, 1, thursday)] == [("Cleo", 2, 100)]
+    assert [(shift.who, shift.colour, shift.width) for shift in upcoming(plan, 1, thursday)] == [("Cleo", 2, 100)]
 
 
 @pytest.mark.parametrize("limit", ["0", "201", "-1"])
@@ -143,7 +143,7 @@ def test_a_limit_out_of_range_is_refused(pager: Pager, limit: str) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/incidents/1", "/incidents/1/postmortem"])
 def test_markup_in_an_alert_is_shown_as_text(pager: Pager, path: str) -> None:
-    pager.send(notice(evil))
+    pager.send(notification(evil))
     answer = pager.client.get(path)
     assert "<script>alert" not in answer.text
     assert "<img" not in answer.text
@@ -161,7 +161,7 @@ def test_every_answer_forbids_foreign_scripts(pager: Pager, path: str) -> None:
 
 def test_no_page_needs_what_the_policy_forbids(pager: Pager) -> None:
     """No inline script or style: the policy would silently switch them off."""
-    pager.send(notice())
+    pager.send(notification())
     for path in ("/", "/incidents/1", "/incidents/1/postmortem", "/oncall", "/runbooks/", "/runbooks/ServiceDown"):
         text = pager.client.get(path).text
         assert "<style" not in text
@@ -188,18 +188,10 @@ def test_a_runbook_is_never_read_from_another_folder(tmp_path: Path, name: str) 
     assert Runbooks(tmp_path / "pages").html(name) is None
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (42.4, "42 s"), (60, "1 min"), (185, "3 min 5 s"), (7800, "2 h 10 min"), (-3, "0 s")],
-)
-def test_durations_read_well(seconds: float, text: str) -> None:
-    assert span(seconds) == text
-
-
 def test_what_is_due_comes_at_any_moment() -> None:
     now = datetime.now(UTC)
     assert ahead(now + timedelta(seconds=65.5)) in ("in 1 min 5 s", "in 1 min 6 s")
-    assert ahead((now - timedelta(seconds=5)).isoformat()) == "at any moment"
+    assert ahead((now - timedelta(seconds=5)).isoformat()) == "now"
 
 
 def test_notices_that_say_nothing_new_are_one_line() -> None:
@@ -210,9 +202,9 @@ def test_notices_that_say_nothing_new_are_one_line() -> None:
     lines = timeline(
         [event(0, "fired"), *quiet, event(35, "commented", by="Ada"), event(40, "repeated"), event(45, "new")]
     )
-    assert [(line.words, line.text, line.by, line.after) for line in lines] == [
+    assert [(line.label, line.text, line.by, line.after) for line in lines] == [
         ("Fired", "fired 0", "", ""),
-        ("Still firing", "Told 3 times more, the last time at 2025-11-22 14:00:30 UTC", "", "+10 s"),
+        ("Still firing", "3 more notifications, the last one at 2025-11-22 14:00:30 UTC", "", "+10 s"),
         ("Comment", "commented 35", "Ada", "+35 s"),
         ("Still firing", "repeated 40", "", "+40 s"),
         ("new", "new 45", "", "+45 s"),

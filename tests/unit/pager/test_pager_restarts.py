@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.pager.tables import Incident
-from tests.support.pager import Pager, notice
+from services.pager.model.tables import Incident
+from tests.support.pager import Pager, notification
 from tests.support.ports import free_ports
 
 TOKEN = "the token"
@@ -63,7 +63,7 @@ def memory_high(started_at: str = "2026-11-22T14:00:00Z", service: str = "assist
         body["alerts"][0]["labels"] |= {"alertname": "MemoryHigh", "service": service, "severity": "ticket"}
         body["alerts"][0]["startsAt"] = started_at
 
-    return notice(change)
+    return notification(change)
 
 
 def over() -> dict[str, Any]:
@@ -91,7 +91,7 @@ def test_memory_that_stays_high_has_the_assistant_restarted_once(watched: Pager,
     assert watched.incident()["remediation"]["result"] == "done"
     assert watched.incident()["remediation"]["action"] == "restart-assistant"
     lines = [line["text"] for line in watched.incident()["timeline"] if line["event"] == "remediation"]
-    assert lines == ["Asked the assistant to restart itself; it does"]
+    assert lines == ["Restarted the assistant"]
     assert counted(watched, "done") == 1
     assert audited(watched) == ["done"]
 
@@ -132,7 +132,7 @@ def test_there_is_one_in_ten_minutes_also_after_a_restart_of_the_pager(watched: 
 
 
 @pytest.mark.parametrize(("status", "why"), [(401, "refused with 401"), (409, "refused with 409"), (500, "500")])
-def test_a_refusal_is_told_and_tried_again_ten_minutes_later(
+def test_a_refusal_is_reported_and_tried_again_ten_minutes_later(
     watched: Pager, assistant: Assistant, status: int, why: str
 ) -> None:
     assistant.status = status
@@ -148,7 +148,7 @@ def test_a_refusal_is_told_and_tried_again_ten_minutes_later(
     assert (counted(watched, "failed"), counted(watched, "done")) == (1, 1)
 
 
-def test_an_assistant_that_is_away_is_told(watched: Pager) -> None:
+def test_an_assistant_that_is_away_is_reported(watched: Pager) -> None:
     [port] = free_ports(1)
     watched.start(assistant_url=f"http://127.0.0.1:{port}")
     watched.send(memory_high())
@@ -156,7 +156,7 @@ def test_an_assistant_that_is_away_is_told(watched: Pager) -> None:
     assert "cannot be reached (ConnectError)" in watched.incident()["remediation"]["text"]
 
 
-def test_without_a_token_it_is_told(watched: Pager, assistant: Assistant, tmp_path: Path) -> None:
+def test_without_a_token_it_is_reported(watched: Pager, assistant: Assistant, tmp_path: Path) -> None:
     watched.start(admin_token_file=tmp_path / "none")
     watched.send(memory_high())
     watched.tick(61)
@@ -166,7 +166,7 @@ def test_without_a_token_it_is_told(watched: Pager, assistant: Assistant, tmp_pa
 
 @pytest.mark.parametrize("which", ["another service", "another alert", "over", "silenced"])
 def test_nothing_else_is_restarted(watched: Pager, assistant: Assistant, which: str) -> None:
-    others = {"another alert": notice(), "another service": memory_high(service="model")}
+    others = {"another alert": notification(), "another service": memory_high(service="model")}
     watched.send(others.get(which, memory_high()))
     if which == "over":
         watched.send(over())
@@ -186,13 +186,13 @@ def test_a_pager_killed_while_it_asked_does_not_ask_again_at_once(watched: Pager
         raise SystemExit
 
     watched.send(memory_high())
-    remediation = watched.parts.clock._tasks["remediation"]
+    remediation = watched.parts.scheduler._tasks["remediation"]
     remediation._assistant.restart = killed  # type: ignore[attr-defined]
     with pytest.raises(SystemExit):
         watched.tick(61)
     watched.start()
     watched.tick(300)
     assert assistant.asked == ["killed"]
-    assert "before it had the answer" in watched.incident()["remediation"]["text"]
+    assert "before the response" in watched.incident()["remediation"]["text"]
     watched.tick(700)
     assert assistant.asked == ["killed", f"Bearer {TOKEN}"]

@@ -1,4 +1,4 @@
-"""The rotation's file: who is on call at a moment, and that a wrong file is told and pages nobody less."""
+"""The rotation's file: who is on call at a moment, and that a wrong file is reported and pages no one less."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.settings import ROOT
-from services.pager.rotation import WEEK, Plan, Rotation, lab_time
-from tests.support.pager import Pager, notice
+from services.pager.oncall.rotation import WEEK, Plan, Rotation, lab_time
+from tests.support.pager import Pager, notification
 
 MONDAY = datetime.fromtimestamp(50_400 * 30_000, UTC)
 PEOPLE = "people: {ada: Ada, ben: Ben, cleo: Cleo}\n"
@@ -68,29 +68,29 @@ WHOLE = level("person: ada, from: mon 00:00, to: wed 00:00", "person: ben, from:
         (
             ("person: ada, from: mon 00:00, to: tue 12:00",),
             5000,
-            "level 2 (second): nobody from tue 12:00 to mon 00:00",
+            "level 2 (second): no responder from tue 12:00 to mon 00:00",
         ),
         (
             ("person: cleo, from: mon 00:00, to: mon 00:00", "person: ada, from: tue 00:00, to: wed 00:00"),
             2000,
             "level 2 (second): Cleo and Ada at once from tue 00:00 to wed 00:00",
         ),
-        (("person: zoe, from: mon 00:00, to: mon 00:00",), 0, "level 2 (second): `zoe` is nobody of `people`"),
+        (("person: zoe, from: mon 00:00, to: mon 00:00",), 0, "level 2 (second): `zoe` is not in `people`"),
         (
             ("person: ada, from: mon 8 am, to: mon 00:00",),
             0,
-            "level 2 (second): `mon 8 am` is no moment of the lab week such as `mon 08:00`",
+            "level 2 (second): `mon 8 am` is not a time of the lab week such as `mon 08:00`",
         ),
         (
             ("person: ada, from: mon 00:00, to: mon 24:01",),
             0,
-            "level 2 (second): `mon 24:01` is no moment of the lab week such as `mon 08:00`",
+            "level 2 (second): `mon 24:01` is not a time of the lab week such as `mon 08:00`",
         ),
-        ((), 0, "level 2 (second): nobody at all"),
+        ((), 0, "level 2 (second): no shifts"),
     ],
     ids=["gap", "overlap", "unknown person", "unreadable time", "after midnight", "empty"],
 )
-def test_what_a_shift_does_wrong_is_told_and_everybody_of_the_first_level_is_paged(
+def test_what_a_shift_does_wrong_is_reported_and_everybody_of_the_first_level_is_paged(
     tmp_path: Path, shifts: tuple[str, ...], minute: int, problem: str
 ) -> None:
     plan = read(tmp_path, PEOPLE + "levels:\n" + WHOLE + level(*shifts, name="second"))
@@ -117,16 +117,16 @@ def test_what_a_shift_does_wrong_is_told_and_everybody_of_the_first_level_is_pag
         (b"when: 9999-99-99\n", "no YAML"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_in_words(tmp_path: Path, content: bytes, problem: str) -> None:
+def test_a_file_that_cannot_be_read_is_reported_in_words(tmp_path: Path, content: bytes, problem: str) -> None:
     file = tmp_path / "rotation.yml"
     file.write_bytes(content)
     plan = Rotation(file).read()
     assert len(plan.problems) == 1
     assert problem in plan.problems[0]
-    assert plan.responders(0, at(0)) == (("everybody",), True)
+    assert plan.responders(0, at(0)) == (("everyone",), True)
 
 
-def test_a_missing_file_and_a_folder_in_its_place_are_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_in_its_place_are_reported(tmp_path: Path) -> None:
     assert "is missing" in Rotation(tmp_path / "rotation.yml").read().problems[0]
     assert "cannot be read" in Rotation(tmp_path).read().problems[0]
 
@@ -153,17 +153,17 @@ def test_what_is_wrong_is_a_metric_and_one_log_line_until_it_changes(pager: Page
     pager.rotation.write_text(good)
     pager.tick(60)
     assert pager.metric("pager_rotation_problems") == 0
-    told = [(line["event"], line["level"]) for line in pager.lines() if line["event"].startswith("rotation.")]
-    assert told == [("rotation.problems", "warning"), ("rotation.mended", "info")]
+    reported = [(line["event"], line["level"]) for line in pager.lines() if line["event"].startswith("rotation.")]
+    assert reported == [("rotation.problems", "warning"), ("rotation.fixed", "info")]
     [line] = [line for line in pager.lines() if line["event"] == "rotation.problems"]
-    assert "`zoe` is nobody of `people`" in line["message"]
+    assert "`zoe` is not in `people`" in line["message"]
 
 
 def test_many_people_fit_the_database(pager: Pager) -> None:
     people = ", ".join(f"p{number}: {'x' * 50}{number}" for number in range(60))
     shifts = ", ".join(f"{{person: p{number}, from: mon 00:00, to: mon 00:00}}" for number in range(60))
     pager.rotation.write_text(f"people: {{{people}}}\nlevels: [{{name: first, shifts: [{shifts}]}}]\n")
-    pager.send(notice())
+    pager.send(notification())
     assert len(pager.incident()["responder"]) == 500
 
 
@@ -180,7 +180,7 @@ def _clock(minute: int) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(shifts=_SHIFTS, minute=st.integers(0, WEEK - 1))
-def test_somebody_is_always_paged_and_a_change_is_where_it_is_said_to_be(
+def test_a_person_is_always_paged_and_a_change_is_where_it_is_said_to_be(
     tmp_path_factory: pytest.TempPathFactory, shifts: list[tuple[str, int, int]], minute: int
 ) -> None:
     rows = [f"person: {person}, from: {_clock(start)}, to: {_clock(end)}" for person, start, end in shifts]

@@ -1,4 +1,7 @@
-"""Any sequence of notices, mails, hands, beats of the clock and restarts: an alert is one incident, none is lost."""
+"""Any sequence of notifications, mails, hands, beats of the clock and restarts.
+
+An alert is one incident, none is lost.
+"""
 
 import tempfile
 from dataclasses import replace
@@ -10,8 +13,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.pager.notice import read_notice
-from tests.support.pager import Pager, notice
+from services.pager.model.notification import parse_notification
+from tests.support.pager import Pager, notification
 
 SERVICES = st.sampled_from(["assistant", "model"])
 SEVERITIES = st.sampled_from(["page", "ticket"])
@@ -20,7 +23,7 @@ LEVELS = 3
 
 
 class Sequences(RuleBasedStateMachine):
-    """What Alertmanager says and people do, beside what should be true."""
+    """What Alertmanager says and people do, next to what should be true."""
 
     @initialize()
     def start(self) -> None:
@@ -50,21 +53,21 @@ class Sequences(RuleBasedStateMachine):
                 body["status"] = alert["status"] = "resolved"
                 alert["endsAt"] = end.isoformat()
 
-        return notice(change)
+        return notification(change)
 
     def open(self, service: str) -> list[dict[str, Any]]:
         return [one for one in self.pager.incidents() if one["status"] == "open" and one["service"] == service]
 
     @rule(service=SERVICES, severity=SEVERITIES)
     def fires(self, service: str, severity: str) -> None:
-        """It begins, or is told again."""
+        """It begins, or is reported again."""
         start = self.firing.setdefault(service, self.moment())
         self.pager.send(self.body(service, start, severity=severity))
         assert len(self.open(service)) == 1
 
     @rule(service=SERVICES)
     def is_over(self, service: str) -> None:
-        """It ends, or its end is told again."""
+        """It ends, or its end is reported again."""
         if service in self.firing:
             self.ended[service] = self.firing.pop(service), self.moment()
         if service in self.ended:
@@ -84,10 +87,10 @@ class Sequences(RuleBasedStateMachine):
         if start is None:
             return
         before = self.open(service)
-        told = read_notice(self.body(service, start), datetime.now(UTC))
+        reported = parse_notification(self.body(service, start), datetime.now(UTC))
         # A mail does not carry the fingerprint.
-        instances = tuple(replace(one, fingerprint="of the mail") for one in told.instances)
-        self.pager.parts.book.receive(replace(told, channel="mail", instances=instances))
+        alerts = tuple(replace(one, fingerprint="of the mail") for one in reported.alerts)
+        self.pager.parts.book.receive(replace(reported, channel="mail", alerts=alerts))
         assert [one["id"] for one in self.open(service)] == [one["id"] for one in before]
 
     @rule(
@@ -95,7 +98,7 @@ class Sequences(RuleBasedStateMachine):
         by=st.sampled_from(["Ada", "Ben"]),
         action=st.sampled_from(["acknowledge", "escalate", "resolve", "comments"]),
     )
-    def somebody_acts(self, number: int, by: str, action: str) -> None:
+    def a_person_acts(self, number: int, by: str, action: str) -> None:
         more = {"text": "done"} if action == "comments" else {}
         assert self.pager.act(action, number, by=by, **more).status_code in (200, 201, 404, 409)
 
@@ -110,7 +113,7 @@ class Sequences(RuleBasedStateMachine):
         assert self.pager.incidents() == before
 
     @invariant()
-    def what_stands_there_is_whole(self) -> None:
+    def what_is_there_is_whole(self) -> None:
         if not hasattr(self, "pager"):
             return
         incidents = self.pager.incidents()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.pager import NEVER, Pager, notice
+from tests.support.pager import NEVER, Pager, notification
 
 URL = "/webhook/alertmanager"
 JSON = "application/json"
@@ -27,7 +27,7 @@ def raw(pager: Pager, data: bytes, content_type: str = JSON) -> Any:
         (b'{"version": "\xff"}', JSON, 400),
         (b"[]", JSON, 422),
         (b"{}", JSON, 422),
-        (json.dumps(notice()).encode(), "text/plain", 415),
+        (json.dumps(notification()).encode(), "text/plain", 415),
         (b" " * (1024 * 1024), JSON, 413),
     ],
     ids=["empty", "cut off", "broken UTF-8", "list", "nothing in it", "not JSON", "1 MiB"],
@@ -48,13 +48,13 @@ def test_malformed_is_a_problem_document(pager: Pager, data: bytes, content_type
         ("status", "pending"),
         ("alerts", []),
         ("alerts", [{}]),
-        ("alerts", [notice()["alerts"][0]] * 501),
+        ("alerts", [notification()["alerts"][0]] * 501),
         ("groupLabels", {"alertname": 7}),
         ("groupKey", ""),
     ],
 )
 def test_a_wrong_field_is_named(pager: Pager, field: str, value: object) -> None:
-    answer = pager.client.post(URL, json=notice(lambda body: body.update({field: value})))
+    answer = pager.client.post(URL, json=notification(lambda body: body.update({field: value})))
     # 501 alerts are also more than the limit of bytes; either is a refusal that says why.
     assert answer.status_code in (413, 422)
     assert answer.status_code == 413 or field in answer.text
@@ -65,7 +65,7 @@ def test_unknown_fields_are_let_pass(pager: Pager) -> None:
         body["notificationReason"] = "first"
         body["alerts"][0]["silenceURL"] = "http://127.0.0.1"
 
-    assert pager.send(notice(newer))["outcome"] == "opened"
+    assert pager.send(notification(newer))["outcome"] == "opened"
 
 
 def test_twenty_alerts_with_all_their_links_fit(pager: Pager) -> None:
@@ -75,12 +75,12 @@ def test_twenty_alerts_with_all_their_links_fit(pager: Pager) -> None:
         body["alerts"] = [{**alert, "fingerprint": f"{number}"} for number in range(20)]
         body["truncatedAlerts"] = 480
 
-    assert pager.send(notice(many))["outcome"] == "opened"
+    assert pager.send(notification(many))["outcome"] == "opened"
     assert "500 alerts" in pager.incidents()[0]["timeline"][1]["text"]
 
 
 def test_too_much_text_is_cut_and_the_alert_kept(pager: Pager) -> None:
-    pager.send(notice(lambda body: body["alerts"][0]["annotations"].update(summary="y" * 100_000)))
+    pager.send(notification(lambda body: body["alerts"][0]["annotations"].update(summary="y" * 100_000)))
     assert len(pager.incidents()[0]["summary"]) == 2000
 
 
@@ -90,14 +90,14 @@ def test_an_alert_without_the_usual_labels_is_kept_as_a_ticket(pager: Pager, lab
         body["groupLabels"] = {}
         body["alerts"][0]["labels"] = labels
 
-    pager.send(notice(strange))
+    pager.send(notification(strange))
     [incident] = pager.incidents()
     assert (incident["alert"], incident["severity"], incident["service"]) == ("unnamed", "ticket", "unnamed")
 
 
 @pytest.mark.parametrize("moment", [NEVER, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_impossible_times_become_the_time_of_receipt(pager: Pager, moment: str) -> None:
-    pager.send(notice(lambda body: body["alerts"][0].update(startsAt=moment)))
+    pager.send(notification(lambda body: body["alerts"][0].update(startsAt=moment)))
     [incident] = pager.incidents()
     assert incident["opened_at"] == incident["notified_at"]
 
@@ -105,7 +105,7 @@ def test_impossible_times_become_the_time_of_receipt(pager: Pager, moment: str) 
 def test_a_broken_database_is_a_5xx_so_that_alertmanager_sends_again(pager: Pager, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "pager.db") as connection:
         connection.execute("DROP TABLE incidents")
-    assert pager.client.post(URL, json=notice()).status_code == 500
+    assert pager.client.post(URL, json=notification()).status_code == 500
     assert pager.client.get("/ready").status_code == 503
     assert pager.client.get("/health").status_code == 200
 
@@ -118,10 +118,14 @@ _JSON = st.recursive(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(field=st.sampled_from(sorted(notice())), alert_field=st.sampled_from(sorted(notice()["alerts"][0])), value=_JSON)
+@given(
+    field=st.sampled_from(sorted(notification())),
+    alert_field=st.sampled_from(sorted(notification()["alerts"][0])),
+    value=_JSON,
+)
 def test_no_body_is_a_server_error(pager: Pager, field: str, alert_field: str, value: Any) -> None:
     for body in (
-        notice(lambda body: body.update({field: value})),
-        notice(lambda body: body["alerts"][0].update({alert_field: value})),
+        notification(lambda body: body.update({field: value})),
+        notification(lambda body: body["alerts"][0].update({alert_field: value})),
     ):
         assert pager.client.post(URL, json=body).status_code in (200, 400, 422)

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from lab.engines.native import programs
 from lab.engines.native.derive import home_of
-from lab.engines.native.network import NotHadError
-from lab.engines.native.programs import PROGRAMS, Found, Missing, find
-from lab.engines.native.vendors import VENDORS, Platform
+from lab.engines.native.install import programs
+from lab.engines.native.install.network import UnavailableError
+from lab.engines.native.install.programs import PROGRAMS, Found, Missing, find
+from lab.engines.native.install.vendors import VENDORS, Platform
 from tests.support.archive_server import Reply, line, script, tar, zipped
 from tests.support.program_shop import Shop
 
 
 def refused(shop: Shop, name: str = "tempo") -> str:
     """Why the program could not be had; nothing may be left of it."""
-    with pytest.raises(NotHadError) as caught:
+    with pytest.raises(UnavailableError) as caught:
         shop.fetch(name)
     assert isinstance(find(name, shop.values), Missing)
     return caught.value.message
@@ -42,7 +42,7 @@ def test_a_program_comes_by_its_archive(shop: Shop, name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "tool"), [("prometheus", "promtool"), ("alertmanager", "amtool")])
-def test_the_tools_stand_beside_their_server_and_nothing_else(shop: Shop, name: str, tool: str) -> None:
+def test_the_tools_are_in_the_folder_of_their_server_and_nothing_else(shop: Shop, name: str, tool: str) -> None:
     shop.offer(name)
 
     folder = shop.fetch(name).path.parent
@@ -70,7 +70,7 @@ def test_grafana_under_its_older_name_where_the_build_is_not_there(shop: Shop) -
     assert len(shop.server.asked(older.file)) == 1
 
 
-def test_a_second_fetch_asks_nobody(shop: Shop) -> None:
+def test_a_second_fetch_makes_no_request(shop: Shop) -> None:
     shop.offer("tempo")
     shop.fetch("tempo")
     shop.server.requests.clear()
@@ -99,7 +99,7 @@ def test_a_wrong_checksum_is_said_and_the_file_deleted(shop: Shop, cache: Path) 
     why = refused(shop)
 
     assert "wrong checksum" in why
-    assert shop.notes == [why], "it stays on the screen, whatever is tried next"
+    assert shop.notes == [why], "it stays on the screen, during the next attempt"
     assert leftovers(cache) == []
 
 
@@ -188,7 +188,7 @@ def test_a_machine_without_archives(shop: Shop, monkeypatch: pytest.MonkeyPatch)
 # --- without a network --------------------------------------------------------------------------------------------
 
 
-def test_downloads_that_are_forbidden_ask_nobody(shop: Shop) -> None:
+def test_downloads_that_are_forbidden_make_no_request(shop: Shop) -> None:
     shop.offer("tempo")
     shop.values["PROGRAM_DOWNLOADS"] = "false"
 
@@ -200,7 +200,7 @@ def test_downloads_that_are_forbidden_ask_nobody(shop: Shop) -> None:
     assert "PROGRAM_DOWNLOADS forbids to download it, and it cannot be built" in found.reason
 
 
-def test_nobody_who_answers_is_found_out_soon(shop: Shop) -> None:
+def test_a_host_without_answer_is_detected_soon(shop: Shop) -> None:
     shop.values["PROGRAM_MIRROR"] = "http://127.0.0.1:1/mirror"
     began = time.monotonic()
 
@@ -208,7 +208,7 @@ def test_nobody_who_answers_is_found_out_soon(shop: Shop) -> None:
     assert time.monotonic() - began < 1
 
 
-def test_a_name_that_nobody_knows_is_found_out_soon(shop: Shop) -> None:
+def test_an_unknown_name_is_detected_soon(shop: Shop) -> None:
     shop.values["PROGRAM_MIRROR"] = "http://mirror.invalid"
     began = time.monotonic()
 
@@ -227,13 +227,13 @@ def folder(shop: Shop, tmp_path: Path) -> Path:
     return made
 
 
-def test_an_archive_beside_its_checksum_file(shop: Shop, folder: Path) -> None:
+def test_an_archive_with_its_checksum_file(shop: Shop, folder: Path) -> None:
     address = shop.address("tempo")
     (folder / address.file).write_bytes(shop.content("tempo"))
     (folder / "SHA256SUMS").write_bytes(line(shop.content("tempo"), address.file))
 
     assert shop.fetch("tempo").source == "cache (archive)"
-    assert (folder / address.file).is_file(), "what somebody brought stays"
+    assert (folder / address.file).is_file(), "an archive brought by hand stays"
     assert shop.server.requests == []
 
 

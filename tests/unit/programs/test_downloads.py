@@ -14,10 +14,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.engines.native.network import NotHadError, Patience, UnreachableError, client, knock, same_safety
+from lab.engines.native.install.network import (
+    Limits,
+    UnavailableError,
+    UnreachableError,
+    check_reachable,
+    client,
+    require_https,
+)
 from lab.settings import ROOT
 from tests.support.archive_server import Reply, script, serving, tar
-from tests.support.program_shop import PATIENCE, Shop
+from tests.support.program_shop import LIMITS, Shop
 
 
 def parts(cache: Path) -> list[Path]:
@@ -39,8 +46,8 @@ def test_a_cut_download_goes_on_where_it_was_cut(shop: Shop) -> None:
 def test_a_download_that_was_left_goes_on_at_the_next_start(shop: Shop, cache: Path) -> None:
     reply = shop.offer("tempo")
     reply.cut = 1
-    with pytest.raises(NotHadError, match="closed connection"):
-        shop.fetch("tempo", Patience(connect=1, stall=1, tries=1))
+    with pytest.raises(UnavailableError, match="closed connection"):
+        shop.fetch("tempo", Limits(connect=1, stall=1, tries=1))
     assert parts(cache)
 
     shop.fetch("tempo")
@@ -62,7 +69,7 @@ def test_a_whole_file_that_was_left_is_not_sent_again(shop: Shop, cache: Path) -
     assert [request.sent for request in shop.server.asked(".tar.gz")] == [0]
 
 
-def test_a_server_that_sends_no_parts_begins_anew(shop: Shop) -> None:
+def test_a_server_that_sends_no_parts_starts_again(shop: Shop) -> None:
     reply = shop.offer("tempo")
     reply.cut, reply.ranges = 1, False
 
@@ -71,11 +78,11 @@ def test_a_server_that_sends_no_parts_begins_anew(shop: Shop) -> None:
     assert shop.server.asked(".tar.gz")[-1].sent == len(reply.content)
 
 
-def test_a_file_that_was_changed_meanwhile_begins_anew(shop: Shop) -> None:
+def test_a_file_that_was_changed_meanwhile_starts_again(shop: Shop) -> None:
     reply = shop.offer("tempo", tar({"tempo": script("tempo", "9.9.9")}))
     reply.cut = 1
-    with pytest.raises(NotHadError):
-        shop.fetch("tempo", Patience(connect=1, stall=1, tries=1))
+    with pytest.raises(UnavailableError):
+        shop.fetch("tempo", Limits(connect=1, stall=1, tries=1))
     shop.offer("tempo").tag = '"two"'
 
     shop.fetch("tempo")
@@ -83,11 +90,11 @@ def test_a_file_that_was_changed_meanwhile_begins_anew(shop: Shop) -> None:
     assert shop.notes == []
 
 
-def test_a_part_that_rotted_is_told_from_a_wrong_file(shop: Shop, cache: Path) -> None:
+def test_a_corrupt_part_is_distinguished_from_a_wrong_file(shop: Shop, cache: Path) -> None:
     reply = shop.offer("tempo")
     reply.cut, reply.tag = 1, ""
-    with pytest.raises(NotHadError):
-        shop.fetch("tempo", Patience(connect=1, stall=1, tries=1))
+    with pytest.raises(UnavailableError):
+        shop.fetch("tempo", Limits(connect=1, stall=1, tries=1))
     with parts(cache)[0].open("r+b") as file:
         file.write(b"rot")
 
@@ -100,7 +107,7 @@ def test_a_download_that_is_cut_every_time_ends(shop: Shop) -> None:
     reply = shop.offer("tempo")
     reply.cut, reply.ranges = 100, False
 
-    with pytest.raises(NotHadError, match="3 times running"):
+    with pytest.raises(UnavailableError, match="3 times in a row"):
         shop.fetch("tempo")
 
     assert len(shop.server.asked(".tar.gz")) <= 4
@@ -119,7 +126,7 @@ def test_a_server_that_stalls_for_ever_is_given_up(shop: Shop) -> None:
     reply.hangs, reply.ranges = 100, False
     began = time.monotonic()
 
-    with pytest.raises(NotHadError, match="no byte came in time"):
+    with pytest.raises(UnavailableError, match="no byte came in time"):
         shop.fetch("tempo")
 
     assert time.monotonic() - began < 5
@@ -134,20 +141,20 @@ def test_a_busy_server_is_asked_again(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(("status", "times"), [(404, 1), (403, 1), (410, 1), (500, 3)])
-def test_a_refusal_is_told_with_its_address(shop: Shop, status: int, times: int) -> None:
+def test_a_refusal_is_reported_with_its_address(shop: Shop, status: int, times: int) -> None:
     shop.offer("tempo").status = status
 
-    with pytest.raises(NotHadError, match=rf"tempo_.*{status}"):
+    with pytest.raises(UnavailableError, match=rf"tempo_.*{status}"):
         shop.fetch("tempo")
 
     assert len(shop.server.asked(".tar.gz")) == times
 
 
-def test_a_missing_checksum_file_is_told(shop: Shop) -> None:
+def test_a_missing_checksum_file_is_result_of(shop: Shop) -> None:
     shop.offer("tempo")
     shop.server.replies[shop.server.path(shop.address("tempo").checksums)] = Reply(status=404)
 
-    with pytest.raises(NotHadError, match="SHA256SUMS answers 404"):
+    with pytest.raises(UnavailableError, match="SHA256SUMS answers 404"):
         shop.fetch("tempo")
 
 
@@ -165,7 +172,7 @@ def test_a_redirect_to_another_host_is_followed(shop: Shop) -> None:
 def test_a_redirect_that_ends_nowhere(shop: Shop) -> None:
     shop.offer("tempo").location = "http://127.0.0.1:1/gone"
 
-    with pytest.raises(NotHadError, match="cannot be reached"):
+    with pytest.raises(UnavailableError, match="cannot be reached"):
         shop.fetch("tempo")
 
 
@@ -173,20 +180,20 @@ def test_a_redirect_in_a_circle(shop: Shop) -> None:
     reply = shop.offer("tempo")
     reply.location = shop.server.path(shop.address("tempo").archive)
 
-    with pytest.raises(NotHadError, match="redirect"):
-        shop.fetch("tempo", Patience(connect=1, stall=1, tries=1))
+    with pytest.raises(UnavailableError, match="redirect"):
+        shop.fetch("tempo", Limits(connect=1, stall=1, tries=1))
 
 
 def test_a_redirect_away_from_https_is_refused() -> None:
     hop = httpx.Response(302, request=httpx.Request("GET", "https://vendor.example/a"))
     last = httpx.Response(200, request=httpx.Request("GET", "http://other.example/a"), history=[hop])
 
-    with pytest.raises(NotHadError, match="without https"):
-        same_safety("https://vendor.example/a", last)
-    same_safety("http://mirror.example/a", last)
+    with pytest.raises(UnavailableError, match="without https"):
+        require_https("https://vendor.example/a", last)
+    require_https("http://mirror.example/a", last)
 
 
-def test_progress_is_told(shop: Shop) -> None:
+def test_progress_is_result_of(shop: Shop) -> None:
     shop.offer("tempo")
 
     shop.fetch("tempo")
@@ -212,12 +219,12 @@ def test_a_network_that_swallows_everything_is_found_out_in_time() -> None:
     with swallowing() as port:
         began = time.monotonic()
         with pytest.raises(UnreachableError):
-            knock(f"http://127.0.0.1:{port}/x", 0.3)
+            check_reachable(f"http://127.0.0.1:{port}/x", 0.3)
         assert time.monotonic() - began < 1
 
 
 def test_a_resolver_that_does_not_answer_is_found_out_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Stands in for a resolver; a real one takes 5 s and more to give up, whatever time-out the connection has.
+    # Simulates a resolver; a real one takes 5 s and more to give up, regardless of the connection's time-out; it has.
     answered = threading.Event()
 
     def slow(*_: object, **__: object) -> None:
@@ -228,7 +235,7 @@ def test_a_resolver_that_does_not_answer_is_found_out_in_time(monkeypatch: pytes
     began = time.monotonic()
     try:
         with pytest.raises(UnreachableError, match="does not answer within"):
-            knock("https://vendor.invalid/file", 0.2)
+            check_reachable("https://vendor.invalid/file", 0.2)
         assert time.monotonic() - began < 1
     finally:
         answered.set()
@@ -238,32 +245,32 @@ def test_a_host_that_swallows_everything_is_tried_once_for_all_its_files(shop: S
     with swallowing() as port:
         shop.values["PROGRAM_MIRROR"] = f"http://127.0.0.1:{port}"
         began = time.monotonic()
-        with pytest.raises(NotHadError):
-            shop.fetch("grafana", Patience(connect=0.5))
+        with pytest.raises(UnavailableError):
+            shop.fetch("grafana", Limits(connect=0.5))
         assert time.monotonic() - began < 0.9
 
 
 def test_a_proxy_is_knocked_at_in_the_place_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.address)
-        knock("https://vendor.invalid/file", 1)
+        check_reachable("https://vendor.invalid/file", 1)
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1"):
-        knock("https://vendor.invalid/file", 1)
+        check_reachable("https://vendor.invalid/file", 1)
 
 
-def test_a_proxy_of_a_kind_that_is_not_spoken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_a_kind_that_is_not_spoken_is_result_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:70")
 
-    with pytest.raises(NotHadError, match="proxy"):
-        client(PATIENCE)
+    with pytest.raises(UnavailableError, match="proxy"):
+        client(LIMITS)
 
 
 # --- other processes: a full disk, and two at once ----------------------------------------------------------------
 
 FETCH = """
 import json, sys
-from lab.engines.native import programs
-from lab.engines.native.network import Watcher
+from lab.engines.native.install import programs
+from lab.engines.native.install.network import Watcher
 from lab.errors import LabError
 said = []
 try:
@@ -284,7 +291,7 @@ def fetching(shop: Shop, **options: object) -> "subprocess.Popen[str]":
     )
 
 
-def told(process: "subprocess.Popen[str]") -> dict[str, object]:
+def result_of(process: "subprocess.Popen[str]") -> dict[str, object]:
     out, _ = process.communicate(timeout=60)
     return dict(json.loads(out.splitlines()[-1]))
 
@@ -302,14 +309,14 @@ def test_two_at_once_download_once(shop: Shop) -> None:
     try:
         waited = _until_waiting(shop, second)
         shop.server.released.set()
-        answers = [told(first), told(second)]
+        answers = [result_of(first), result_of(second)]
     finally:
         first.kill()
         second.kill()
 
     assert waited
     assert [answer["source"] for answer in answers] == ["cache (archive)"] * 2
-    assert "another lab is getting it: waiting" in answers[1]["said"]  # type: ignore[operator]
+    assert "another lab is installing it: waiting" in answers[1]["said"]  # type: ignore[operator]
     whole = sum(request.sent for request in shop.server.asked(".tar.gz"))
     assert whole == len(reply.content), "one download, in two parts"
 
@@ -337,15 +344,15 @@ def limited(size: int) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("room", [20_000, 70_000], ids=["while downloading", "while unpacking"])
-def test_a_full_disk_is_told_and_nothing_half_made_stays(shop: Shop, cache: Path, room: int) -> None:
+def test_a_full_disk_is_reported_and_nothing_half_made_stays(shop: Shop, cache: Path, room: int) -> None:
     """By a limit on the size of files, which fails in the same way and needs no rights."""
     reply = shop.offer("tempo")
     assert 20_000 < len(reply.content) < 70_000 < len(script("tempo", "3.0.3"))
     process = fetching(shop, preexec_fn=limited(room), env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
 
-    answer = told(process)
+    answer = result_of(process)
 
-    assert answer["kind"] == "NoRoomError", answer
+    assert answer["kind"] == "DiskFullError", answer
     assert "The disk is full" in str(answer["message"])
     assert "LAB_CACHE" in str(answer["remedy"])
     assert [path.name for path in cache.rglob("*") if path.is_file()] == [".lock"]
@@ -362,7 +369,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
             ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)], capture_output=True, check=False
         )
         if done.returncode:
-            pytest.skip("a small disk can only be mounted by root; the limit on the size of files stands in for it")
+            pytest.skip("a small disk can only be mounted by root; the limit on the size of files simulates it")
         mounted.append(place)
         return place
 
@@ -379,8 +386,8 @@ def test_a_truly_full_disk(
     monkeypatch.setenv("LAB_CACHE", str(disk))
     shop.offer("tempo")
 
-    answer = told(fetching(shop))
+    answer = result_of(fetching(shop))
 
-    assert answer["kind"] == "NoRoomError", answer
+    assert answer["kind"] == "DiskFullError", answer
     assert f"{disk}/programs/tempo needs 0." in str(answer["message"])
     assert [path.name for path in disk.rglob("*") if path.is_file()] == [".lock"]

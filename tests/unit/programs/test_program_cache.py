@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from lab.cli import app
-from lab.engines.native import cache as cache_module
-from lab.engines.native.cache import contents, fits
-from lab.engines.native.programs import Found, Missing, find, used
-from lab.engines.native.vendors import Platform
+from lab.engines.native.install import cache as cache_module
+from lab.engines.native.install.cache import contents, fits
+from lab.engines.native.install.programs import Found, Missing, find, used
+from lab.engines.native.install.vendors import Platform
 from lab.errors import LabError
 from tests.support.archive_server import script
 from tests.support.program_shop import Shop
@@ -62,7 +62,7 @@ def mach(cpu: int) -> bytes:
         (b"\x7fELF", "linux", "amd64", False),
     ],
 )
-def test_the_head_of_a_program_tells_its_machine(
+def test_the_head_of_a_program_reports_its_machine(
     tmp_path: Path, content: bytes, system: str, arch: str, answer: bool
 ) -> None:
     assert fits(put(tmp_path / "program", content), Platform(system, arch)) is answer
@@ -98,7 +98,7 @@ def test_the_list_says_what_is_used_and_how_it_came(shop: Shop, cache: Path) -> 
 
 
 def test_an_empty_cache_is_no_error() -> None:
-    assert "There is no program in it" in runner.invoke(app, ["programs", "list"]).output
+    assert "The cache is empty" in runner.invoke(app, ["programs", "list"]).output
     assert "nothing to delete" in runner.invoke(app, ["programs", "clean", "--yes"]).output
 
 
@@ -161,7 +161,7 @@ def test_what_another_lab_works_on_stays(cache: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         done = runner.invoke(app, ["programs", "clean", "--all", "--yes"])
 
-    assert "stays: another lab is getting one" in done.output
+    assert "stays: another lab is installing one" in done.output
     assert names(cache) == {".build-abc"}
 
 
@@ -182,16 +182,16 @@ def test_a_wait_for_another_lab_can_be_ended(cache: Path) -> None:
     with (shelf / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         began = time.monotonic()
-        with pytest.raises(LabError), cache_module.only_one("tempo", said.append, lambda: True):
+        with pytest.raises(LabError), cache_module.program_lock("tempo", said.append, lambda: True):
             pass
     assert time.monotonic() - began < 1
-    assert said == ["another lab is getting it: waiting"]
+    assert said == ["another lab is installing it: waiting"]
 
 
-def test_a_cache_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_made_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_CACHE", str(put(tmp_path / "a file") / "below"))
 
-    with pytest.raises(LabError, match="cannot be written") as caught, cache_module.only_one("tempo", print):
+    with pytest.raises(LabError, match="cannot be written") as caught, cache_module.program_lock("tempo", print):
         pass
     assert "LAB_CACHE" in caught.value.remedy
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.engines.native.versions import version_of
+from lab.engines.native.install.versions import version_of
 
 
 def program(path: Path, text: bytes) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.engines.native.unpacking import DamagedError, needed, unpack
+from lab.engines.native.install.unpacking import DamagedError, needed, unpack
 from tests.support.archive_server import tar, zipped
 
 WANTED = {"bin/server": "bin/server"}
@@ -103,7 +103,7 @@ def test_devices_are_refused(tmp_path: Path, target: Path) -> None:
         unpack(archive(tmp_path, buffer.getvalue()), target, {}, whole=True)
 
 
-def test_rights_are_plain_whatever_the_archive_says(tmp_path: Path, target: Path) -> None:
+def test_permissions_ignore_those_of_the_archive(tmp_path: Path, target: Path) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as made:
         for name, mode in (("bin/server", 0o6777), ("bin/tool", 0o4755), ("conf", 0o0666)):
@@ -131,7 +131,7 @@ def test_only_what_is_wanted_is_written(tmp_path: Path, target: Path) -> None:
     assert needed(path, {"server": "renamed"}, whole=True) == 9
 
 
-def test_a_locked_zip_is_told(tmp_path: Path, target: Path) -> None:
+def test_a_locked_zip_is_reported(tmp_path: Path, target: Path) -> None:
     content = bytearray(zipped({"server": b"12345"}))
     with zipfile.ZipFile(io.BytesIO(bytes(content))) as made:
         assert made.testzip() is None

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lab.engines.native.programs import PROGRAMS
-from lab.engines.native.vendors import VENDORS, Platform
+from lab.engines.native.install.programs import PROGRAMS
+from lab.engines.native.install.vendors import VENDORS, Platform
 
 _PROMETHEUS = "https://github.com/prometheus/prometheus/releases/download/v3.14.0/"
 _ALERTMANAGER = "https://github.com/prometheus/alertmanager/releases/download/v0.31.1/"

@@ -10,26 +10,26 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lab.scenarios.runner import execute
-from lab.scenarios.session import Options
-from loadtest.scenario import ANY, Effect, Fault, Scenario
-from tests.support.stand_in import serving
+from lab.scenarios.run.context import Options
+from lab.scenarios.run.runner import execute
+from loadtest.scenarios.declaration import ANY, Effect, Fault, Scenario
+from tests.support.stub_server import serving
 from tests.support.whole_lab import WholeLab
 
 
 class Short(Scenario):
     name = "short"
-    story = "It breaks for a moment."
+    summary = "It breaks for a moment."
     faults = (Fault("model", "errors", at=0.1, duration=1),)
     effects = (Effect("it is seen", "effect", within=3),)
-    must_not = (ANY,)
+    forbidden_alerts = (ANY,)
     duration = 0.5
     quick_duration = 0.5
     needs = ("assistant", "model", "prometheus", "pager")
 
 
 class Lasting(Short):
-    aftermath = 2
+    cooldown_seconds = 2
 
 
 @pytest.fixture

@@ -8,29 +8,29 @@ import yaml
 from rich.console import Console
 from typer.testing import CliRunner
 
+from lab.commands.scenario import app
 from lab.errors import LabError
 from lab.query import Incident, RuleAlert
-from lab.scenarios.alerts import AlertWatch, Before
-from lab.scenarios.cli import app
-from lab.scenarios.floor import route_group_wait
+from lab.scenarios.judge.alert_latency import route_group_wait
+from lab.scenarios.judge.verdict import judge
+from lab.scenarios.observe.alert_observer import AlertWatch, Baseline
+from lab.scenarios.observe.timeline import Event, Timeline
 from lab.scenarios.screen import Screen
-from lab.scenarios.timeline import Event, Timeline
-from lab.scenarios.verdict import judge
-from loadtest import registry
-from loadtest.scenario import Scenario
+from loadtest.scenarios import registry
+from loadtest.scenarios.declaration import Scenario
 
 ROOT = Path(__file__).parents[3]
 
 
-def test_list_and_show_tell_every_scenario() -> None:
+def test_list_and_show_report_every_scenario() -> None:
     listed = CliRunner().invoke(app, ["list"], env={"COLUMNS": "150"})
     assert listed.exit_code == 0
     for name, scenario in registry.find()[0].items():
         assert name in listed.stdout
         shown = CliRunner().invoke(app, ["show", name], env={"COLUMNS": "200"})
         assert shown.exit_code == 0
-        assert scenario.story in shown.stdout
-        assert all(alert in shown.stdout for alert in scenario.must)
+        assert scenario.summary in shown.stdout
+        assert all(alert in shown.stdout for alert in scenario.expected_alerts)
 
 
 def test_an_unknown_scenario_is_wrong_input_with_the_nearest_name() -> None:
@@ -65,34 +65,34 @@ def incident(number: int, status: str = "open", opened: float = 100.0) -> Incide
 
 
 def test_only_what_is_new_becomes_an_event_and_each_thing_once() -> None:
-    watch = AlertWatch(Before(frozenset({"1@100.0"}), (alert("Standing", "firing"),)))
+    watch = AlertWatch(Baseline(frozenset({"1@100.0"}), (alert("Active", "firing"),)))
 
     def kinds(*alerts: RuleAlert) -> list[tuple[str, str, float]]:
         return [(event.kind, event.alert, event.at) for event in watch.prometheus(list(alerts), now=100.0)]
 
-    standing, heartbeat = alert("Standing", "firing"), alert("Watchdog", "firing", "none")
-    assert kinds(standing, heartbeat) == []
-    assert kinds(standing, alert("A", "pending")) == [("pending", "A", 90.0)]
-    assert kinds(standing, alert("A", "firing")) == [("firing", "A", 100.0)]
-    assert kinds(standing, alert("A", "firing")) == []
-    assert kinds() == [("cleared", "Standing", 100.0), ("cleared", "A", 100.0)]
+    active, heartbeat = alert("Active", "firing"), alert("Watchdog", "firing", "none")
+    assert kinds(active, heartbeat) == []
+    assert kinds(active, alert("A", "pending")) == [("pending", "A", 90.0)]
+    assert kinds(active, alert("A", "firing")) == [("firing", "A", 100.0)]
+    assert kinds(active, alert("A", "firing")) == []
+    assert kinds() == [("cleared", "Active", 100.0), ("cleared", "A", 100.0)]
     assert kinds(alert("B", "firing")) == [("pending", "B", 90.0), ("firing", "B", 100.0)]
 
     def pages(*incidents: Incident) -> list[tuple[str, float]]:
         return [(event.kind, event.at) for event in watch.pager(list(incidents))]
 
     assert pages(incident(1)) == []
-    assert pages(incident(1), incident(2)) == [("paged", 105.0)]
+    assert pages(incident(1), incident(2)) == [("notified", 105.0)]
     assert pages(incident(2, "resolved")) == [("resolved", 120.0)]
-    assert pages(incident(2, "resolved"), incident(2, opened=130.0)) == [("paged", 135.0)]
+    assert pages(incident(2, "resolved"), incident(2, opened=130.0)) == [("notified", 135.0)]
 
 
 class Both(Scenario):
     name = "both"
-    story = "Both."
-    must = ("Must",)
-    may = ("May",)
-    must_not = ("Not",)
+    summary = "Both."
+    expected_alerts = ("Must",)
+    allowed_alerts = ("May",)
+    forbidden_alerts = ("Not",)
 
 
 def verdict(*events: Event) -> dict[str, bool]:
@@ -102,17 +102,17 @@ def verdict(*events: Event) -> dict[str, bool]:
     return {row.what: row.ok for row in judge(Both.plan(1).expected, timeline)}
 
 
-def test_must_may_and_must_not() -> None:
+def test_expected_allowed_and_forbidden_alerts() -> None:
     good = [
         Event(10, "fault on", ""),
-        Event(69, "paged", "", "Must"),
+        Event(69, "notified", "", "Must"),
         Event(100, "fault off", ""),
         Event(249, "resolved", "", "Must"),
     ]
-    assert all(verdict(*good, Event(70, "paged", "", "May")).values())
-    assert verdict(*good, Event(70, "paged", "", "Not"))["page Not"] is False
-    assert verdict(*good, Event(70, "paged", "", "Other"))["page Other"] is True  # not declared, and told
-    late = [good[0], Event(71, "paged", "", "Must"), *good[2:]]
+    assert all(verdict(*good, Event(70, "notified", "", "May")).values())
+    assert verdict(*good, Event(70, "notified", "", "Not"))["page Not"] is False
+    assert verdict(*good, Event(70, "notified", "", "Other"))["page Other"] is True  # not declared, and reported
+    late = [good[0], Event(71, "notified", "", "Must"), *good[2:]]
     assert verdict(*late)["page Must"] is False
     unresolved = good[:3]
     assert verdict(*unresolved)["resolved Must"] is False
@@ -122,10 +122,10 @@ def test_must_may_and_must_not() -> None:
 
 def test_a_terminal_gets_the_live_table_and_a_file_gets_lines() -> None:
     timeline = Timeline(100.0)
-    event = Event(104.25, "paged", "incident 2", "A")
+    event = Event(104.25, "notified", "incident 2", "A")
     plain = io.StringIO()
     Screen(Console(file=plain, width=100), "title", timeline).show(event)
-    assert plain.getvalue() == "    4.2 s  paged          incident 2\n"
+    assert plain.getvalue() == "    4.2 s  notified       incident 2\n"
     drawn = io.StringIO()
     console = Console(file=drawn, width=100, force_terminal=True, color_system=None)
     screen = Screen(console, "title", timeline)

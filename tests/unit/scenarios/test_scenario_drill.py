@@ -16,20 +16,20 @@ from typer.testing import CliRunner
 from lab.cli import app
 from lab.errors import LabError
 from lab.query import wait_for
-from lab.scenarios.drill import execute
-from lab.scenarios.groups import Member, grouped
-from lab.scenarios.session import Options
-from loadtest import registry
-from loadtest import scenarios as package
-from loadtest.registry import Broken
-from loadtest.scenario import ANY, Effect, Fault, Scenario, Stage
-from tests.support.stand_in import serving
+from lab.scenarios.drill.drill import execute
+from lab.scenarios.drill.groups import Member, grouped
+from lab.scenarios.run.context import Options
+from loadtest.scenarios import catalogue as package
+from loadtest.scenarios import registry
+from loadtest.scenarios.declaration import ANY, Effect, Fault, Scenario, Stage
+from loadtest.scenarios.registry import Broken
+from tests.support.stub_server import serving
 from tests.support.whole_lab import ALERT, WholeLab
 
 
 class Seen(Scenario):
     name = "seen"
-    story = "It breaks."
+    summary = "It breaks."
     faults = (Fault("model", "errors", at=0.1, duration=20),)
     effects = (Effect("it is seen", "effect", within=3),)
     duration = 0.5
@@ -66,11 +66,11 @@ def drill(lab: WholeLab, *scenarios: type[Scenario], broken: tuple[Broken, ...] 
     return code, out.getvalue(), json.loads(report.read_text())
 
 
-def test_all_are_run_and_told_in_one_table(lab: WholeLab) -> None:
+def test_all_are_run_and_reported_in_one_table(lab: WholeLab) -> None:
     code, text, report = drill(lab, Seen, Unseen, NotHere)
     assert code == 1
     outcomes = {one["scenario"]: one["outcome"] for one in report["scenarios"]}
-    assert outcomes == {"seen": "passed", "unseen": "failed", "not-here": "not here"}
+    assert outcomes == {"seen": "passed", "unseen": "failed", "not-here": "skipped"}
     assert (report["exit_code"], report["seed"], report["quick"]) == (1, 3, True)
     table = text[text.index("Drill") :]
     assert "✓ it is seen: after " in table
@@ -85,7 +85,7 @@ def test_what_cannot_be_here_fails_no_drill_and_a_broken_file_does(lab: WholeLab
     code, text, report = drill(lab, NotHere, broken=(Broken("loadtest/scenarios/x.py", 7, "SyntaxError"),))
     assert code == 1
     assert report["broken"] == [{"file": "loadtest/scenarios/x.py", "line": 7, "reason": "SyntaxError"}]
-    assert report["scenarios"][0]["outcome"] == "not here"
+    assert report["scenarios"][0]["outcome"] == "skipped"
     assert "loadtest/scenarios/x.py:7: SyntaxError" in text
 
 
@@ -107,11 +107,11 @@ def test_ctrl_c_ends_the_drill_and_the_rest_is_not_run(lab: WholeLab) -> None:
 def test_side_by_side_each_is_judged_alone_and_its_lines_bear_its_name(lab: WholeLab) -> None:
     class One(Unseen):
         name = "one"
-        touches = ("memory",)
+        exclusive_resources = ("memory",)
 
     class Other(Unseen):
         name = "other"
-        touches = ("admin door",)
+        exclusive_resources = ("admin API",)
         effects = (Effect("goes on", "effect-of-other", within=2, always=True),)
 
     code, text, report = drill(lab, One, Other)
@@ -121,7 +121,7 @@ def test_side_by_side_each_is_judged_alone_and_its_lines_bear_its_name(lab: Whol
 
 
 def member(name: str, **declared: Any) -> Member:
-    scenario: type[Scenario] = type(name, (Scenario,), {"name": name, "story": "x.", **declared})
+    scenario: type[Scenario] = type(name, (Scenario,), {"name": name, "summary": "x.", **declared})
     return Member(scenario, scenario.plan(1))
 
 
@@ -129,20 +129,35 @@ def test_only_those_that_cannot_be_confused_run_side_by_side() -> None:
     def names(*members: Member) -> list[list[str]]:
         return [[one.scenario.name for one in group] for group in grouped(members)]
 
-    memory = member("memory", touches=("memory",), must=("MemoryHigh",))
-    door = member("door", touches=("admin door",), must=("AuthFailures",), may=("NewErrorKind",))
+    memory = member("memory", exclusive_resources=("memory",), expected_alerts=("MemoryHigh",))
+    door = member(
+        "door", exclusive_resources=("admin API",), expected_alerts=("AuthFailures",), allowed_alerts=("NewErrorKind",)
+    )
     assert names(memory, door) == [["memory", "door"]]
     assert names(member("silent"), memory, member("silent2"), door) == [["silent"], ["memory", "door"], ["silent2"]]
-    assert names(memory, member("same", touches=("memory",))) == [["memory"], ["same"]]
-    assert names(door, member("alike", touches=("x",), must=("NewErrorKind",))) == [["door"], ["alike"]]
-    assert names(door, member("strict", touches=("x",), must_not=("AuthFailures",))) == [["door"], ["strict"]]
+    assert names(memory, member("same", exclusive_resources=("memory",))) == [["memory"], ["same"]]
+    assert names(door, member("alike", exclusive_resources=("x",), expected_alerts=("NewErrorKind",))) == [
+        ["door"],
+        ["alike"],
+    ]
+    assert names(door, member("strict", exclusive_resources=("x",), forbidden_alerts=("AuthFailures",))) == [
+        ["door"],
+        ["strict"],
+    ]
     stop = (Fault("engine", "stop", at=1, duration=5, target="loki"),)
-    assert names(memory, member("stops", touches=("logs",), faults=stop)) == [["memory"], ["stops"]]
+    assert names(memory, member("stops", exclusive_resources=("logs",), faults=stop)) == [["memory"], ["stops"]]
     crowd = {"users": {"Customer": 1}, "shape": (Stage(0, 5),)}
-    crowds = member("crowd", touches=("load",), **crowd), member("other crowd", touches=("load",), **crowd)
+    crowds = (
+        member("crowd", exclusive_resources=("load",), **crowd),
+        member("other crowd", exclusive_resources=("load",), **crowd),
+    )
     assert names(memory, *crowds) == [["memory", "crowd"], ["other crowd"]]
-    assert names(memory, member("end", touches=("x",), last=True)) == [["memory"], ["end"]]
-    late = [memory, member("late", touches=("x",), lab_age=600), member("y", touches=("y",))]
+    assert names(memory, member("end", exclusive_resources=("x",), last=True)) == [["memory"], ["end"]]
+    late = [
+        memory,
+        member("late", exclusive_resources=("x",), min_uptime_seconds=600),
+        member("y", exclusive_resources=("y",)),
+    ]
     assert [[one.scenario.name for one in group] for group in grouped(late, frozenset({"late"}))] == [
         ["memory", "y"],
         ["late"],
@@ -160,11 +175,11 @@ def test_names_are_needed_or_all_but_not_both() -> None:
 
 
 DECLARATIONS = {
-    "too_strong": ('faults = (Fault("model", "errors", at=1, duration=5, strength=1.5),)', "the strength 1.5"),
+    "too_strong": ('faults = (Fault("model", "errors", at=1, duration=5, intensity=1.5),)', "the intensity 1.5"),
     "endless": ('faults = (Fault("model", "errors", at=1, duration=7200),)', "lasts 7200 s"),
     "no_server": ('faults = (Fault("engine", "stop", at=1, duration=5),)', "with a server as target"),
-    "no_story": ("story = None", "has no story"),
-    "nobody": ('users = {"Customer": 1}', "`users` and `shape` go together"),
+    "no_summary": ("summary = None", "has no summary"),
+    "no one": ('users = {"Customer": 1}', "`users` and `shape` go together"),
 }
 
 
@@ -173,24 +188,23 @@ def test_a_wrong_declaration_is_named_by_file_and_line(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line, reason = DECLARATIONS[name]
-    source = (
-        f'"""x"""\nfrom loadtest.scenario import Fault, Scenario\n\n\nclass Wrong(Scenario):\n    name = "{name}"\n'
-    )
-    story = "" if "story" in line else '    story = "x."\n'
-    (tmp_path / f"{name}.py").write_text(f"{source}{story}    {line}\n")
+    imported = '"""x"""\nfrom loadtest.scenarios.declaration import Fault, Scenario\n'
+    source = f'{imported}\n\nclass Wrong(Scenario):\n    name = "{name}"\n'
+    summary = "" if "summary" in line else '    summary = "x."\n'
+    (tmp_path / f"{name}.py").write_text(f"{source}{summary}    {line}\n")
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     found, broken = registry.find()
     (one,) = broken
-    assert (one.file, one.line) == (f"loadtest/scenarios/{name}.py", 5)
+    assert (one.file, one.line) == (f"loadtest/scenarios/catalogue/{name}.py", 5)
     assert reason in one.reason
     assert "steady" in found
     assert name not in found
 
 
-def test_two_scenarios_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_scenarios_of_one_name_are_distinguished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "zz_twin.py").write_text(
-        '"""x"""\nfrom loadtest.scenario import Scenario\nclass Twin(Scenario):\n'
-        '    name = "steady"\n    story = "x."\n'
+        '"""x"""\nfrom loadtest.scenarios.declaration import Scenario\nclass Twin(Scenario):\n'
+        '    name = "steady"\n    summary = "x."\n'
     )
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     (one,) = registry.find()[1]
@@ -199,7 +213,7 @@ def test_two_scenarios_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: p
 
 class Paging(Seen):
     name = "paging"
-    must = (ALERT,)
+    expected_alerts = (ALERT,)
     resolve_within = 6
     page_within = 5
     needs = ("assistant", "model", "prometheus", "alertmanager", "pager")
@@ -209,11 +223,11 @@ def test_the_drill_goes_on_while_alerts_end_and_judges_them_when_they_did(lab: W
     class Meanwhile(Unseen):
         name = "meanwhile"
         effects = (Effect("goes on", "always", within=2, always=True),)
-        must_not = (ANY,)
+        forbidden_alerts = (ANY,)
 
     class Same(Meanwhile):
         name = "same-alert"
-        may = (ALERT,)
+        allowed_alerts = (ALERT,)
 
     lab.pages, lab.resolves_after = True, 4.0
     code, text, report = drill(lab, Paging, Same, Meanwhile)
@@ -223,11 +237,11 @@ def test_the_drill_goes_on_while_alerts_end_and_judges_them_when_they_did(lab: W
         "meanwhile": "passed",
         "same-alert": "passed",
     }
-    # While its alert stands, nothing begins that may set it off; what may not goes first.
-    told = [text.index(one) for one in ("meanwhile: It breaks", "paging: passed", "same-alert: It breaks")]
-    assert told == sorted(told)
-    (way,) = report["scenarios"][0]["pages"]
-    assert way["resolved"] >= 4
+    # While its alert is, nothing begins that may set it off; what may not goes first.
+    reported = [text.index(one) for one in ("meanwhile: It breaks", "paging: passed", "same-alert: It breaks")]
+    assert reported == sorted(reported)
+    (latency,) = report["scenarios"][0]["pages"]
+    assert latency["resolved"] >= 4
     assert f"| {ALERT}" in text or ALERT in text[text.index("Seconds from the fault") :]
 
 

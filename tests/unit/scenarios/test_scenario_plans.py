@@ -8,15 +8,16 @@ from typing import ClassVar
 
 import pytest
 
-from loadtest import grammar, registry
-from loadtest import scenarios as package
-from loadtest.people import visits
-from loadtest.scenario import Fault, Scenario, Stage, users_at
+from loadtest.scenarios import catalogue as package
+from loadtest.scenarios import registry
+from loadtest.scenarios.declaration import Fault, Scenario, Stage, users_at
+from loadtest.users import grammar
+from loadtest.users.personas import sessions
 
 
 class Drawn(Scenario):
     name = "drawn"
-    story = "A fault comes at a drawn second."
+    summary = "A fault comes at a drawn second."
     faults = (Fault("model", "errors", at=(3, 60), duration=10),)
     users: ClassVar = {"Customer": 1}
     shape = (Stage(0, 2), Stage(10, 12))
@@ -31,7 +32,7 @@ def test_the_same_seed_gives_the_same_plan_and_another_another() -> None:
 
 def test_the_same_seed_gives_each_person_the_same_visits() -> None:
     def first(seed: int, person: str) -> list[object]:
-        return list(itertools.islice(visits(seed, person), 20))
+        return list(itertools.islice(sessions(seed, person), 20))
 
     assert first(1, "steady-0") == first(1, "steady-0")
     assert first(1, "steady-0") != first(2, "steady-0")
@@ -47,8 +48,8 @@ def test_the_number_of_users_follows_the_stages() -> None:
 def test_quick_and_users_change_the_shape() -> None:
     assert Drawn.plan(1, quick=True).stages == (Stage(0, 4),)
     assert Drawn.plan(1, users=24).stages == (Stage(0, 4), Stage(10, 24))
-    nobody = Drawn.plan(1, users=0)
-    assert (nobody.weights, nobody.stages) == ({}, ())
+    nothing = Drawn.plan(1, users=0)
+    assert (nothing.weights, nothing.stages) == ({}, ())
 
 
 def test_a_scenario_without_users_gets_customers_when_some_are_asked_for() -> None:
@@ -63,11 +64,11 @@ def test_every_scenario_says_what_it_is_for() -> None:
     assert broken == []
     assert {"steady", "provider-outage"} <= set(found)
     for name, scenario in found.items():
-        assert scenario.story.endswith(".")
+        assert scenario.summary.endswith(".")
         assert scenario.plan(1).expected.effects, name
         assert all(fault.duration <= 3600 for fault in scenario.faults)
-        assert not set(scenario.must) & set(scenario.may)
-        if scenario.must:
+        assert not set(scenario.expected_alerts) & set(scenario.allowed_alerts)
+        if scenario.expected_alerts:
             assert {"prometheus", "alertmanager", "pager"} <= set(scenario.needs)
 
 
@@ -87,8 +88,8 @@ def test_a_broken_file_is_named_and_hides_none(tmp_path: Path, monkeypatch: pyte
     found, broken = registry.find()
     assert {"steady", "provider-outage"} <= set(found)
     assert {(one.file, one.line) for one in broken} == {
-        ("loadtest/scenarios/no_syntax.py", 3),
-        ("loadtest/scenarios/no_import.py", 2),
+        ("loadtest/scenarios/catalogue/no_syntax.py", 3),
+        ("loadtest/scenarios/catalogue/no_import.py", 2),
     }
     assert any("nothing_of_that_name" in one.reason for one in broken)
 
@@ -103,6 +104,6 @@ def test_sentences_come_from_the_number_and_fit_the_kind() -> None:
 
 
 def test_scenarios_can_be_read_without_starting_locust() -> None:
-    code = "import sys; from loadtest import registry; registry.find(); print('locust' in sys.modules)"
+    code = "import sys; from loadtest.scenarios import registry; registry.find(); print('locust' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

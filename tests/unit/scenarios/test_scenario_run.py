@@ -1,4 +1,4 @@
-"""A whole run against a stand-in lab: what is told, what the report holds, and that nothing is left switched on."""
+"""A whole run against a stand-in lab: what is reported, what the report holds, and that nothing is left switched on."""
 
 import io
 import json
@@ -16,22 +16,22 @@ import pytest
 from rich.console import Console
 
 from lab.errors import LabError
-from lab.scenarios.lock import only_run
-from lab.scenarios.runner import execute
-from lab.scenarios.session import Options
-from loadtest.calm import Calm
-from loadtest.scenario import ANY, Effect, Fault, Scenario
-from tests.support.stand_in import serving
+from lab.scenarios.run.context import Options
+from lab.scenarios.run.runner import execute
+from lab.scenarios.run.scenario_lock import scenario_lock
+from loadtest.scenarios.declaration import ANY, Effect, Fault, Scenario
+from loadtest.scenarios.preconditions import Precondition
+from tests.support.stub_server import serving
 from tests.support.whole_lab import ALERT, FIRING, PAGED, PENDING, WholeLab
 
 
 class Outage(Scenario):
     name = "outage"
-    story = "It breaks."
+    summary = "It breaks."
     faults = (Fault("model", "errors", at=0.1, duration=30, parameters={"status": 503}),)
     effects = (Effect("it is seen", "effect", within=5),)
-    must = (ALERT,)
-    must_not = (ANY,)
+    expected_alerts = (ALERT,)
+    forbidden_alerts = (ANY,)
     page_within = 3
     resolve_within = 3
     duration = 0.5
@@ -60,27 +60,29 @@ def test_a_run_as_declared(lab: WholeLab) -> None:
     code, text, report = run(lab, Outage, quick=True, seed=7)
     assert (code, report["outcome"], report["exit_code"]) == (0, "passed", 0)
     events = [one["event"] for one in report["timeline"]]
-    order = ["fault on", "first failure", "pending", "paged", "fault off", "resolved"]
+    order = ["fault on", "first failure", "pending", "notified", "fault off", "resolved"]
     assert [one for one in events if one in order] == order
-    # Prometheus may say "cleared" only after the pager has said "resolved", and then nobody listens any more.
+    # Prometheus may say "cleared" only after the pager has said "resolved", and then no one listens any more.
     assert {"firing", "effect"} <= set(events)
     assert lab.deleted == 1
     assert not lab.is_on()
     assert all(row["ok"] for row in report["expected"])
-    assert (report["seed"], report["versions"], report["engine"]) == (7, {"LOKI_VERSION": "3.7.8"}, "native")
-    assert "model: errors (strength 1, status 503), for at most 30 s" in text
+    assert (report["seed"], report["versions"]["LOKI_VERSION"], report["engine"]) == (7, "3.7.8", "native")
+    assert "model: errors (intensity 1, status 503), for at most 30 s" in text
     assert "outage: passed" in text
 
 
 def test_the_way_from_fault_to_page_adds_up(lab: WholeLab) -> None:
     _, text, report = run(lab, Outage, quick=True)
-    (way,) = report["pages"]
-    assert way["alert"] == ALERT
-    assert way["paged"] == pytest.approx(PAGED, abs=0.2)
-    assert (way["hold"], way["group_wait"]) == (pytest.approx(FIRING - PENDING), 0.1)
-    assert way["first_failure"] + way["crossing"] == pytest.approx(PENDING, abs=0.2)
-    assert way["floor"] == pytest.approx(PENDING + way["hold"] + way["group_wait"], abs=0.2)
-    assert "Floor: first failed answer" in text
+    (latency,) = report["pages"]
+    assert latency["alert"] == ALERT
+    assert latency["notified"] == pytest.approx(PAGED, abs=0.2)
+    assert (latency["for_duration"], latency["group_wait"]) == (pytest.approx(FIRING - PENDING), 0.1)
+    assert latency["first_failure"] + latency["crossing"] == pytest.approx(PENDING, abs=0.2)
+    assert latency["theoretical_minimum"] == pytest.approx(
+        PENDING + latency["for_duration"] + latency["group_wait"], abs=0.2
+    )
+    assert "Minimum: first failed answer" in text
 
 
 def test_without_quick_the_fault_stays_its_whole_time(lab: WholeLab) -> None:
@@ -95,11 +97,11 @@ def test_a_page_that_does_not_come_fails_and_says_how_far_it_got(lab: WholeLab) 
     code, _, report = run(lab, Short)
     assert (code, report["outcome"]) == (1, "failed")
     page = next(row for row in report["expected"] if row["what"] == f"page {ALERT}")
-    assert (page["ok"], page["seen"]) == (False, "it never became pending")
+    assert (page["ok"], page["observed"]) == (False, "never pending")
     assert lab.deleted == 1
 
 
-def test_a_page_that_must_not_come_fails(lab: WholeLab) -> None:
+def test_a_forbidden_page_fails(lab: WholeLab) -> None:
     lab.other_page = True
     code, _, report = run(lab, Outage, quick=True)
     assert code == 1
@@ -132,10 +134,10 @@ def test_stopped_from_outside(lab: WholeLab, number: signal.Signals) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_fault_that_cannot_be_switched_off_is_told_and_has_its_end(
+def test_a_fault_that_cannot_be_switched_off_is_reported_and_has_its_end(
     lab: WholeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.scenarios.faults._OFF_PATIENCE", 0.1)
+    monkeypatch.setattr("lab.scenarios.run.faults._OFF_PATIENCE", 0.1)
     lab.server.answer("DELETE", "/admin/faults/errors", {"detail": "no"}, 500)
     code, text, _ = run(lab, Outage, quick=True)
     assert code == 1
@@ -156,7 +158,7 @@ def test_what_forbids_to_begin(lab: WholeLab) -> None:
     with pytest.raises(LabError, match="The fault `errors` is on in model already for another"):
         run(lab, Outage)
     lab.fault = None
-    with pytest.raises(LabError, match=f"{ALERT} still stands"):
+    with pytest.raises(LabError, match=f"{ALERT} is already firing"):
         time.sleep(PENDING)
         run(lab, Outage)
     lab.server.answer("GET", "/ready", b"starting", 503)
@@ -170,7 +172,7 @@ def test_what_forbids_to_begin(lab: WholeLab) -> None:
 
 def test_it_begins_when_what_it_waits_to_be_rid_of_has_left_the_figures(lab: WholeLab) -> None:
     class Calmed(Outage):
-        calm: ClassVar = (Calm("the noise of before", "noise"),)
+        preconditions: ClassVar = (Precondition("the noise of before", "noise"),)
 
     answers, usual = iter([4.0, 2.0]), lab.server.answers["GET", "/api/v1/query"]
 
@@ -183,12 +185,12 @@ def test_it_begins_when_what_it_waits_to_be_rid_of_has_left_the_figures(lab: Who
     lab.server.react("GET", "/api/v1/query", query)
     code, text, _ = run(lab, Calmed, quick=True)
     assert code == 0
-    assert "Waiting until the noise of before has left the figures." in text
+    assert "Waiting until the noise of before has left the metrics." in text
     assert next(answers, None) is None, "it asked until nothing was left"
 
 
 def test_no_traffic_forbids_to_begin_but_own_users_do_not(lab: WholeLab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.scenarios.prepare._FIRST_TRAFFIC_SECONDS", 0.1)
+    monkeypatch.setattr("lab.scenarios.run.preflight._FIRST_TRAFFIC_SECONDS", 0.1)
     lab.server.answer("GET", "/api/v1/query", {"data": {"resultType": "vector", "result": []}})
     with pytest.raises(LabError, match="No requests reach the assistant") as caught:
         run(lab, Outage)
@@ -198,8 +200,8 @@ def test_no_traffic_forbids_to_begin_but_own_users_do_not(lab: WholeLab, monkeyp
 def test_one_scenario_at_a_time_and_a_killed_one_does_not_stay_in_the_way(lab: WholeLab) -> None:
     home = lab.settings.home
     code = (
-        "import sys, time, pathlib; from lab.scenarios.lock import only_run\n"
-        "with only_run(pathlib.Path(sys.argv[1]), 'other'): print('held', flush=True); time.sleep(60)"
+        "import sys, time, pathlib; from lab.scenarios.run.scenario_lock import scenario_lock\n"
+        "with scenario_lock(pathlib.Path(sys.argv[1]), 'other'): print('held', flush=True); time.sleep(60)"
     )
     root = str(lab.settings.root)
     with subprocess.Popen(
@@ -211,5 +213,5 @@ def test_one_scenario_at_a_time_and_a_killed_one_does_not_stay_in_the_way(lab: W
             run(lab, Outage)
         other.kill()
         other.wait()
-        with only_run(home, "mine"):
+        with scenario_lock(home, "mine"):
             pass

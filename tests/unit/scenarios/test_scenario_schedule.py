@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from lab.query import Endpoints, Lab, RuleAlert
-from lab.scenarios.alerts import Before
-from lab.scenarios.groups import Member, would_spoil
-from lab.scenarios.schedule import Schedule
+from lab.scenarios.drill.groups import Member, conflicts_with_earlier
+from lab.scenarios.drill.scheduler import Schedule
+from lab.scenarios.observe.alert_observer import Baseline
 from lab.settings import State
-from loadtest.calm import Calm
-from loadtest.scenario import Effect, Scenario
-from tests.support.stand_in import serving
+from loadtest.scenarios.declaration import Effect, Scenario
+from loadtest.scenarios.preconditions import Precondition
+from tests.support.stub_server import serving
 from tests.support.whole_lab import ALERT, WholeLab
 
-QUIET = Before(frozenset(), ())
+QUIET = Baseline(frozenset(), ())
 INHIBITIONS = """
 route: {receiver: x}
 inhibit_rules:
@@ -34,12 +34,12 @@ def lab(tmp_path: Path) -> Iterator[WholeLab]:
         yield made
 
 
-def schedule(lab: WholeLab, standing: frozenset[str] = frozenset()) -> Schedule:
-    return Schedule(Lab(Endpoints.of(lab.settings)), lab.settings, standing)
+def schedule(lab: WholeLab, active: frozenset[str] = frozenset()) -> Schedule:
+    return Schedule(Lab(Endpoints.of(lab.settings)), lab.settings, active)
 
 
 def member(**declared: Any) -> Member:
-    scenario: type[Scenario] = type("One", (Scenario,), {"name": "one", "story": "x.", **declared})
+    scenario: type[Scenario] = type("One", (Scenario,), {"name": "one", "summary": "x.", **declared})
     return Member(scenario, scenario.plan(1))
 
 
@@ -47,91 +47,97 @@ def vector(value: float) -> dict[str, Any]:
     return {"data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, str(value)]}]}}
 
 
-def firing(name: str, **labels: str) -> Before:
-    return Before(frozenset(), (RuleAlert(name, "firing", {"alertname": name, **labels}, {}, 1.0),))
+def firing(name: str, **labels: str) -> Baseline:
+    return Baseline(frozenset(), (RuleAlert(name, "firing", {"alertname": name, **labels}, {}, 1.0),))
 
 
 def test_nothing_hinders_in_a_quiet_lab(lab: WholeLab) -> None:
-    one = member(must=(ALERT,), effects=(Effect("seen", "effect", within=5),))
-    assert schedule(lab).hindrance(one, QUIET, frozenset()) is None
+    one = member(expected_alerts=(ALERT,), effects=(Effect("seen", "effect", within=5),))
+    assert schedule(lab).blocked_by(one, QUIET, frozenset()) is None
 
 
 def test_the_end_of_an_alert_that_it_may_set_off_is_awaited_first(lab: WholeLab) -> None:
-    one, awaited = member(may=("Shared",)), frozenset({"Shared"})
-    found = schedule(lab).hindrance(one, QUIET, awaited)
+    one, awaited = member(allowed_alerts=("Shared",)), frozenset({"Shared"})
+    found = schedule(lab).blocked_by(one, QUIET, awaited)
     assert found is not None
-    assert (found.why, found.passes, found.slight) == ("Shared must end first", False, False)
-    assert schedule(lab).hindrance(member(may=("Else",)), QUIET, awaited) is None
+    assert (found.why, found.transient, found.soft) == ("Shared must end first", False, False)
+    assert schedule(lab).blocked_by(member(allowed_alerts=("Else",)), QUIET, awaited) is None
 
 
-@pytest.mark.parametrize("declared", [{"must": ("A",)}, {"lasting": ("A",)}, {"held_back": ("A",)}])
-def test_what_it_is_to_prove_must_not_stand(lab: WholeLab, declared: dict[str, Any]) -> None:
-    standing = Before(frozenset(), (), open=frozenset({("A", "assistant")}))
-    found = schedule(lab).hindrance(member(**declared), standing, frozenset())
+@pytest.mark.parametrize(
+    "declared", [{"expected_alerts": ("A",)}, {"expected_without_resolve": ("A",)}, {"inhibited_alerts": ("A",)}]
+)
+def test_an_active_expected_alert_defers_the_scenario(lab: WholeLab, declared: dict[str, Any]) -> None:
+    active = Baseline(frozenset(), (), open=frozenset({("A", "assistant")}))
+    found = schedule(lab).blocked_by(member(**declared), active, frozenset())
     assert found is not None
-    assert found.why == "A still stands"
+    assert found.why == "A is still active"
     # The same of a server that it has nothing to do with is another alert.
-    foreign = Before(frozenset(), (), open=frozenset({("A", "grafana")}))
-    assert schedule(lab).hindrance(member(**declared), foreign, frozenset()) is None
-    # Nobody waits for what stood before the drill: the scenario refuses in its own words.
-    assert schedule(lab, frozenset({"A"})).hindrance(member(**declared), firing("A"), frozenset()) is None
+    foreign = Baseline(frozenset(), (), open=frozenset({("A", "grafana")}))
+    assert schedule(lab).blocked_by(member(**declared), foreign, frozenset()) is None
+    # No one waits for what stood before the drill: the scenario refuses in its own words.
+    assert schedule(lab, frozenset({"A"})).blocked_by(member(**declared), firing("A"), frozenset()) is None
 
 
-def test_an_alert_that_may_come_may_stand(lab: WholeLab) -> None:
-    assert schedule(lab).hindrance(member(may=("A",)), firing("A"), frozenset()) is None
+def test_an_allowed_alert_may_be_active(lab: WholeLab) -> None:
+    assert schedule(lab).blocked_by(member(allowed_alerts=("A",)), firing("A"), frozenset()) is None
 
 
 def test_what_would_hold_its_alerts_back_must_end_first(lab: WholeLab) -> None:
-    one = member(must=(ALERT,))
+    one = member(expected_alerts=(ALERT,))
     rule = {"name": ALERT, "type": "alerting", "duration": 1, "labels": {"role": "symptom", "service": "{{ $x }}"}}
     lab.server.answer("GET", "/api/v1/rules", {"data": {"groups": [{"rules": [rule]}]}})
     for before in (firing("Cause", role="cause", service="assistant"), firing("Worse", service="assistant")):
-        found = schedule(lab).hindrance(one, before, frozenset())
+        found = schedule(lab).blocked_by(one, before, frozenset())
         assert found is not None
-        assert found.why.endswith("would hold back its alerts")
-    assert schedule(lab).hindrance(one, firing("Harmless", role="symptom", service="assistant"), frozenset()) is None
+        assert found.why.endswith("would inhibit its alerts")
+    assert schedule(lab).blocked_by(one, firing("Harmless", role="symptom", service="assistant"), frozenset()) is None
     other = {**rule, "labels": {"role": "symptom", "service": "pager"}}
     lab.server.answer("GET", "/api/v1/rules", {"data": {"groups": [{"rules": [other]}]}})
     cause = firing("Cause", role="cause", service="assistant")
-    assert schedule(lab).hindrance(one, cause, frozenset()) is None
+    assert schedule(lab).blocked_by(one, cause, frozenset()) is None
 
 
 def test_a_young_lab_and_what_is_left_in_the_figures_pass(lab: WholeLab) -> None:
-    found = schedule(lab).hindrance(member(lab_age=600), QUIET, frozenset())
+    found = schedule(lab).blocked_by(member(min_uptime_seconds=600), QUIET, frozenset())
     assert found is not None
-    assert found.passes
+    assert found.transient
     State("native", time.time() - 700, {}, {}).write(lab.settings)
-    assert schedule(lab).hindrance(member(lab_age=600), QUIET, frozenset()) is None
-    left = schedule(lab).hindrance(member(effects=(Effect("old", "sum(old)", within=5),)), QUIET, frozenset())
+    assert schedule(lab).blocked_by(member(min_uptime_seconds=600), QUIET, frozenset()) is None
+    left = schedule(lab).blocked_by(member(effects=(Effect("old", "sum(old)", within=5),)), QUIET, frozenset())
     assert left is not None
-    assert left.slight
+    assert left.soft
 
 
 def test_what_it_waits_to_be_rid_of_hinders_for_as_long_as_the_figures_remember_it(lab: WholeLab) -> None:
-    one = member(calm=(Calm("the quiet", "none"), Calm("the noise of before", "noise")))
+    one = member(preconditions=(Precondition("the quiet", "none"), Precondition("the noise of before", "noise")))
 
-    def heard(noise: float) -> None:
+    def received(noise: float) -> None:
         answers = {"none": 0.0, "noise": noise}
         lab.server.react("GET", "/api/v1/query", lambda request: (200, vector(answers[request["params"]["query"]])))
 
-    heard(7)
-    found = schedule(lab).hindrance(one, QUIET, frozenset())
+    received(7)
+    found = schedule(lab).blocked_by(one, QUIET, frozenset())
     assert found is not None
-    assert (found.why, found.slight) == ("the noise of before is still in the figures", True)
-    assert schedule(lab).hindrance(member(), QUIET, frozenset()) is None
-    heard(0)
-    assert schedule(lab).hindrance(one, QUIET, frozenset()) is None
+    assert (found.why, found.soft) == ("the noise of before is still in the figures", True)
+    assert schedule(lab).blocked_by(member(), QUIET, frozenset()) is None
+    received(0)
+    assert schedule(lab).blocked_by(one, QUIET, frozenset()) is None
 
 
-def test_a_query_that_cannot_be_asked_hinders_nobody(lab: WholeLab) -> None:
+def test_a_query_that_cannot_be_asked_hinders_no_one(lab: WholeLab) -> None:
     """The scenario itself says what is wrong with it."""
     lab.server.answer("GET", "/api/v1/query", {"error": "parse error"}, status=400)
-    one = member(calm=(Calm("noise", "(("),), effects=(Effect("seen", "((", within=5),))
-    assert schedule(lab).hindrance(one, QUIET, frozenset()) is None
+    one = member(preconditions=(Precondition("noise", "(("),), effects=(Effect("seen", "((", within=5),))
+    assert schedule(lab).blocked_by(one, QUIET, frozenset()) is None
 
 
 def test_what_lasts_is_proven_before_anybody_else_may_set_it_off() -> None:
-    slow, other, harmless = member(lasting=("Slow",)), member(may=("Slow",)), member(may=("Else",))
-    assert would_spoil([harmless, other], [[slow]])
-    assert not would_spoil([harmless], [[slow]])
-    assert not would_spoil([other], [])
+    slow, other, harmless = (
+        member(expected_without_resolve=("Slow",)),
+        member(allowed_alerts=("Slow",)),
+        member(allowed_alerts=("Else",)),
+    )
+    assert conflicts_with_earlier([harmless, other], [[slow]])
+    assert not conflicts_with_earlier([harmless], [[slow]])
+    assert not conflicts_with_earlier([other], [])

@@ -17,12 +17,12 @@ from lab.engines.compose import ComposeEngine
 from lab.engines.native.engine import NativeEngine
 from lab.errors import LabError
 from lab.query import wait_for
-from lab.scenarios.servers import Servers, stopped
+from lab.scenarios.run.stopped_servers import Servers, stopped
 from tests.support.stoppable import Stoppable
 
 STOPS = """
 import sys, time
-from lab.scenarios.servers import Servers
+from lab.scenarios.run.stopped_servers import Servers
 from lab.settings import LabSettings
 Servers(LabSettings.running()).stop("loki", 120)
 print("stopped", flush=True)
@@ -52,7 +52,7 @@ def guardians(home: Path) -> list[psutil.Process]:
             line = process.cmdline()
         except psutil.Error:
             continue
-        if "lab.scenarios.guardian" in line and any(str(home) in word for word in line):
+        if "lab.scenarios.run.restarter" in line and any(str(home) in word for word in line):
             found.append(process)
     return found
 
@@ -70,7 +70,7 @@ def test_stopped_and_started_again(small: Stoppable) -> None:
     assert guardians(small.settings.home) == []
 
 
-def test_it_comes_back_at_its_end_though_nobody_waits(small: Stoppable) -> None:
+def test_it_comes_back_at_its_end_though_no_one_waits(small: Stoppable) -> None:
     note = Servers(small.settings).stop("loki", 2, stays=True)
     assert not small.answers()
     assert wait_for(small.answers, 10)
@@ -93,7 +93,7 @@ def test_it_comes_back_when_who_stopped_it_is_killed(small: Stoppable) -> None:
     assert wait_for(small.answers, 10)
 
 
-def test_a_guardian_leaves_alone_what_is_another_stop(small: Stoppable) -> None:
+def test_a_restarter_leaves_alone_what_is_another_stop(small: Stoppable) -> None:
     servers = Servers(small.settings)
     servers.stop("loki", 4, stays=True)
     servers.start("loki")
@@ -109,7 +109,7 @@ def test_a_lab_that_was_stopped_meanwhile_is_not_started(small: Stoppable) -> No
     assert not small.answers()
 
 
-def test_without_a_guardian_nothing_is_stopped(small: Stoppable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_restarter_nothing_is_stopped(small: Stoppable, monkeypatch: pytest.MonkeyPatch) -> None:
     before = small.supervisor.processes()["loki"].pid
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(LabError, match="the process that would bring it back does not start"):

@@ -1,4 +1,4 @@
-"""Blind runs, durations, absences, deaths in the middle: what a run tells, and when."""
+"""Blind runs, durations, absences, deaths in the middle: what a run reports, and when."""
 
 import io
 import json
@@ -15,24 +15,24 @@ from rich.console import Console
 
 from lab.errors import LabError
 from lab.query import wait_for
-from lab.scenarios.faults import Standing
-from lab.scenarios.runner import execute
+from lab.scenarios.observe.timeline import Event, Timeline
+from lab.scenarios.run.context import Options
+from lab.scenarios.run.faults import ActiveFault
+from lab.scenarios.run.runner import execute
 from lab.scenarios.screen import Screen
-from lab.scenarios.session import Options
-from lab.scenarios.timeline import Event, Timeline
-from loadtest.scenario import ANY, Absence, Draw, Effect, Fault, Scenario
-from tests.support.stand_in import serving
+from loadtest.scenarios.declaration import ANY, Absence, Effect, Fault, RandomFault, Scenario
 from tests.support.stoppable import Stoppable
+from tests.support.stub_server import serving
 from tests.support.whole_lab import ALERT, WholeLab
 
 
 class Secret(Scenario):
     name = "secret"
-    story = "The model answers nonsense."
+    summary = "The model answers nonsense."
     faults = (Fault("model", "errors", at=0.1, duration=30, parameters={"status": 503}),)
     effects = (Effect("nonsense is seen", "effect", within=5, of="errors"),)
-    must = (ALERT,)
-    must_not = (ANY,)
+    expected_alerts = (ALERT,)
+    forbidden_alerts = (ANY,)
     page_within = 3
     resolve_within = 3
     duration = 0.5
@@ -41,21 +41,21 @@ class Secret(Scenario):
 
 
 class Quiet(Secret):
-    """The same, which pages nobody: quicker."""
+    """The same, which pages no one: quicker."""
 
-    must = ()
-    must_not = ()
+    expected_alerts = ()
+    forbidden_alerts = ()
 
 
 class GameDay(Scenario):
     name = "game-day"
-    story = "Two or three of five things break."
-    sealed = True
-    draws = tuple(
-        Draw(
+    summary = "Two or three of five things break."
+    hidden = True
+    fault_pool = tuple(
+        RandomFault(
             Fault("model", name, at=(1, 9), duration=40),
             (Effect(f"{name} is seen", name, within=30, of=name),),
-            may=(name,),
+            allowed_alerts=(name,),
         )
         for name in ("errors", "hang", "cut", "empty", "long")
     )
@@ -74,25 +74,25 @@ def run(lab: WholeLab, scenario: type[Scenario], **options: Any) -> tuple[int, s
     return code, out.getvalue(), json.loads(report.read_text())
 
 
-def test_a_blind_run_tells_nothing_before_its_end(lab: WholeLab) -> None:
+def test_a_blind_run_reports_nothing_before_its_end(lab: WholeLab) -> None:
     code, text, report = run(lab, Secret, quick=True, blind=True)
     assert code == 0
     (order,) = lab.server.asked_for("POST", "/admin/faults")
-    assert json.loads(order["body"])["sealed"] is True
+    assert json.loads(order["body"])["hidden"] is True
     while_it_ran, revealed = text.split("Revealed: ")
-    assert "fault on       sealed" in while_it_ran
-    assert "effect         sealed" in while_it_ran
+    assert "fault on       hidden" in while_it_ran
+    assert "effect         hidden" in while_it_ran
     assert not any(word in while_it_ran for word in ("errors", "nonsense", "503"))
     assert revealed.startswith("The model answers nonsense.")
-    assert "model: errors (strength 1, status 503)" in revealed
+    assert "model: errors (intensity 1, status 503)" in revealed
     assert report["blind"] is True
     assert "model: errors" in str(report["timeline"])
 
 
-def test_an_open_run_is_not_sent_sealed(lab: WholeLab) -> None:
+def test_an_open_run_is_not_sent_hidden(lab: WholeLab) -> None:
     _, text, report = run(lab, Quiet, quick=True)
     (order,) = lab.server.asked_for("POST", "/admin/faults")
-    assert "sealed" not in json.loads(order["body"])
+    assert "hidden" not in json.loads(order["body"])
     assert report["blind"] is False
     assert "Revealed" not in text
 
@@ -104,7 +104,7 @@ def test_a_game_day_draws_by_the_seed_and_declares_what_it_drew() -> None:
     assert len(drawn) > 8
     assert {len(one) for one in drawn} == {2, 3}
     assert [effect.of for effect in plan.expected.effects] == [fault.label for fault in plan.faults]
-    assert plan.expected.may == tuple(fault.label for fault in plan.faults)
+    assert plan.expected.allowed_alerts == tuple(fault.label for fault in plan.faults)
     for before, after in zip(plan.faults, plan.faults[1:], strict=False):
         assert after.at > before.at + 20
 
@@ -128,7 +128,7 @@ def test_a_duration_that_is_too_short_is_wrong_input(lab: WholeLab) -> None:
 
 def test_what_must_stay_absent_and_comes_fails(lab: WholeLab) -> None:
     class Spilling(Quiet):
-        absences: ClassVar = (Absence("nobody loses a booking", "never"), Absence("no line is lost", "effect"))
+        absences: ClassVar = (Absence("no one loses a booking", "never"), Absence("no line is lost", "effect"))
 
     code, text, report = run(lab, Spilling, quick=True)
     assert code == 1
@@ -137,7 +137,7 @@ def test_what_must_stay_absent_and_comes_fails(lab: WholeLab) -> None:
 
 
 def test_what_held_before_the_fault_proves_nothing(lab: WholeLab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.scenarios.prepare._LEFTOVER_SECONDS", 0.1)
+    monkeypatch.setattr("lab.scenarios.run.preflight._LEFTOVER_SECONDS", 0.1)
 
     class Stale(Quiet):
         effects: ClassVar = (
@@ -146,9 +146,9 @@ def test_what_held_before_the_fault_proves_nothing(lab: WholeLab, monkeypatch: p
         )
 
     code, _, report = run(lab, Stale, quick=True)
-    rows = {row["what"]: row for row in report["expected"]}
-    assert (code, rows["held before"]["ok"], rows["goes on"]["ok"]) == (1, False, True)
-    assert rows["held before"]["seen"] == "held before already, which proves nothing"
+    checks = {row["what"]: row for row in report["expected"]}
+    assert (code, checks["held before"]["ok"], checks["goes on"]["ok"]) == (1, False, True)
+    assert checks["held before"]["observed"] == "already true before the fault (not counted)"
 
 
 def test_a_service_that_dies_in_the_middle_ends_the_run(lab: WholeLab) -> None:
@@ -165,7 +165,7 @@ def test_a_service_that_dies_in_the_middle_ends_the_run(lab: WholeLab) -> None:
     lab.pages = False
     code, text, report = run(lab, Secret)
     assert (code, report["outcome"]) == (1, "aborted")
-    assert "died and was started anew" in report["reason"]
+    assert "model restarted" in report["reason"]
     assert report["reason"] in text
     assert lab.deleted == 1
     assert time.time() - began < 20
@@ -176,7 +176,7 @@ def test_an_error_of_our_own_leaves_nothing_on_and_a_report(lab: WholeLab, monke
         if lab.is_on():
             raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("lab.scenarios.watch.Watch.figures", broken)
+    monkeypatch.setattr("lab.scenarios.observe.observer.Watch.figures", broken)
     with pytest.raises(ZeroDivisionError):
         run(lab, Secret)
     assert not lab.is_on()
@@ -187,8 +187,8 @@ def test_an_error_of_our_own_leaves_nothing_on_and_a_report(lab: WholeLab, monke
 class Away(Quiet):
     faults: ClassVar = (Fault("engine", "stop", target="loki", at=0.1, duration=30),)
     effects: ClassVar = (Effect("it is seen", "effect", within=30, of="stop-loki"),)
-    must = ()
-    must_not = ()
+    expected_alerts = ()
+    forbidden_alerts = ()
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +247,9 @@ def test_ctrl_c_at_any_second_brings_the_server_back(
     assert not list((loki.settings.home / "stopped").glob("*.json"))
 
 
-def test_a_needed_server_that_cannot_be_here_is_told_with_what_it_means(with_loki: WholeLab, loki: Stoppable) -> None:
+def test_a_needed_server_that_cannot_be_here_is_reported_with_what_it_means(
+    with_loki: WholeLab, loki: Stoppable
+) -> None:
     class NoDatabase(Away):
         needs = (*Away.needs, "postgres", "tempo")
 
@@ -260,8 +262,8 @@ def test_the_screen_shows_faults_and_alerts_each_with_its_second() -> None:
     start = timeline.started_at
     out = io.StringIO()
     screen = Screen(Console(file=out, width=120, force_terminal=True, color_system=None), "title", timeline)
-    screen.now.faults = [Standing("errors", start + 4.2, start + 104)]
-    for at, kind in ((10, "pending"), (20, "firing"), (25.5, "paged")):
+    screen.now.faults = [ActiveFault("errors", start + 4.2, start + 104)]
+    for at, kind in ((10, "pending"), (20, "firing"), (25.5, "notified")):
         timeline.add(Event(start + at, kind, "x", "A"))  # type: ignore[arg-type]
     for second in range(100):
         timeline.add(Event(start + second, "trouble", f"line {second}"))

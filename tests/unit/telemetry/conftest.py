@@ -1,4 +1,4 @@
-"""One app with telemetry whose lines go to a folder of the test and whose spans stay in memory."""
+"""An app with telemetry that logs to a folder of the test and keeps its spans in memory."""
 
 import json
 import logging
@@ -19,8 +19,8 @@ from services.telemetry.libraries import LibraryHandler
 
 
 @pytest.fixture(autouse=True)
-def root_logger_of_its_own() -> Iterator[None]:
-    """Takes the root logger from apps of other tests, and gives it back: the first app of a process has it."""
+def own_root_logger() -> Iterator[None]:
+    """Remove and restore the root handler of another test: only the first app of a process has one."""
     root = logging.getLogger()
     others = [handler for handler in root.handlers if isinstance(handler, LibraryHandler)]
     for handler in others:
@@ -31,8 +31,8 @@ def root_logger_of_its_own() -> Iterator[None]:
 
 
 @dataclass
-class Seen:
-    """An app and what it was seen to do."""
+class Service:
+    """An app and its telemetry."""
 
     app: Flask
     telemetry: Telemetry
@@ -42,9 +42,9 @@ class Seen:
     def lines(self, kind: str | None = None) -> list[dict[str, Any]]:
         if not self.log_file.exists():
             return []
-        # NaN is Python's own; the Collector would refuse the line.
-        found = [json.loads(line, parse_constant=pytest.fail) for line in self.log_file.read_text().splitlines()]
-        return [line for line in found if kind in (None, line["kind"])]
+        # NaN is not JSON; the Collector would refuse the line.
+        lines = [json.loads(line, parse_constant=pytest.fail) for line in self.log_file.read_text().splitlines()]
+        return [line for line in lines if kind in (None, line["kind"])]
 
     def spans(self) -> list[ReadableSpan]:
         return list(self.exporter.get_finished_spans())
@@ -56,30 +56,30 @@ class Seen:
         return self.app.test_client().get("/metrics", headers={"Accept": accept}).text
 
 
-MakeApp = Callable[..., Seen]
+MakeApp = Callable[..., Service]
 
 
 @pytest.fixture
 def make_app(tmp_path: Path) -> Iterator[MakeApp]:
-    made: list[Seen] = []
+    services: list[Service] = []
 
-    def make(service: str = "example", sampler: Sampler | None = None, **settings: Any) -> Seen:
+    def make(name: str = "example", sampler: Sampler | None = None, **settings: Any) -> Service:
         exporter = InMemorySpanExporter()
         provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(exporter))
-        given = {"otel_service_name": service, "log_dir": tmp_path / "logs", "log_stdout": False, **settings}
-        telemetry = Telemetry.from_settings(TelemetrySettings(**given), tracer_provider=provider)
-        app = Flask(service)
+        options = {"otel_service_name": name, "log_dir": tmp_path / "logs", "log_stdout": False, **settings}
+        telemetry = Telemetry.from_settings(TelemetrySettings(**options), tracer_provider=provider)
+        app = Flask(name)
         telemetry.init_app(app)
-        seen = Seen(app, telemetry, Path(given["log_dir"]) / f"{service}.log", exporter)
-        made.append(seen)
-        return seen
+        service = Service(app, telemetry, Path(options["log_dir"]) / f"{name}.log", exporter)
+        services.append(service)
+        return service
 
     yield make
-    for seen in made:
-        seen.telemetry.shutdown()
+    for service in services:
+        service.telemetry.shutdown()
 
 
 @pytest.fixture
-def seen(make_app: MakeApp) -> Seen:
+def service(make_app: MakeApp) -> Service:
     return make_app()

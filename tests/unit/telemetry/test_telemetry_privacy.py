@@ -47,7 +47,7 @@ def test_is_masked(text):
         "a @ b",
     ],
 )
-def test_is_left_alone(text):
+def test_is_not_masked(text):
     assert mask(text) == text
 
 

@@ -13,10 +13,10 @@ from services.telemetry import TelemetrySettings, names, runtime
 from services.telemetry.settings import parse_size
 
 
-def test_memory_is_told_against_the_limit(make_app):
-    seen = make_app(memory_limit="512m")
-    assert seen.sample(names.PROCESS_MEMORY_LIMIT) == 512 * 1024**2
-    assert seen.sample(names.PROCESS_MEMORY) == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
+def test_memory_and_its_limit_are_exposed(make_app):
+    service = make_app(memory_limit="512m")
+    assert service.sample(names.PROCESS_MEMORY_LIMIT) == 512 * 1024**2
+    assert service.sample(names.PROCESS_MEMORY) == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
 
 
 def test_limit_comes_from_the_control_group_or_the_machine(tmp_path, monkeypatch):
@@ -41,52 +41,52 @@ def test_sizes(text, size):
 
 
 @pytest.mark.parametrize("text", ["", "m", "12q", "-1m", "1e999g"])
-def test_what_is_no_size_is_said(text):
+def test_an_invalid_size_is_refused(text):
     with pytest.raises(ValueError, match=r"size|negative"):
         parse_size(text)
 
 
-def test_threads_and_files(seen):
+def test_threads_and_files(service):
     stop = threading.Event()
-    threads = seen.sample(names.PROCESS_THREADS)
+    threads = service.sample(names.PROCESS_THREADS)
     other = threading.Thread(target=stop.wait)
     other.start()
     with Path(__file__).open():
-        files = seen.sample(names.PROCESS_OPEN_FILES)
-    assert seen.sample(names.PROCESS_THREADS) == threads + 1
+        files = service.sample(names.PROCESS_OPEN_FILES)
+    assert service.sample(names.PROCESS_THREADS) == threads + 1
     stop.set()
     other.join()
-    assert files == seen.sample(names.PROCESS_OPEN_FILES) + 1
+    assert files == service.sample(names.PROCESS_OPEN_FILES) + 1
 
 
-def test_cpu_is_told_as_seconds_used_per_second(seen, monkeypatch):
+def test_cpu_is_exposed_as_seconds_per_second(service, monkeypatch):
     monkeypatch.setattr(runtime, "CPU_WINDOW", 0.0)
-    seen.sample(names.PROCESS_CPU)
+    service.sample(names.PROCESS_CPU)
     began, used = time.monotonic(), time.process_time()
     while time.process_time() - used < 0.3:
         sum(range(1000))
     expected = (time.process_time() - used) / (time.monotonic() - began)
-    assert seen.sample(names.PROCESS_CPU) == pytest.approx(expected, rel=0.3)
+    assert service.sample(names.PROCESS_CPU) == pytest.approx(expected, rel=0.3)
 
 
-def test_pauses_of_the_collector_are_measured(seen):
+def test_pauses_of_the_collector_are_measured(service):
     series = {"generation": "2"}
-    before = seen.sample(f"{names.GC_PAUSE}_count", **series)
+    before = service.sample(f"{names.GC_PAUSE}_count", **series)
     gc.collect()
-    assert seen.sample(f"{names.GC_PAUSE}_count", **series) == before + 1
-    assert seen.sample(f"{names.GC_PAUSE}_sum", **series) > 0
-    assert seen.sample(f"{names.GC_PAUSE}_bucket", generation="2", le="+Inf") == before + 1
+    assert service.sample(f"{names.GC_PAUSE}_count", **series) == before + 1
+    assert service.sample(f"{names.GC_PAUSE}_sum", **series) > 0
+    assert service.sample(f"{names.GC_PAUSE}_bucket", generation="2", le="+Inf") == before + 1
 
 
 def test_pauses_are_no_longer_measured_after_shutdown(make_app):
     before = len(gc.callbacks)
-    seen = make_app()
+    service = make_app()
     assert len(gc.callbacks) == before + 1
-    seen.telemetry.shutdown()
+    service.telemetry.shutdown()
     assert len(gc.callbacks) == before
 
 
-def test_freeze_takes_what_is_loaded_out_of_the_collector_s_sight():
+def test_freeze_exempts_loaded_objects_from_collection():
     before = gc.get_freeze_count()
     try:
         runtime.freeze()
@@ -96,8 +96,8 @@ def test_freeze_takes_what_is_loaded_out_of_the_collector_s_sight():
 
 
 def test_build_info_names_version_and_service(make_app):
-    seen = make_app("shop", otel_resource_attributes="service.namespace=lab,service.version=1.2%2B3,broken")
-    assert seen.sample(names.BUILD_INFO, version="1.2+3", service="shop") == 1
+    service = make_app("shop", otel_resource_attributes="service.namespace=lab,service.version=1.2%2B3,broken")
+    assert service.sample(names.BUILD_INFO, version="1.2+3", service="shop") == 1
 
 
 def test_settings_come_from_the_environment(monkeypatch, tmp_path):
@@ -111,7 +111,7 @@ def test_settings_come_from_the_environment(monkeypatch, tmp_path):
     assert (settings.log_stdout, settings.memory_limit) == (False, 256 * 1024**2)
 
 
-def test_a_wrong_setting_is_named(monkeypatch):
+def test_an_invalid_setting_is_named(monkeypatch):
     monkeypatch.setenv("LOG_LEVEL", "loud")
     with pytest.raises(ValidationError, match="log_level"):
         TelemetrySettings()

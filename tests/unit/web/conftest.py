@@ -1,4 +1,4 @@
-"""A small service with everything that web gives: typed routes, problems, admin door, faults."""
+"""A small service with typed routes, problems, the admin API and faults."""
 
 import json
 from collections.abc import Iterator
@@ -60,8 +60,8 @@ class Service:
         return self.app.test_client()
 
     def lines(self, kind: str | None = None) -> list[dict[str, Any]]:
-        found = [json.loads(line) for line in self.log_file.read_text().splitlines()] if self.log_file.exists() else []
-        return [line for line in found if kind in (None, line["kind"])]
+        text = self.log_file.read_text() if self.log_file.exists() else ""
+        return [line for line in map(json.loads, text.splitlines()) if kind in (None, line["kind"])]
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.telemetry.registry.get_sample_value(name, labels)
@@ -82,21 +82,21 @@ def service(tmp_path: Path) -> Iterator[Service]:
     telemetry = Telemetry.from_settings(settings, tracer_provider=TracerProvider(shutdown_on_exit=False))
     token_file = tmp_path / "admin_token"
     token_file.write_text(TOKEN + "\n")
-    app = create_app(__name__, telemetry, title="Shop", on_problem=problems.rejections(telemetry))
-    known = {"route": lambda: ("/items", "/search"), "business_id": lambda: {f"b{number:03}" for number in range(200)}}
-    faults = FaultRegistry(telemetry, FAULTS, seed=7, known=known)
+    app = create_app(__name__, telemetry, title="Shop", on_problem=problems.count_rejections(telemetry))
+    values = {"route": lambda: ("/items", "/search"), "business_id": lambda: {f"b{number:03}" for number in range(200)}}
+    faults = FaultRegistry(telemetry, FAULTS, seed=7, target_values=values)
     app.register_api(admin_blueprint(telemetry, token_file, faults, restart=True))
-    made = Service(app, telemetry, faults, tmp_path / "shop.log", token_file)
-    _add_routes(app, made)
-    yield made
+    service = Service(app, telemetry, faults, tmp_path / "shop.log", token_file)
+    _add_routes(app, service)
+    yield service
     faults.stop()
     telemetry.shutdown()
 
 
-def _add_routes(app: Api, made: Service) -> None:
+def _add_routes(app: Api, service: Service) -> None:
     @app.post("/items", responses={201: Made, **problem_responses(409)})
     def make(body: Item):
-        made.calls.append(body.name)
+        service.calls.append(body.name)
         if body.name == "taken":
             raise Problem(409, "Name taken", "Choose another name.", alternatives=["taken2"])
         if body.name == "crash":

@@ -1,4 +1,4 @@
-"""Faults aimed at a part of the requests, sealed ones, and what switching leaves in the signals."""
+"""Faults with a target, hidden faults, and their signals."""
 
 import re
 import threading
@@ -8,19 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from services.telemetry import names
-from services.web.faults import MAX_ACTIVE, FaultOrder
+from services.web.faults import MAX_ACTIVE, FaultRequest
 from services.web.problems import Problem
 
 
 def order(fault="latency", **members):
-    return FaultOrder(fault=fault, **{"duration_seconds": 60, **members})
+    return FaultRequest(fault=fault, **{"duration_seconds": 60, **members})
 
 
 def gauge(service, fault="latency", target="*"):
     return service.sample(names.FAULT_ACTIVE, fault=fault, target=target)
 
 
-def test_a_fault_for_one_route_spares_the_others(service):
+def test_a_fault_for_one_route_does_not_affect_others(service):
     service.faults.start(order(target="route=/search"))
     assert service.faults.hit("latency", route="/search", business_id="b001")
     assert service.faults.hit("latency", route="/items", business_id="b001") is None
@@ -32,14 +32,14 @@ def test_a_fault_for_one_route_spares_the_others(service):
     assert service.faults.hit("latency")
 
 
-def test_who_is_not_hit_by_the_nearer_fault_may_be_by_the_one_for_all(service):
-    service.faults.start(order(target="route=/search", strength=0.01))
+def test_the_fault_for_all_targets_is_drawn_after_the_one_for_a_target(service):
+    service.faults.start(order(target="route=/search", intensity=0.01))
     everywhere = service.faults.start(order())
     assert everywhere in [service.faults.hit("latency", route="/search") for _ in range(50)]
 
 
 @pytest.mark.parametrize("target", ["search", "route", "route=", "=x", "colour=red", "", "* "])
-def test_what_is_no_target_is_refused_with_those_there_are(service, target):
+def test_an_unknown_dimension_is_refused_with_the_known_ones(service, target):
     body = {"fault": "latency", "duration_seconds": 60, "target": target}
     answer = service.admin("POST", "/faults", json=body)
     assert (answer.status_code, answer.json["type"]) == (422, "/problems/unknown-target")
@@ -47,19 +47,19 @@ def test_what_is_no_target_is_refused_with_those_there_are(service, target):
     assert service.faults.document()["active"] == []
 
 
-def test_a_value_that_is_not_there_is_refused_with_the_nearest(service):
-    with pytest.raises(Problem, match=re.escape("Did you mean /items? There are: /items, /search.")):
+def test_an_unknown_value_is_refused_with_the_nearest(service):
+    with pytest.raises(Problem, match=re.escape("Did you mean /items? Choose one of: /items, /search.")):
         service.faults.start(order(target="route=/item"))
-    with pytest.raises(Problem, match=r"There is no such business_id. Did you mean b\d+\?$"):
+    with pytest.raises(Problem, match=r"Unknown business_id. Did you mean b\d+\?$"):
         service.faults.start(order(target="business_id=b01"))
-    service.faults.start(order(target="model=any"))  # nobody told which models there are
+    service.faults.start(order(target="model=any"))  # the registry has no values for this dimension
 
 
 @pytest.mark.parametrize(("name", "near"), [("latancy", " Did you mean latency?"), ("flood", "")])
-def test_the_nearest_fault_is_offered(service, name, near):
+def test_the_nearest_fault_is_suggested(service, name, near):
     answer = service.admin("POST", "/faults", json={"fault": name, "duration_seconds": 60})
     assert answer.status_code == 422
-    assert answer.json["detail"] == f"There is no such fault.{near} There are: errors, latency."
+    assert answer.json["detail"] == f"Unknown fault.{near} Choose one of: errors, latency."
     answer = service.admin("DELETE", f"/faults/{name}")
     assert (answer.status_code, answer.json["type"]) == (404, "/problems/unknown-fault")
     assert near in answer.json["detail"]
@@ -79,18 +79,18 @@ def test_the_gauge_names_a_route_but_no_business(service):
     service.faults.stop(second.id)
     assert gauge(service, target="business_id") == 0
     assert gauge(service, target="route=/search") == 1
-    # The audit tells it all.
+    # Audit lines have the whole target.
     assert [line["target"] for line in service.lines("audit") if line["event"] == "fault.off"] == [
         "business_id=b001",
         "business_id=b002",
     ]
 
 
-def test_a_fault_is_switched_off_by_name_for_all_targets_and_by_id_for_one(service):
-    made = [service.admin("POST", "/faults", json=order(target=target).model_dump()).json for target in TARGETS]
-    assert service.admin("DELETE", f"/faults/{made[0]['id']}").status_code == 204
-    assert [one["id"] for one in service.admin("GET", "/faults").json["active"]] == [made[1]["id"], made[2]["id"]]
-    assert service.admin("DELETE", f"/faults/{made[0]['id']}").status_code == 404
+def test_a_fault_is_stopped_by_name_for_all_targets_and_by_id_for_one(service):
+    fault = [service.admin("POST", "/faults", json=order(target=target).model_dump()).json for target in TARGETS]
+    assert service.admin("DELETE", f"/faults/{fault[0]['id']}").status_code == 204
+    assert [one["id"] for one in service.admin("GET", "/faults").json["active"]] == [fault[1]["id"], fault[2]["id"]]
+    assert service.admin("DELETE", f"/faults/{fault[0]['id']}").status_code == 404
     assert service.admin("DELETE", "/faults/latency").status_code == 204
     assert service.admin("GET", "/faults").json["active"] == []
     assert service.admin("DELETE", "/faults/latency").status_code == 204
@@ -115,24 +115,24 @@ def test_a_hit_is_counted_logged_and_on_the_span(service):
     assert line["trace_id"] == f"{span.get_span_context().trace_id:032x}"
 
 
-def test_a_sealed_fault_is_named_nowhere(service):
-    body = order(target="route=/search", strength=0.999, sealed=True).model_dump()
+def test_a_hidden_fault_is_named_in_no_signal(service):
+    body = order(target="route=/search", intensity=0.999, hidden=True).model_dump()
     answers = [service.admin("POST", "/faults", json=body)]
-    made = answers[0].json
+    fault = answers[0].json
     assert answers[0].status_code == 201
-    assert (made["fault"], made["target"], made["sealed"]) == ("sealed", "*", True)
-    assert not {"strength", "parameters"} & set(made)
-    assert service.admin("GET", "/faults").json["active"] == [made]
+    assert (fault["fault"], fault["target"], fault["hidden"]) == ("hidden", "*", True)
+    assert not {"intensity", "parameters"} & set(fault)
+    assert service.admin("GET", "/faults").json["active"] == [fault]
     with service.telemetry.tracer.start_as_current_span("request") as span:
         while service.faults.hit("latency", route="/search") is None:
             pass
-    assert span.attributes["lab.fault"] == "sealed"
-    assert gauge(service, "sealed") == 1
+    assert span.attributes["lab.fault"] == "hidden"
+    assert gauge(service, "hidden") == 1
     assert gauge(service) == 0
-    assert service.sample(names.FAULT_HITS, fault="sealed") == 1
-    assert service.admin("DELETE", f"/faults/{made['id']}").status_code == 204
-    assert gauge(service, "sealed") == 0
-    assert [(line["fault"], line["target"]) for line in service.lines("audit")] == [("sealed", "*")] * 2
+    assert service.sample(names.FAULT_HITS, fault="hidden") == 1
+    assert service.admin("DELETE", f"/faults/{fault['id']}").status_code == 204
+    assert gauge(service, "hidden") == 0
+    assert [(line["fault"], line["target"]) for line in service.lines("audit")] == [("hidden", "*")] * 2
     for line in service.lines():
         assert "latency" not in str(line)
         assert "search" not in str(line)
@@ -142,52 +142,52 @@ def test_a_sealed_fault_is_named_nowhere(service):
     ).replace(b'fault="latency"} 0.0', b"")
 
 
-def test_two_sealed_faults_share_a_gauge_that_falls_with_the_last(service):
-    first = service.faults.start(order(sealed=True))
-    second = service.faults.start(order("errors", sealed=True))
+def test_two_hidden_faults_share_a_series_until_the_last_ends(service):
+    first = service.faults.start(order(hidden=True))
+    second = service.faults.start(order("errors", hidden=True))
     service.faults.stop(first.id)
-    assert gauge(service, "sealed") == 1
+    assert gauge(service, "hidden") == 1
     service.faults.stop(second.id)
-    assert gauge(service, "sealed") == 0
+    assert gauge(service, "hidden") == 0
 
 
-def test_a_replaced_fault_is_over_and_told(service):
+def test_a_replaced_fault_ends_and_is_audited(service):
     first = service.faults.start(order())
-    second = service.faults.start(order(strength=0.5))
-    assert (first.over.is_set(), second.over.is_set()) == (True, False)
+    second = service.faults.start(order(intensity=0.5))
+    assert (first.ended.is_set(), second.ended.is_set()) == (True, False)
     assert gauge(service) == 1
-    told = [(line["event"], line.get("reason"), line["strength"]) for line in service.lines("audit")]
-    assert told == [("fault.on", None, 1), ("fault.off", "replaced", 1), ("fault.on", None, 0.5)]
+    events = [(line["event"], line.get("reason"), line["intensity"]) for line in service.lines("audit")]
+    assert events == [("fault.on", None, 1), ("fault.off", "replaced", 1), ("fault.on", None, 0.5)]
 
 
-def test_a_fault_is_over_at_its_time_even_if_its_timer_is_late(service):
-    made = service.faults.start(order(duration_seconds=1))
-    made._timer.cancel()
-    assert service.faults.hit("latency") is made
+def test_a_fault_ends_on_time_even_if_its_timer_is_late(service):
+    fault = service.faults.start(order(duration_seconds=1))
+    fault._timer.cancel()
+    assert service.faults.hit("latency") is fault
     deadline = time.monotonic() + 5
     while service.faults.active("latency") and time.monotonic() < deadline:
         threading.Event().wait(0.01)
     assert service.faults.hit("latency") is None
 
 
-def test_an_action_runs_while_its_fault_is_on(service):
+def test_an_action_runs_while_its_fault_is_active(service):
     begun, ended = threading.Event(), threading.Event()
 
     def act(fault):
         begun.set()
-        if fault.over.wait(10):
+        if fault.ended.wait(10):
             ended.set()
 
-    service.faults.when_on("latency", act)
+    service.faults.on_start("latency", act)
     service.faults.start(order("errors"))
     assert not begun.is_set()
-    made = service.faults.start(order())
+    fault = service.faults.start(order())
     assert begun.wait(5)
-    service.faults.stop(made.id)
+    service.faults.stop(fault.id)
     assert ended.wait(5)
 
 
-def test_there_is_an_end_to_how_many_may_be_on(service):
+def test_the_number_of_active_faults_is_limited(service):
     for number in range(MAX_ACTIVE):
         service.faults.start(order(target=f"business_id=b{number:03}"))
     with pytest.raises(Problem, match="Too many faults") as caught:
@@ -197,7 +197,7 @@ def test_there_is_an_end_to_how_many_may_be_on(service):
     assert len(service.faults.document()["active"]) == MAX_ACTIVE
 
 
-def test_switched_from_many_threads_each_switch_is_told_once_and_in_order(service):
+def test_concurrent_starts_and_stops_are_audited_once_and_in_order(service):
     barrier = threading.Barrier(8)
 
     def switch(number):
@@ -205,7 +205,7 @@ def test_switched_from_many_threads_each_switch_is_told_once_and_in_order(servic
         for turn in range(25):
             target = TARGETS[(number + turn) % 3]
             if (number + turn) % 2:
-                service.faults.start(order(target=target, sealed=number == 3))
+                service.faults.start(order(target=target, hidden=number == 3))
             elif turn % 5:
                 service.faults.stop("latency")
             else:
@@ -215,10 +215,10 @@ def test_switched_from_many_threads_each_switch_is_told_once_and_in_order(servic
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(switch, range(8)))
     active = service.faults._active.values()
-    assert gauge(service) == any(one.shown == "latency" and one.target == "*" for one in active)
-    assert gauge(service, "sealed") == any(one.sealed for one in active)
+    assert gauge(service) == any(one.public_name == "latency" and one.target == "*" for one in active)
+    assert gauge(service, "hidden") == any(one.hidden for one in active)
     service.faults.stop()
-    assert gauge(service) == gauge(service, "sealed") == gauge(service, target="business_id") == 0
+    assert gauge(service) == gauge(service, "hidden") == gauge(service, target="business_id") == 0
     state = dict.fromkeys(TARGETS, 0)
     events = [line for line in service.lines("audit") if line["fault"] == "latency"]
     assert len(events) > 50

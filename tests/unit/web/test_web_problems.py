@@ -1,4 +1,4 @@
-"""Bad input is answered with a 4xx problem document that says what to mend; failures with a 5xx that tells nothing."""
+"""Problem documents: 4xx with advice for bad input, 5xx without details of the failure."""
 
 import io
 import json
@@ -75,7 +75,7 @@ def test_a_body_at_the_limit_is_read(service):
     assert response.status_code == 201
 
 
-def test_a_large_body_without_a_length_is_refused_too(service):
+def test_a_large_chunked_body_is_refused(service):
     # As gunicorn hands over a chunked body.
     environ = create_environ("/items", method="POST", headers={**JSON, "Transfer-Encoding": "chunked"})
     environ |= {"wsgi.input_terminated": True, "wsgi.input": io.BytesIO(b'{"name": "' + b"a" * 2**20 + b'"}')}
@@ -84,7 +84,7 @@ def test_a_large_body_without_a_length_is_refused_too(service):
     assert headers["Content-Type"] == "application/problem+json"
 
 
-def test_each_wrong_field_is_listed_with_what_to_mend_and_no_value_is_repeated(service):
+def test_each_invalid_field_is_listed_with_advice_and_without_its_value(service):
     body = {"name": "", "count": "joe@example.org", "extra": "joe@example.org"}
     document = assert_problem(service.client.post("/items", json=body), 422)
     errors = {error["field"]: error["message"] for error in document["errors"]}
@@ -121,11 +121,11 @@ def test_broken_addresses_are_refused(service, path, query):
     assert_problem(service.client.get("/", environ_overrides=environ), 400, "broken-encoding")
 
 
-def test_a_backslash_before_u_is_just_text(service):
+def test_an_escaped_backslash_before_u0000_is_text(service):
     assert service.client.post("/items", data=b'{"name": "\\\\u0000"}', headers=JSON).json["name"] == "\\u0000"
 
 
-def test_good_unicode_is_welcome(service):
+def test_valid_unicode_is_accepted(service):
     response = service.client.get("/items?kind=%C3%BC+%F0%9F%98%80")
     assert response.json["kind"] == "ü 😀"
     assert service.client.post("/items", data='{"name": "\\ud83d\\ude00"}', headers=JSON).json["name"] == "😀"
@@ -155,7 +155,7 @@ def test_own_problem_has_its_members_and_headers(service):
     assert response.headers["Retry-After"] == "2"
 
 
-def test_a_crash_is_told_without_its_stack_and_logged_with_it(service):
+def test_a_crash_is_answered_without_its_stack_and_logged_with_it(service):
     response = service.client.post("/items", json={"name": "crash"})
     document = assert_problem(response, 500, "internal-server-error")
     assert "ZeroDivision" not in response.text
@@ -186,7 +186,7 @@ def test_slug(text, expected):
     assert slug(text) == expected
 
 
-def test_openapi_document_tells_bodies_and_problems(service):
+def test_openapi_document_describes_bodies_and_problems(service):
     document = service.client.get("/openapi.json").json
     assert document["info"] == {"title": "Shop", "version": "1.2.3"}
     assert document["openapi"].startswith("3.1")

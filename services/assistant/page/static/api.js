@@ -1,6 +1,6 @@
 // Asks the service, and sorts what can go wrong into two kinds that the page words differently.
 
-/** Nobody answered: the service is stopped, the network is gone, or the answer took too long. */
+/** No response: the service is stopped, the network is down, or the response took too long. */
 export class Unreachable extends Error {}
 
 /** The service answered with a problem document (RFC 9457), or with an error that is not one. */

@@ -1,10 +1,8 @@
-// The optional choice of a business, and what is known about each.
+// The optional choice of a business, and the names and time zones of all.
 import { ask } from "./api.js";
 import { capital } from "./format.js";
 import { make } from "./dom.js";
 
-// The lab's own checks and its journey book here; they are no businesses that a person would choose.
-const PROBES = ["lab-doctor", "lab-journey"];
 const MOST = 200;
 
 const known = new Map();
@@ -17,7 +15,7 @@ export async function fillBusinesses(select) {
   try {
     const { businesses } = await ask(`/businesses?limit=${MOST}`);
     for (const business of businesses) known.set(business.id, business);
-    select.append(...groups(businesses.filter((business) => !PROBES.includes(business.id))));
+    select.append(...groups(businesses));
   } catch {
     // The banner over the cards says already that the service cannot be reached.
   } finally {

@@ -1,29 +1,30 @@
-// The ten cards: which figure of which answer stands where. No requests are made here.
+// The ten cards: which value of which response goes where. No requests are made here.
 import { capital, count, decimal, dollars, duration, moment, percent } from "./format.js";
 
 export const STATS_CARDS = ["appointments", "handoffs", "tokens", "cost"];
 
 const HEALTHY = ["ok", "healthy", "up"];
-const WATCH_FROM = 5;
-const ACT_ABOVE = 10;
+// In percent: the thresholds of ErrorRateHigh and ErrorRateCritical (services/telemetry/names.py).
+const HIGH = Number(document.body.dataset.errorRateHigh);
+const CRITICAL = Number(document.body.dataset.errorRateCritical);
 const BAR_FULL = 20;
 const BAR_WIDTH = 200;
 
-/** Shows what /health/detailed says. */
+/** Shows /health/detailed. */
 export function showHealth(health) {
   const { system, requests, uptime, health_checks: checks } = health;
   const good = HEALTHY.includes(health.status);
-  show("status", capital(health.status), `${health.service}, version ${health.version}`, good ? ["good", "Good"] : ["bad", "Act"]);
+  show("status", capital(health.status), `${health.service}, version ${health.version}`, good ? ["good", "Good"] : ["bad", "Critical"]);
   show("uptime", duration(uptime.seconds), `since ${moment(uptime.started_at)}`);
   show("requests", count(requests.total), requests.last_request ? `last one ${moment(requests.last_request)}` : "none yet");
   showErrorRate(requests);
   show("system", `${decimal(system.memory_usage_mb)} MB`, `CPU ${percent(system.cpu_percent)} · process ${system.process_id}`);
   const connected = checks.database_connected;
   show("database", connected ? "Connected" : "Not connected", connected ? "Answers queries" : "Bookings cannot be kept",
-    connected ? ["good", "Good"] : ["bad", "Act"]);
+    connected ? ["good", "Good"] : ["bad", "Critical"]);
 }
 
-/** Shows what /stats says. */
+/** Shows /stats. */
 export function showStats({ tokens, cost_dollars: cost, appointments, handoffs }) {
   show("appointments", count(appointments.booked), `booked · ${count(appointments.moved)} moved, ${count(appointments.cancelled)} cancelled`);
   show("handoffs", count(handoffs), "conversations given to a person");
@@ -31,20 +32,20 @@ export function showStats({ tokens, cost_dollars: cost, appointments, handoffs }
   show("cost", dollars(cost), "for the model's tokens");
 }
 
-/** Says on the status card, the only one whose old figure would be a wrong one, that nothing new is known. */
+/** Shows on the status card that the service cannot be reached; the other cards keep their last values. */
 export function showLost(value, note) {
-  show("status", value, note, ["bad", "Act"]);
+  show("status", value, note, ["bad", "Critical"]);
 }
 
-/** Says on each of these cards that there is no figure for it, and why. */
+/** Shows on each of these cards that there is no value, and why. */
 export function showMissing(names, why) {
   for (const name of names) show(name, "–", why);
 }
 
-/** Good below 5 %, watch from 5 to 10 %, act above 10 %. */
+/** Good below HIGH, watch up to CRITICAL, critical above it. */
 export function errorLevel(rate) {
-  if (rate > ACT_ABOVE) return ["bad", "Act"];
-  return rate >= WATCH_FROM ? ["watch", "Watch"] : ["good", "Good"];
+  if (rate > CRITICAL) return ["bad", "Critical"];
+  return rate >= HIGH ? ["watch", "Watch"] : ["good", "Good"];
 }
 
 function showErrorRate({ total, failed, error_rate_percent: rate }) {

@@ -77,10 +77,10 @@ function request(text) {
   return body;
 }
 
-/** What another try can mend goes back into the box, unless something else was begun there. */
+/** Puts a message that can be retried back into the box, unless the user typed another one. */
 function recover(text, error) {
   const forgotten = conversationId !== null && error.status === 404;
-  // The service's data were deleted meanwhile: the next message begins anew instead of failing for ever.
+  // The service's data were deleted meanwhile: the next message begins a new conversation.
   if (forgotten) conversationId = null;
   const worthAnotherTry = forgotten || error instanceof Unreachable || error.status >= 500 || error.status === 429;
   if (worthAnotherTry && box.value === "") box.value = text;

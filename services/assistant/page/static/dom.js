@@ -18,7 +18,7 @@ export function icon(name) {
   return svg;
 }
 
-/** A word with a shape and a colour; any one of the three is enough to tell the level. */
+/** A word with a shape and a colour; any one of the three shows the level. */
 export function badge(level, word, shape = level) {
   const element = make("span", "badge");
   element.dataset.level = level;

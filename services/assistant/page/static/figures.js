@@ -69,14 +69,14 @@ function render(health, stats) {
 function showStale(error) {
   const answers = error instanceof Refused;
   const what = answers
-    ? `The assistant answers, but not with its figures: ${error.title} (${error.status}).`
+    ? `The assistant responded, but its metrics are unavailable: ${error.title} (${error.status}).`
     : `The assistant cannot be reached. ${error.message}`;
-  const seen = lastRead ? `The figures below are from ${clock(lastRead)}.` : "No figures were read so far.";
+  const seen = lastRead ? `The values below are from ${clock(lastRead)}.` : "No values were read so far.";
   const sentence = `${what} ${seen} Trying again every ${EVERY_MS / 1000} seconds.`;
-  showLost(answers ? "No figures" : "Not reachable", lastRead ? `last seen ${clock(lastRead)}` : "not seen yet");
+  showLost(answers ? "Unavailable" : "Not reachable", lastRead ? `last seen ${clock(lastRead)}` : "not seen yet");
   // Set only when it changes, or a screen reader would repeat it at every try.
   if (banner.textContent !== sentence) banner.textContent = sentence;
   banner.hidden = false;
   figures.dataset.state = "stale";
-  updated.textContent = lastRead ? `Last updated ${clock(lastRead)}` : "Not read yet";
+  updated.textContent = lastRead ? `Last updated ${clock(lastRead)}` : "Loading";
 }

@@ -15,7 +15,7 @@ export function userTurn(text) {
   return turn("user", "You", text);
 }
 
-/** Stands where the answer will be. */
+/** The placeholder of the answer. */
 export function waitingTurn() {
   const item = turn("assistant waiting", "Assistant", "");
   const dots = make("span", "dots");
@@ -38,7 +38,7 @@ export function answerTurn(answer, timeZoneOf) {
   return item;
 }
 
-/** What went wrong, as the problem document says it, or that nobody answered. */
+/** What went wrong, as the problem document says it, or that there was no response. */
 export function problemTurn(error) {
   const unreachable = error instanceof Unreachable;
   const item = turn("assistant problem", "Error", "");
@@ -74,7 +74,7 @@ function appointmentNote(appointment, timeZone) {
   return note;
 }
 
-/** Each entry names a field and what to mend; other shapes are shown as they are. */
+/** Each entry names a field and its fix; other shapes are shown as they are. */
 function errorList(errors) {
   const list = make("ul");
   for (const entry of errors) {

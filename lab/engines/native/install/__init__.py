@@ -1,0 +1,1 @@
+"""Installs the server programs: PATH, cache, vendor archive, Go build."""

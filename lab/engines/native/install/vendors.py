@@ -1,0 +1,138 @@
+"""Where the makers of the servers publish their release archives, and what is in them.
+
+Names were taken from the makers' own release tools: promu (Prometheus, Alertmanager), Loki's Makefile, the GoReleaser
+files of Tempo and the Collector, and the addresses of Grafana's download page.
+"""
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_GITHUB = "https://github.com/{repository}/releases/download/v{version}/"
+_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Operating system and architecture in Go's words, which all the makers use: `linux`, `amd64`."""
+
+    system: str
+    architecture: str
+
+    @classmethod
+    def here(cls) -> "Platform":
+        """That of this machine."""
+        machine = platform.machine().lower()
+        return cls(sys.platform, _ARCHITECTURES.get(machine, machine))
+
+    @property
+    def known(self) -> bool:
+        """Whether the makers publish archives for it."""
+        return self.system in {"linux", "darwin"} and self.architecture in {"amd64", "arm64"}
+
+    def __str__(self) -> str:
+        return f"{self.system}-{self.architecture}"
+
+
+@dataclass(frozen=True)
+class Address:
+    """An archive and the file that holds its SHA-256.
+
+    Attributes:
+        archive, checksums: URLs.
+        sidecar: the checksum file is about this archive alone, so that it need not contain a name.
+    """
+
+    archive: str
+    checksums: str
+    sidecar: bool
+
+    @property
+    def file(self) -> str:
+        """Name of the archive's file."""
+        return self.archive.rpartition("/")[2]
+
+    @property
+    def host(self) -> str:
+        """Whom to ask for it."""
+        return urlsplit(self.archive).hostname or ""
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One maker's archives. Texts may hold {version}, {os}, {arch} and {build}.
+
+    Attributes:
+        archives: URLs in the order in which they are tried; one whose {build} is not known is left out.
+        checksums: name of the checksum file in the same folder; {file} is the archive's own name.
+        programs: executables in the archive, and what they are called in the cache; the first is the server.
+        home: the server needs the files that come with it: the whole archive is kept, programs in its `bin`.
+        build_setting: setting that holds {build}.
+    """
+
+    archives: tuple[str, ...]
+    checksums: str
+    programs: Mapping[str, str]
+    home: bool = False
+    build_setting: str = ""
+
+    def addresses(self, version: str, place: Platform, values: Mapping[str, str]) -> list[Address]:
+        """Where the archive of a version for a platform may be had."""
+        build = values.get(self.build_setting, "")
+        found = []
+        for template in self.archives:
+            if "{build}" in template and not build:
+                continue
+            url = template.format(version=version, os=place.system, arch=place.architecture, build=build)
+            folder, _, file = url.rpartition("/")
+            found.append(Address(url, f"{folder}/{self.checksums.format(file=file)}", "{file}" in self.checksums))
+        return found
+
+    def members(self, place: Platform) -> dict[str, str]:
+        """Executables in the archive for a platform, and what they are called in the cache."""
+        return {
+            inside.format(os=place.system, arch=place.architecture): outside
+            for inside, outside in self.programs.items()
+        }
+
+
+def _github(repository: str, file: str) -> tuple[str, ...]:
+    return (_GITHUB.replace("{repository}", repository) + file,)
+
+
+VENDORS: Mapping[str, Vendor] = {
+    "prometheus": Vendor(
+        _github("prometheus/prometheus", "prometheus-{version}.{os}-{arch}.tar.gz"),
+        "sha256sums.txt",
+        {"prometheus": "prometheus", "promtool": "promtool"},
+    ),
+    "alertmanager": Vendor(
+        _github("prometheus/alertmanager", "alertmanager-{version}.{os}-{arch}.tar.gz"),
+        "sha256sums.txt",
+        {"alertmanager": "alertmanager", "amtool": "amtool"},
+    ),
+    # The file's name says no version; what was unpacked is asked for it.
+    "loki": Vendor(_github("grafana/loki", "loki-{os}-{arch}.zip"), "SHA256SUMS", {"loki-{os}-{arch}": "loki"}),
+    # Tempo 3.0.3 was released without archives for darwin; that ends in an honest 404 there.
+    "tempo": Vendor(_github("grafana/tempo", "tempo_{version}_{os}_{arch}.tar.gz"), "SHA256SUMS", {"tempo": "tempo"}),
+    # The contrib distribution has all the parts of ours.
+    "otelcol": Vendor(
+        _github("open-telemetry/opentelemetry-collector-releases", "otelcol-contrib_{version}_{os}_{arch}.tar.gz"),
+        "opentelemetry-collector-releases_otelcol-contrib_checksums.txt",
+        {"otelcol-contrib": "otelcol"},
+    ),
+    # Files of a build keep their content. Those named after the version alone are an older scheme that still answers,
+    # for a version whose build is not in `.env`.
+    "grafana": Vendor(
+        (
+            "https://dl.grafana.com/grafana/release/{version}/grafana_{version}_{build}_{os}_{arch}.tar.gz",
+            "https://dl.grafana.com/oss/release/grafana-{version}.{os}-{arch}.tar.gz",
+        ),
+        "{file}.sha256",
+        {"bin/grafana": "grafana"},
+        home=True,
+        build_setting="GRAFANA_BUILD",
+    ),
+}

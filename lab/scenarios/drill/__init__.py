@@ -1,0 +1,1 @@
+"""`lab drill`: all scenarios, the independent ones at the same time."""

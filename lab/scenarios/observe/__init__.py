@@ -1,0 +1,1 @@
+"""Observes the effects, alerts and notifications of a run."""

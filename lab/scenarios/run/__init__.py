@@ -1,0 +1,1 @@
+"""Runs one scenario: preflight, load, faults, clean-up."""

@@ -1,0 +1,1 @@
+"""The scenarios, one class per file, in a folder per failing part."""

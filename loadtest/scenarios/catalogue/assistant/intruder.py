@@ -1,0 +1,34 @@
+"""An intruder calls the admin API."""
+
+from typing import ClassVar
+
+from loadtest.scenarios.declaration import ANY, Effect, Scenario, Stage
+
+
+class IntruderAtTheDoor(Scenario):
+    """Every try is refused without a hint, counted and audited."""
+
+    name = "intruder"
+    summary = "An intruder tries one token after the other at the assistant's admin API; every call is refused."
+    users: ClassVar = {"Intruder": 1}
+    shape = (Stage(0, 3),)
+    effects = (
+        Effect(
+            "admin calls are refused",
+            'sum(increase(lab_admin_requests_total{job="assistant",result="refused"}[30s]))',
+            within=40,
+        ),
+        Effect(
+            "the audit log holds them",
+            '{service_name="assistant", kind="audit"} | event="admin.refused"',
+            within=40,
+            source="loki",
+        ),
+    )
+    expected_alerts = ("AuthFailures",)
+    within: ClassVar = {"AuthFailures": 75}
+    forbidden_alerts = (ANY,)
+    duration = 60
+    quick_duration = 20
+    needs = ("assistant", "model", "prometheus", "loki", "collector", "alertmanager", "pager")
+    exclusive_resources = ("admin API",)

@@ -1,0 +1,1 @@
+"""Scenarios in which a server stops."""

@@ -1,0 +1,41 @@
+"""The database refuses every connection."""
+
+from loadtest.scenarios.declaration import ANY, Effect, Fault, Scenario
+from loadtest.scenarios.preconditions import NO_RECENT_RESTART
+
+
+class DatabaseDown(Scenario):
+    """The same on both engines: the assistant cannot connect, whatever database it has and wherever that runs."""
+
+    name = "database-down"
+    summary = "The assistant's database refuses every connection: who writes is asked to come back later."
+    faults = (Fault("assistant", "database-unreachable", at=(2, 5), duration=90),)
+    effects = (
+        Effect("the assistant has no database", "1 - min(ai_database_up)", within=20),
+        Effect("requests fail", 'sum(increase(ai_requests_total{outcome="error"}[30s]))', within=25),
+        Effect(
+            "the logs show it",
+            '{service_name="assistant", kind="error"} | event="database.down"',
+            within=25,
+            source="loki",
+        ),
+    )
+    expected_alerts = ("DatabaseDown",)
+    allowed_alerts = (
+        "SlowResponses",
+        "ErrorRateCritical",
+        "ErrorRateHigh",
+        "ErrorBudgetFastBurn",
+        "ErrorBudgetSlowBurn",
+        "SyntheticJourneyFailing",
+        "ConversionDrop",
+        "NewErrorKind",
+    )
+    forbidden_alerts = (ANY,)
+    # Causes one after the other: none holds another back, and what they set off later is one wait for all.
+    order = 72
+    preconditions = (NO_RECENT_RESTART,)
+    duration = 100
+    quick_duration = 20
+    cooldown_seconds = 12
+    needs = ("assistant", "model", "prometheus", "loki", "collector", "alertmanager", "pager")

@@ -1,0 +1,1 @@
+"""Scenarios of traffic without a fault."""

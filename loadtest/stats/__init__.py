@@ -1,0 +1,1 @@
+"""Statistics of the users, as Prometheus metrics."""

@@ -1,0 +1,122 @@
+"""The base of all users: a number, a name, a plan, and requests to the assistant."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from locust import task
+from locust.contrib.fasthttp import FastHttpUser
+
+from loadtest.users.ledger import Ledger
+from loadtest.users.personas import Session, popular, sessions
+
+# Pages of an own list that are read to the end; some days of the baseline users.
+_MOST_PAGES = 200
+# One request of a person. Each `next` of a flow sends at most one, so that think times and a stop come between them.
+UserFlow = Iterator[None]
+
+
+class Person(FastHttpUser):
+    """Runs the sessions of its number and seed; subclasses define a session."""
+
+    abstract = True
+    # A little longer than the assistant gives itself for a chat.
+    network_timeout = 15.0
+    connection_timeout = 5.0
+    # Into how many parts the businesses are divided; each person keeps to one. 1: all use all.
+    parts: ClassVar[int] = 1
+    _taken: ClassVar[dict[str, set[int]]] = {}
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        kind = type(self).__name__
+        taken = self._taken.setdefault(kind, set())
+        # The smallest free number: a new user continues the plan, and the bookings, of one that left.
+        self.number = next(number for number in itertools.count() if number not in taken)
+        taken.add(self.number)
+        plan = f"{kind.lower()}-{self.number}"
+        scenario = os.environ.get("LAB_SCENARIO")
+        self.name = f"{scenario}-{plan}" if scenario else plan
+        self.ledger = Ledger.of(environment)
+        self.ledger.join(self.name)
+        self._sessions = sessions(int(os.environ.get("LAB_SEED", "1")), plan, kind)
+        self._thinks: Iterator[float] = itertools.repeat(1.0)
+        self._flow = self._run_sessions()
+
+    def wait_time(self) -> float:
+        """Return the seconds until the next request, as planned for the session."""
+        return next(self._thinks)
+
+    @task
+    def step(self) -> None:
+        """Send the next request of the flow."""
+        next(self._flow)
+
+    def on_stop(self) -> None:
+        """Give the number back."""
+        self._taken[type(self).__name__].discard(self.number)
+
+    def session(self, session: Session, business: dict[str, Any]) -> UserFlow:
+        """Run one session."""
+        raise NotImplementedError
+
+    def _run_sessions(self) -> UserFlow:
+        businesses: list[dict[str, Any]] = []
+        while not businesses:
+            # A long pause while the assistant is not there yet: asking faster would only fill the log.
+            self._thinks = itertools.repeat(2.0)
+            businesses = self._own_part(self.ask("GET", "/businesses?limit=200", "businesses"))
+            yield
+        yield from self.begin()
+        for session in self._sessions:
+            self._thinks = itertools.cycle(session.thinks)
+            yield from self.session(session, businesses[popular(session.business, len(businesses))])
+
+    def begin(self) -> UserFlow:
+        """Do what comes before the first session."""
+        yield from ()
+
+    def _own_part(self, answer: dict[str, Any] | None) -> list[dict[str, Any]]:
+        businesses = sorted((answer or {}).get("businesses", ()), key=_by_id)
+        return businesses[self.number % self.parts :: self.parts] or businesses
+
+    def pages(self, path: str, name: str, most: int = _MOST_PAGES) -> Iterator[list[dict[str, Any]]]:
+        """Yield the appointments of a list page by page, each page one request; ends when one fails."""
+        after = ""
+        for _ in range(most):
+            answer = self.ask("GET", f"{path}{after}", name)
+            yield (answer or {}).get("appointments", [])
+            if not answer or not answer.get("next"):
+                return
+            after = f"&after={answer['next']}"
+
+    def ask(
+        self, method: str, path: str, name: str, body: dict[str, Any] | None = None, *, gone_is_fine: bool = False
+    ) -> dict[str, Any] | None:
+        """Send one request and return its JSON object, or None when it failed; never raises."""
+        with self.client.request(method, path, name=name, json=body, catch_response=True) as response:
+            if gone_is_fine and response.status_code in (404, 409):
+                response.success()
+                return {}
+            # Few and fixed words: Locust keeps an entry for each text for as long as it runs.
+            if not 200 <= response.status_code < 300:
+                response.failure(f"status {response.status_code}")
+                return None
+            if response.status_code == 204:
+                return {}
+            try:
+                answer = response.json()
+            except ValueError:
+                response.failure("not JSON")
+                return None
+            if not isinstance(answer, dict):
+                response.failure("not an object")
+                return None
+            if answer.get("outcome") == "fallback":
+                response.failure("fallback")
+            return answer
+
+
+def _by_id(row: dict[str, Any]) -> str:
+    return str(row["id"])

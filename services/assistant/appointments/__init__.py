@@ -1,0 +1,1 @@
+"""Businesses, opening hours, slots and bookings."""

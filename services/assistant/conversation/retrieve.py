@@ -1,0 +1,79 @@
+"""Step 1 of a chat: read the conversation (span `retrieve`)."""
+
+import uuid
+
+from opentelemetry.trace import Tracer
+from sqlalchemy import select
+
+from services.assistant.appointments.business import Business, Directory
+from services.assistant.conversation.turn import Conversation
+from services.assistant.storage.database import Database
+from services.assistant.storage.tables import ConversationRow, TurnRow
+from services.telemetry import names
+
+# How many earlier turns are sent to the model again.
+RECENT_TURNS = 12
+
+
+class UnknownConversationError(Exception):
+    """There is no such conversation of this user."""
+
+
+def retrieve(
+    database: Database,
+    tracer: Tracer,
+    directory: Directory,
+    *,
+    conversation_id: str | None,
+    business: Business | None,
+    user_id: str | None,
+) -> Conversation:
+    """Read a conversation, or begin one.
+
+    Args:
+        conversation_id: None begins a new conversation.
+        business: the business that the request names; it wins over that of the last turn.
+        user_id: None for a guest, who gets a random id.
+
+    Returns:
+        The conversation with the messages of its last RECENT_TURNS turns.
+
+    Raises:
+        UnknownConversationError: there is no such conversation of this user.
+        DatabaseUnavailableError: the database did not answer.
+    """
+    with tracer.start_as_current_span(names.SPAN_RETRIEVE) as span:
+        if conversation_id is None:
+            user = user_id or f"guest-{uuid.uuid4().hex[:12]}"
+            return Conversation(str(uuid.uuid4()), user, is_new=True, business=business)
+        conversation = _load(database, directory, conversation_id, user_id)
+        conversation.business = business or conversation.business
+        span.set_attribute("lab.conversation.messages", len(conversation.messages))
+        return conversation
+
+
+def _load(database: Database, directory: Directory, conversation_id: str, user_id: str | None) -> Conversation:
+    query = (
+        select(ConversationRow.user_id, TurnRow)
+        .outerjoin(TurnRow, TurnRow.conversation_id == ConversationRow.id)
+        .where(ConversationRow.id == conversation_id)
+        .order_by(TurnRow.created_at.desc())
+        .limit(RECENT_TURNS)
+    )
+    with database.read() as session:
+        rows = session.execute(query).all()
+    # Another user's conversation gets the same error as an unknown one.
+    if not rows or user_id not in (None, rows[0][0]):
+        raise UnknownConversationError
+    turns: list[TurnRow] = [turn for _, turn in reversed(rows) if turn is not None]
+    latest = turns[-1] if turns else None
+    return Conversation(
+        conversation_id,
+        user_id=rows[0][0],
+        is_new=False,
+        messages=[message for turn in turns for message in turn.messages],
+        business=directory.get(latest.business_id) if latest else None,
+        booked=any(turn.booked for turn in turns),
+        handed_over=any(turn.handoff for turn in turns),
+        failed_before=latest is not None and latest.outcome == "fallback",
+    )

@@ -1,9 +1,0 @@
-"""How Alembic runs: always on the connection that the assistant hands over."""
-
-from alembic import context
-
-from services.assistant.tables import Base
-
-connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=Base.metadata)
-context.run_migrations()

@@ -1,0 +1,1 @@
+"""Database, tables, connection pool, retention and disk quota."""

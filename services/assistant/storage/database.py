@@ -1,0 +1,228 @@
+"""The database: engine, sessions within the request's time budget, migrations, health checks."""
+
+import math
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+from services.assistant.resilience import remaining_seconds
+from services.assistant.storage.pool import WatchedPool
+from services.storage import migrations, sqlite
+from services.web.problems import Problem
+
+# Fewer than gunicorn has threads: a request that waits for the model holds none.
+CONNECTIONS = int(os.environ.get("THREADS", "32")) // 2
+# Held while the schema changes, so that two assistants that start together take turns. Any constant number does.
+MIGRATION_LOCK = 5001
+WATCH_SECONDS = 2.0
+# How long a request waits for a connection: less than its budget, so that it can still answer with the reason.
+POOL_SECONDS = 2.5
+# A database that does not answer a trivial question within this time counts as lost.
+PING_SECONDS = 2
+
+
+class DatabaseUnavailableError(Problem):
+    """The database did not answer in time, or has not been prepared yet: a 503 problem document."""
+
+    def __init__(
+        self,
+        why: str,
+        title: str = "Database unavailable",
+        detail: str = "The database does not answer. Nothing was changed; try again in a moment.",
+    ) -> None:
+        super().__init__(503, title, detail, headers={"Retry-After": "5"})
+        self.why = why
+
+
+class PoolExhaustedError(DatabaseUnavailableError):
+    """No connection became free in time; the database itself may be healthy."""
+
+    def __init__(self, why: str) -> None:
+        detail = "All connections to the database are in use. Nothing was changed; try again in a moment."
+        super().__init__(why, "Database connections exhausted", detail)
+
+
+class Database:
+    """Engine and sessions. `read()` and `write()` raise DatabaseUnavailableError when it cannot be reached."""
+
+    def __init__(self, url: str, password_file: Path | None = None) -> None:
+        self._answered_at = -math.inf
+        address = _with_password(make_url(url), password_file)
+        self.engine = _engine(address, CONNECTIONS)
+        # The watch has a connection of its own: an exhausted pool is not an unreachable database.
+        self._probe = _engine(address, 1)
+        # Called at the begin of each transaction, in its thread; may raise what a database raises.
+        self.before_transaction: Callable[[], None] | None = None
+        self._reader = sessionmaker(self.engine, expire_on_commit=False)
+        # SQLite needs to know at BEGIN that a transaction will write; see services.storage.sqlite.
+        self._writer = sessionmaker(self.engine.execution_options(writes=True), expire_on_commit=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database of native mode."""
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def pool(self) -> WatchedPool:
+        """The pool that requests get their connections from."""
+        assert isinstance(self.engine.pool, WatchedPool)
+        return self.engine.pool
+
+    def set_failpoint(self, failpoint: Callable[[], None]) -> None:
+        """Call `failpoint` before a connection is handed out, to a request or to the watch. It may raise."""
+        for engine in (self.engine, self._probe):
+            assert isinstance(engine.pool, WatchedPool)
+            engine.pool.failpoint = failpoint
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads."""
+        with self._session(self._reader) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that is committed at the end of the block, rolled back when the block raises."""
+        with self._session(self._writer) as session:
+            yield session
+
+    @contextmanager
+    def _session(self, factory: "sessionmaker[Session]") -> Iterator[Session]:
+        with _map_errors():
+            if self.before_transaction is not None:
+                self.before_transaction()
+            with factory.begin() as session:
+                self.limit(session.connection())
+                yield session
+
+    def limit(self, connection: Connection) -> None:
+        """Limit each statement of the current transaction to the request's budget; SQLite is limited at BEGIN."""
+        if not self.is_sqlite:
+            milliseconds = max(1, int(remaining_seconds() * 1000))
+            connection.connection.cursor().execute(f"SET LOCAL statement_timeout = {milliseconds}")
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest version; safe when several processes start at once.
+
+        Raises DatabaseUnavailableError.
+        """
+        with _map_errors(), self.engine.execution_options(writes=True).begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            migrations.upgrade(migrations.configure(Path(__file__).parent / "migrations", connection))
+
+    def ping(self) -> bool:
+        """Ask the database a trivial question, past the instrumentation: a probe is no request."""
+        try:
+            connection = self._probe.raw_connection()
+        except Exception:  # any error of the driver: it is down
+            return False
+        try:
+            cursor = connection.cursor()
+            cursor.execute("SELECT 1 FROM alembic_version")
+            cursor.close()
+            connection.rollback()
+        except Exception:
+            connection.invalidate()
+            return False
+        finally:
+            connection.close()
+        return True
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the watch was answered lately. Probes and scrapes ask here and never wait for a database."""
+        return time.monotonic() - self._answered_at < WATCH_SECONDS + PING_SECONDS
+
+    def set_answered(self, answered: bool) -> None:
+        """Store whether the database answered the last ping."""
+        self._answered_at = time.monotonic() if answered else -math.inf
+
+    def watch(self, report: Callable[[bool], None], stop: threading.Event) -> threading.Thread:
+        """Ping every two seconds and report. A ping that hangs reports nothing, and `is_up` ends by itself."""
+
+        def loop() -> None:
+            while not stop.wait(WATCH_SECONDS):
+                answered = self.ping()
+                self.set_answered(answered)
+                report(answered)
+
+        thread = threading.Thread(target=loop, name="database-watch", daemon=True)
+        thread.start()
+        return thread
+
+
+def on_statement(engine: Engine, observe: Callable[[str, float], None]) -> None:
+    """Call `observe(operation, seconds)` after each statement; operation is its first word in capitals."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _before(conn: Connection, *_: Any) -> None:
+        conn.info["started"] = time.perf_counter()
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def _after(conn: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        operation = statement.split(None, 1)[0].upper()
+        observe(operation, time.perf_counter() - conn.info["started"])
+
+
+@contextmanager
+def _map_errors() -> Iterator[None]:
+    """Raise DatabaseUnavailableError for every way in which a database can be unreachable or too slow."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise PoolExhaustedError(type(error).__name__) from error
+    except (OperationalError, sqlite3.OperationalError) as error:
+        raise DatabaseUnavailableError(type(error).__name__) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailableError(type(error).__name__) from error
+        raise
+
+
+def _with_password(url: URL, password_file: Path | None) -> URL:
+    if password_file is None or url.get_backend_name() == "sqlite":
+        return url
+    return url.set(password=password_file.read_text(encoding="utf-8").strip())
+
+
+def _engine(url: URL, connections: int) -> Engine:
+    options: dict[str, Any] = {
+        # Errors are logged, and parameters are what users wrote.
+        "hide_parameters": True,
+        "poolclass": WatchedPool,
+        "pool_size": connections,
+        "max_overflow": 0,
+        "pool_timeout": POOL_SECONDS,
+    }
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": PING_SECONDS}, **options)
+    sqlite.create_folder(url)
+    engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
+    sqlite.prepare(engine, busy_seconds=remaining_seconds)
+    event.listen(engine, "connect", _add_functions)
+    return engine
+
+
+def _add_functions(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous=NORMAL")  # safe with WAL but for the last moments before a power cut
+    # As Postgres has it, for the fault `slow-query`.
+    connection.create_function("pg_sleep", 1, _sleep)
+
+
+def _sleep(seconds: float) -> None:
+    """Take time within a statement, but not more than the request's budget."""
+    left = remaining_seconds()
+    time.sleep(min(seconds, left))
+    if seconds > left:
+        raise TimeoutError("canceling statement due to statement timeout")

@@ -1,0 +1,1 @@
+"""Incidents: storage, lifecycle and the actions of responders."""

@@ -1,0 +1,1 @@
+"""Intake of notifications: webhook and mail."""

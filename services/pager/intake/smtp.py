@@ -1,0 +1,304 @@
+"""The pager's SMTP server: the second channel of an alert, for when the webhook fails.
+
+Alertmanager sends each notification to the webhook and by mail; both update the same incident. Any other mail is
+stored, too: a reply to an alert's mail becomes a comment on its incident, the rest opens a ticket of its sender. The
+reply to a mail is sent after the commit: a storage failure is temporary (4xx), a mail that is too large or for an
+unknown recipient permanent (5xx; RFC 5321, section 4.2.1).
+"""
+
+import asyncio
+import atexit
+import contextlib
+import logging
+import socket
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import AnyStr
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.pager.incidents.actions import Actions
+from services.pager.incidents.store import UNCHANGED, IncidentBook
+from services.pager.intake.mail_parser import MAIL, InboundMail, incident_from_mail, parse_mail
+from services.pager.metrics import PagerMetrics
+from services.pager.model.notification import Notification, identity
+from services.pager.model.tables import Incident
+from services.web.problems import Problem
+
+CHANNEL = "mail"
+# The receivers of alertmanager.yml.
+RECIPIENTS = ("application@lab.example", "platform@lab.example")
+# Bytes of one mail; twenty alerts with all their links are about 60 KiB.
+MAX_BYTES = 256 * 1024
+MAX_CONNECTIONS = 20
+# Of one command on one connection.
+MAX_COMMANDS = 100
+# Seconds that a connection may say nothing.
+IDLE_SECONDS = 30
+# Open tickets of mails; over the limit the reply is temporary.
+MAX_TICKETS = 20
+# Message-Ids that are kept: a sender that missed the reply sends the same mail again at once.
+MAX_REMEMBERED = 1000
+# Characters of a signature in a timeline.
+MAX_BY = 60
+
+_TRY_AGAIN = "451 4.3.0 Storage failed, try again"
+
+
+class MailHandler:
+    """Handles one mail at a time; everything is in the database before the reply."""
+
+    def __init__(self, book: IncidentBook, actions: Actions, metrics: PagerMetrics) -> None:
+        self._book = book
+        self._actions = actions
+        self._metrics = metrics
+        self._recent: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def take(self, content: bytes, sender: str, recipient: str) -> str:
+        """Store a mail; return the SMTP reply."""
+        now = datetime.now(UTC)
+        mail = parse_mail(content, sender, now)
+        try:
+            with suppress_instrumentation():
+                result, answer = self._keep(mail, recipient, now)
+        except SQLAlchemyError as error:
+            self.refuse(f"the database: {type(error).__name__}", "error")
+            return _TRY_AGAIN
+        except Problem as problem:
+            self.refuse(problem.title)
+            return "554 5.7.0 Timeline full"
+        if result == "refused":
+            self.refuse("too many tickets of mails are open")
+            return answer
+        self._metrics.notification(CHANNEL, result)
+        self._recent[mail.sender, mail.message_id] = None
+        while len(self._recent) > MAX_REMEMBERED:
+            self._recent.popitem(last=False)
+        return answer
+
+    def refuse(self, why: str, level: str = "warning") -> None:
+        """Count and log a refused mail."""
+        self._metrics.notification(CHANNEL, "refused")
+        self._metrics.telemetry.log(
+            "error" if level == "error" else "application",
+            "mail.refused",
+            f"A mail was refused: {why}",
+            level=level,
+            logger="pager.mail",
+        )
+
+    def _keep(self, mail: InboundMail, recipient: str, now: datetime) -> tuple[str, str]:
+        if (mail.sender, mail.message_id) in self._recent:
+            return "repeated", "250 2.0.0 Duplicate"
+        if mail.notification is not None:
+            return self._alert(mail.notification, mail.sent_at)
+        replied = self._book.newest(identity(*mail.reply_to)) if mail.reply_to else None
+        known = replied or self._book.newest(identity(MAIL, mail.sender))
+        if known is not None and (replied is not None or known.is_open):
+            self._actions.comment(known.id, mail.sender[:MAX_BY] or MAIL, f"{mail.subject}\n{mail.text}")
+            return "accepted", f"250 2.0.0 A comment on incident {known.id}"
+        if sum(one.alert == MAIL for one in self._book.list(0)) >= MAX_TICKETS:
+            return "refused", "452 4.3.1 Too many open mail tickets, try again later"
+        return self._alert(incident_from_mail(mail, recipient, now), mail.sent_at)
+
+    def _alert(self, notification: Notification, sent_at: datetime) -> tuple[str, str]:
+        if notification.is_heartbeat:
+            # A heartbeat by mail would hide a failed webhook.
+            return "repeated", "250 2.0.0 Heartbeat ignored: only the webhook counts"
+        if notification.firing and _is_resolved(self._book.newest(notification.key), sent_at):
+            return "repeated", "250 2.0.0 Already resolved"
+        outcome, incident = self._book.receive(notification)
+        result = "repeated" if outcome in UNCHANGED else "accepted"
+        return result, f"250 2.0.0 {outcome}" + (f": incident {incident.id}" if incident else "")
+
+
+def _is_resolved(incident: Incident | None, sent_at: datetime) -> bool:
+    """Return whether a mail was sent before its incident resolved: a late mail. Its date has whole seconds."""
+    return (
+        incident is not None
+        and incident.resolved_at is not None
+        and (sent_at + timedelta(seconds=1) <= incident.resolved_at)
+    )
+
+
+class _SmtpSteps:
+    """The hooks of aiosmtpd: one per step of a mail."""
+
+    def __init__(self, mails: MailHandler, pool: ThreadPoolExecutor) -> None:
+        self._mails = mails
+        self._pool = pool
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self,
+        server: SMTP,  # noqa: ARG002
+        session: Session,  # noqa: ARG002
+        envelope: Envelope,
+        address: str,
+        options: list[str],  # noqa: ARG002
+    ) -> str:
+        """Accept only RECIPIENTS."""
+        if address.lower() not in RECIPIENTS:
+            self._mails.refuse("unknown recipient")
+            return "550 5.1.1 Unknown recipient"
+        if address not in envelope.rcpt_tos:
+            envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
+        """A whole mail. The database is not waited for in the loop that serves the others."""
+        content = envelope.content if isinstance(envelope.content, bytes) else b""
+        recipient = envelope.rcpt_tos[0].partition("@")[0].lower()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._mails.take, content, envelope.mail_from or "", recipient)
+
+    async def handle_exception(self, error: Exception) -> str:
+        """A mistake of ours loses no mail: it is asked for again."""
+        self._mails.refuse(f"{type(error).__name__}", "error")
+        return _TRY_AGAIN
+
+
+class _Server(SMTP):
+    """One connection, with limits that aiosmtpd has not: on all bytes of a mail, also those of an endless line."""
+
+    def __init__(self, steps: _SmtpSteps, mails: MailHandler, live: set["_Server"]) -> None:
+        super().__init__(
+            steps,
+            data_size_limit=MAX_BYTES,
+            enable_SMTPUTF8=True,
+            hostname="pager",
+            ident="lab",
+            timeout=IDLE_SECONDS,
+            command_call_limit=MAX_COMMANDS,
+            loop=asyncio.get_running_loop(),
+        )
+        self._mails = mails
+        self._live = live
+        self._bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Add the connection to the open ones."""
+        self._live.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Remove the connection from the open ones."""
+        self._live.discard(self)
+        super().connection_lost(error)
+
+    def data_received(self, data: bytes) -> None:
+        """Abort a connection that sends too much: aiosmtpd buffers a line until it ends."""
+        self._bytes += len(data)
+        if self._bytes > 4 * MAX_BYTES:
+            self._mails.refuse("endless line")
+            self.abort()
+            return
+        super().data_received(data)
+
+    def abort(self) -> None:
+        """Close the connection without a reply."""
+        if isinstance(self.transport, asyncio.Transport):
+            self.transport.abort()
+
+    async def push(self, status: AnyStr) -> None:
+        """Send a reply, and count the mails that aiosmtpd refuses without calling a hook."""
+        text = status if isinstance(status, str) else status.decode("ascii", "replace")
+        if text.startswith(("552 ", "500 Line too long")):
+            self._mails.refuse("it is too large" if text.startswith("552") else "a line of it is too long")
+        await super().push(status)
+
+    def _set_post_data_state(self) -> None:
+        self._bytes = 0
+        super()._set_post_data_state()  # type: ignore[no-untyped-call]
+
+
+class _RejectExtraConnection(asyncio.Protocol):
+    """A connection over the limit."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Reply 421 and close."""
+        if isinstance(transport, asyncio.Transport):
+            transport.write(b"421 4.3.2 Too many connections, try again\r\n")
+            transport.close()
+
+
+class _Listener(Controller):
+    """The thread with the server."""
+
+    def __init__(self, host: str, port: int, mails: MailHandler, steps: _SmtpSteps) -> None:
+        super().__init__(steps, hostname=host, port=port)
+        self._mails = mails
+        self._live: set[_Server] = set()
+
+    def factory(self) -> SMTP | _RejectExtraConnection:
+        """Return the protocol of a new connection."""
+        if len(self._live) >= MAX_CONNECTIONS:
+            self._mails.refuse("too many connections")
+            return _RejectExtraConnection()
+        return _Server(self.handler, self._mails, self._live)
+
+    def bound(self) -> tuple[str, int]:
+        """Return the host and port it listens on."""
+        if not isinstance(self.server, asyncio.Server) or not self.server.sockets:
+            raise OSError("the SMTP server does not listen")
+        address = self.server.sockets[0].getsockname()
+        return str(address[0]), int(address[1])
+
+    def cancel_tasks(self, stop_loop: bool = True) -> None:
+        """Abort all connections: an open one would keep newer versions of Python from stopping."""
+        for server in list(self._live):
+            server.abort()
+        super().cancel_tasks(stop_loop)
+
+    def _trigger_server(self) -> None:
+        host, port = self.bound()
+        with socket.create_connection((host, port), timeout=1) as probe, contextlib.suppress(TimeoutError):
+            probe.recv(1024)
+
+
+class SmtpServer:
+    """Receives mails while the pager runs."""
+
+    def __init__(self, book: IncidentBook, actions: Actions, metrics: PagerMetrics, host: str, port: int) -> None:
+        # Its log lines name senders and recipients; ours do not.
+        logging.getLogger("mail.log").setLevel(logging.CRITICAL)
+        # One: mails are few, and two of one sender must not open two tickets.
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
+        mails = MailHandler(book, actions, metrics)
+        self._listener = _Listener(host, port, mails, _SmtpSteps(mails, self._pool))
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Return the host and port it listens on."""
+        return self._listener.bound()
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self._listener.start()
+
+    def stop(self) -> None:
+        """Stop; a mail that is being stored is finished first."""
+        self._listener.stop(no_assert=True)
+        self._pool.shutdown()
+
+
+def start_smtp_server(listen: str, book: IncidentBook, actions: Actions, metrics: PagerMetrics) -> SmtpServer | None:
+    """Start the SMTP server at `listen` (address:port) until the process ends; None when `listen` is empty.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    if not listen:
+        return None
+    host, _, port = listen.rpartition(":")
+    server = SmtpServer(book, actions, metrics, host, int(port))
+    server.start()
+    atexit.register(server.stop)
+    return server

@@ -1,0 +1,50 @@
+"""`POST /webhook/alertmanager`: the webhook receiver of Alertmanager."""
+
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, jsonify, request
+from pydantic import ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from services.pager.incidents.store import UNCHANGED, IncidentBook
+from services.pager.metrics import PagerMetrics
+from services.pager.model.notification import Notification, parse_notification
+from services.web.bodies import parse_object
+from services.web.problems import Problem, from_validation
+
+_CHANNEL = "webhook"
+
+
+def blueprint(book: IncidentBook, metrics: PagerMetrics) -> Blueprint:
+    """The route."""
+    routes = Blueprint("webhook", __name__)
+
+    @routes.post("/webhook/alertmanager")
+    def receive() -> tuple[Response, int]:
+        try:
+            notification = _parse()
+        except Problem:
+            metrics.notification(_CHANNEL, "refused")
+            raise
+        outcome, incident = book.receive(notification)
+        metrics.notification(_CHANNEL, "repeated" if outcome in UNCHANGED else "accepted")
+        return jsonify(outcome=outcome, incident=incident.id if incident else None), 200
+
+    return routes
+
+
+def _parse() -> Notification:
+    """Return the notification of the current request.
+
+    Raises:
+        Problem: 4xx, which Alertmanager does not retry.
+    """
+    if not request.is_json:
+        raise Problem(415, "Unsupported media type", "Send the body with the header Content-Type: application/json.")
+    try:
+        return parse_notification(parse_object(request.get_data()), datetime.now(UTC))
+    except RequestEntityTooLarge:
+        limit = f"{request.max_content_length} bytes are the limit; lower max_alerts in alertmanager.yml."
+        raise Problem(413, "Notification too large", limit) from None
+    except ValidationError as error:
+        raise from_validation(error) from None

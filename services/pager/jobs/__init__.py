@@ -1,0 +1,1 @@
+"""Periodic jobs: escalation, heartbeat, reconciliation, remediation."""

@@ -1,0 +1,1 @@
+"""Tables, notifications and timeline entries."""

@@ -1,0 +1,60 @@
+"""The pager's database: migrations and transactions."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from sqlalchemy import Engine, create_engine, inspect
+from sqlalchemy.orm import Session
+
+from services.storage import migrations, sqlite
+
+# The schema of version 0.1, which has no alembic_version.
+UNVERSIONED = "0001"
+# Seconds that one writer waits for another.
+BUSY_SECONDS = 5
+
+
+class Database:
+    """Engine and transactions. Safe to use from several threads.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: it cannot be opened or migrated.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        # Writes are few; one at a time makes "open one unless one is open" atomic. A unique index guards it as well.
+        self._writing = threading.Lock()
+        self._migrate()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that is committed at the end of the block, rolled back when the block raises."""
+        engine = self.engine.execution_options(writes=True)
+        with self._writing, Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def _migrate(self) -> None:
+        with self.engine.execution_options(writes=True).begin() as connection:
+            config = migrations.configure(Path(__file__).parent / "migrations", connection)
+            tables = inspect(connection).get_table_names()
+            if "incidents" in tables and "alembic_version" not in tables:
+                command.stamp(config, UNVERSIONED)
+            migrations.upgrade(config)
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        sqlite.create_folder(engine.url)
+        sqlite.prepare(engine, busy_seconds=lambda: BUSY_SECONDS)
+    return engine

@@ -1,0 +1,1 @@
+"""Rotation, shifts and escalation."""

@@ -1,0 +1,122 @@
+"""Escalation: pages a level, and the next one without an acknowledgement.
+
+The deadline is in the database with the incident, so that it survives a restart of the pager. The new level and its
+timeline entry are one transaction: a level is paged once.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from services.pager.metrics import PagerMetrics
+from services.pager.model.database import Database
+from services.pager.model.tables import Incident
+from services.pager.model.timeline import add_entry
+from services.pager.oncall.rotation import Plan, Rotation, join_names
+
+
+class Escalation:
+    """Pages the levels of the rotation, one after the other."""
+
+    def __init__(self, rotation: Rotation, seconds: float) -> None:
+        """Escalate a page without an acknowledgement after so many seconds."""
+        self._rotation = rotation
+        self._wait = timedelta(seconds=seconds)
+
+    def begin(self, incident: Incident, now: datetime) -> str:
+        """Page the first level; return who was paged in words.
+
+        A ticket is assigned to it, too, but does not escalate.
+        """
+        incident.acknowledged_at = incident.acknowledged_by = None
+        incident.escalation_level = 0
+        plan = self._rotation.read()
+        words = self._page(incident, plan, now)
+        self.resume(incident, now, plan)
+        return words
+
+    def resume(self, incident: Incident, now: datetime, plan: Plan | None = None) -> None:
+        """Start the deadline now, for a page that can escalate."""
+        plan = plan or self._rotation.read()
+        incident.next_escalation_at = now + self._wait if self._waits(incident, plan, now) else None
+
+    def to_next(self, incident: Incident, now: datetime, why: str, by: str | None = None) -> bool:
+        """Page the next level in place of the current responder; return False when there is none."""
+        plan = self._rotation.read()
+        if incident.escalation_level + 1 >= plan.levels:
+            return False
+        incident.acknowledged_at = incident.acknowledged_by = None
+        incident.escalation_level += 1
+        words = self._page(incident, plan, now)
+        add_entry(incident, now, "escalated", f"{why}{words}", by, always=True)
+        self.resume(incident, now, plan)
+        return True
+
+    def _page(self, incident: Incident, plan: Plan, now: datetime) -> str:
+        level = min(incident.escalation_level, plan.levels - 1)
+        responders, fallback = plan.responders(level, now)
+        incident.responder = join_names(responders)
+        verb = "paged" if incident.severity == "page" else "for"
+        why = " as the fallback: the rotation names no single responder" if fallback else ""
+        return f"{verb} {incident.responder} (level {level + 1}, {plan.names[level]}){why}"
+
+    @staticmethod
+    def _waits(incident: Incident, plan: Plan, now: datetime) -> bool:
+        silenced = incident.silence_until is not None and incident.silence_until > now
+        # A file that cannot be read now may have further levels later.
+        has_next = incident.escalation_level + 1 < plan.levels or not plan.readable
+        return (
+            incident.is_open
+            and incident.severity == "page"
+            and incident.acknowledged_at is None
+            and not silenced
+            and has_next
+        )
+
+
+class EscalationTask:
+    """A task: escalates pages after their deadline, and records silences that have expired."""
+
+    def __init__(self, database: Database, escalation: Escalation, metrics: PagerMetrics) -> None:
+        self._database = database
+        self._escalation = escalation
+        self._metrics = metrics
+
+    def __call__(self, now: datetime) -> None:
+        """Escalate and expire what is due."""
+        self._end_silences(now)
+        self._escalate(now)
+
+    def _escalate(self, now: datetime) -> None:
+        due = select(Incident).where(Incident.next_escalation_at <= now, Incident.resolved_at.is_(None))
+        with self._database.read() as session:
+            if session.scalar(due.limit(1)) is None:
+                return
+        escalated = []
+        with self._database.write() as session:
+            for incident in session.scalars(due):
+                waited = (now - _paged_at(incident)).total_seconds()
+                why = f"Not acknowledged within {waited:.0f} s: "
+                if self._escalation.to_next(incident, now, why):
+                    escalated.append(incident)
+                else:
+                    self._escalation.resume(incident, now)
+        for incident in escalated:
+            self._metrics.escalated(incident)
+
+    def _end_silences(self, now: datetime) -> None:
+        ended = select(Incident).where(Incident.silence_until <= now)
+        with self._database.read() as session:
+            if session.scalar(ended.limit(1)) is None:
+                return
+        with self._database.write() as session:
+            for incident in session.scalars(ended):
+                incident.silence_id = incident.silence_until = incident.silence_by = None
+                add_entry(incident, now, "unsilenced", "The silence has expired", always=True)
+                self._escalation.resume(incident, now)
+
+
+def _paged_at(incident: Incident) -> datetime:
+    """Return when the current level was paged."""
+    paged = ("notified", "escalated", "reopened", "unsilenced")
+    return max((line.at for line in incident.timeline if line.event in paged), default=incident.notified_at)

@@ -1,0 +1,187 @@
+"""The pages and their JSON: incidents, on call, runbooks, probes."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, render_template, request
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.pager.incidents.alertmanager_client import Alertmanager, AlertmanagerError, InhibitedAlert
+from services.pager.incidents.store import IncidentBook
+from services.pager.model.notification import SEVERITIES
+from services.pager.model.serialize import as_json
+from services.pager.model.tables import Incident
+from services.pager.oncall import upcoming_shifts
+from services.pager.oncall.rotation import Rotation
+from services.pager.web import filters, postmortem
+from services.pager.web.runbooks import Runbooks, to_html
+from services.web import problems
+from services.web.problems import Problem
+
+MAX_LISTED = 200
+
+
+def blueprint(
+    book: IncidentBook, runbooks: Runbooks, rotation: Rotation, alertmanager: Alertmanager, silence_seconds: float
+) -> Blueprint:
+    """Return the routes. The front page warns of a heartbeat older than `silence_seconds`."""
+    routes = Blueprint("pages", __name__)
+    _register_filters(routes)
+    _render_problems(routes)
+
+    @routes.get("/")
+    def front() -> str:
+        incidents = [as_json(incident) for incident in book.list()]
+        heartbeat = book.last_heartbeat()
+        return render_template(
+            "incidents.html",
+            # A stable sort: the most urgent first, then the newest.
+            still_open=sorted((incident for incident in incidents if not incident["resolved_at"]), key=_urgency),
+            resolved=[incident for incident in incidents if incident["resolved_at"]],
+            heartbeat=heartbeat,
+            missing=heartbeat is None or filters.until(heartbeat) < -silence_seconds,
+            duty=rotation.document(datetime.now(UTC)),
+        )
+
+    @routes.get("/incidents")
+    def list_incidents() -> Response:
+        limit = request.args.get("limit", default=50, type=int)
+        if not 1 <= limit <= MAX_LISTED:
+            raise Problem(422, "Limit out of range", f"Give a limit of 1 to {MAX_LISTED}.", "/problems/invalid-limit")
+        return jsonify(incidents=[as_json(incident) for incident in book.list(limit)])
+
+    @routes.get("/incidents/<number>")
+    def show_incident(number: str) -> Response | str:
+        incident = _get(book, number)
+        document = as_json(incident)
+        if not _is_for("text/html", "application/json"):
+            return jsonify(document)
+        alerts = sorted(incident.alerts.values(), key=lambda one: (one["ended_at"] is not None, one["started_at"]))
+        lines = filters.timeline(document["timeline"])
+        return render_template(
+            "incident.html",
+            incident=document,
+            lines=lines,
+            alerts=alerts,
+            inhibited=_inhibited(alertmanager, incident),
+            people=rotation.read().people,
+        )
+
+    @routes.get("/incidents/<number>/postmortem")
+    def show_postmortem(number: str) -> Response | str:
+        incident = _get(book, number)
+        draft = postmortem.draft(incident, datetime.now(UTC))
+        if not _is_for("text/html", "text/markdown"):
+            return Response(draft, mimetype="text/markdown")
+        document = as_json(incident)
+        return render_template("postmortem.html", incident=document, markdown=draft, html=to_html(draft))
+
+    @routes.get("/incidents/<number>/postmortem.md")
+    def download_postmortem(number: str) -> Response:
+        incident = _get(book, number)
+        answer = Response(postmortem.draft(incident, datetime.now(UTC)), mimetype="text/markdown")
+        name = re.sub(r"[^A-Za-z0-9]+", "-", incident.alert)
+        answer.headers.set("Content-Disposition", "attachment", filename=f"postmortem-{incident.id}-{name}.md")
+        return answer
+
+    @routes.get("/oncall")
+    def on_call() -> Response | str:
+        now = datetime.now(UTC)
+        document = rotation.document(now)
+        if not _is_for("text/html", "application/json"):
+            return jsonify(document)
+        plan = rotation.read()
+        days = [upcoming_shifts.upcoming(plan, level, now) for level in range(plan.levels)]
+        return render_template("oncall.html", duty=document, days=days)
+
+    @routes.get("/runbooks/")
+    def list_runbooks() -> str:
+        return render_template("runbooks.html", names=runbooks.names())
+
+    @routes.get("/runbooks/<name>")
+    def show_runbook(name: str) -> str:
+        html = runbooks.html(name)
+        if html is None:
+            raise Problem(404, "No such runbook", "/runbooks/ lists all runbooks.", "/problems/unknown-runbook")
+        return render_template("runbook.html", name=name, html=html)
+
+    @routes.get("/health")
+    def health() -> Response:
+        return jsonify(status="ok")
+
+    @routes.get("/ready")
+    def ready() -> tuple[Response, int]:
+        try:
+            book.check()
+        except SQLAlchemyError:
+            return jsonify(status="unavailable", database="unreachable"), 503
+        return jsonify(status="ok", database="ok"), 200
+
+    return routes
+
+
+def _register_filters(routes: Blueprint) -> None:
+    for name, function in {
+        "clock": filters.clock,
+        "ago": filters.ago,
+        "ahead": filters.ahead,
+        "iso": lambda value: filters.moment(value).isoformat(),
+        "lasted": lambda one: filters.lasted(one["opened_at"], one["resolved_at"]),
+    }.items():
+        routes.add_app_template_filter(function, name)
+
+
+def _render_problems(routes: Blueprint) -> None:
+    """Send browsers an HTML page in the place of a problem document."""
+
+    @routes.after_app_request
+    def render(response: Response) -> Response:
+        if (
+            response.mimetype == problems.CONTENT_TYPE
+            and request.method == "GET"
+            and not _is_for("application/json", "text/html")
+        ):
+            response.set_data(render_template("problem.html", problem=response.get_json(force=True)))
+            response.mimetype = "text/html"
+        return response
+
+
+def _is_for(this: str, other: str) -> bool:
+    """Return whether the client prefers this type to the other, or accepts both alike."""
+    return request.accept_mimetypes.best_match([this, other], default=this) == this
+
+
+def _get(book: IncidentBook, number: str) -> Incident:
+    """Return the incident of this number.
+
+    Raises:
+        Problem: 404.
+    """
+    # Numbers beyond 64 bits are no number of a row, and SQLite refuses to look for them.
+    is_number = number.isascii() and number.isdecimal() and int(number[:20]) < 2**63
+    incident = book.get(int(number[:20])) if is_number and len(number) <= 19 else None
+    if incident is None:
+        raise Problem(
+            404,
+            "No such incident",
+            f"There is no incident {number[:20]}. The pager keeps all open incidents and the newest resolved ones, and "
+            "numbers start again when its data is deleted. The list of incidents is at /.",
+            "/problems/unknown-incident",
+        )
+    return incident
+
+
+def _inhibited(alertmanager: Alertmanager, incident: Incident) -> list[InhibitedAlert]:
+    """Return the alerts that an open incident inhibits; none when Alertmanager does not answer."""
+    firing = [fingerprint for fingerprint, one in incident.alerts.items() if one["ended_at"] is None]
+    if not incident.is_open or not firing:
+        return []
+    try:
+        return alertmanager.inhibited_alerts(firing)
+    except AlertmanagerError:
+        return []
+
+
+def _urgency(incident: dict[str, Any]) -> tuple[int, bool]:
+    return SEVERITIES.index(incident["severity"]), bool(incident.get("acknowledged_at"))
