@@ -28,6 +28,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 def init_app(app: Flask, telemetry: "Telemetry") -> None:
     """Add the hooks. Call it before the app's other hooks: the first one added ends last."""
     _add_metrics_route(app, telemetry)
+    _add_context(app)
     if telemetry.settings.telemetry_off:
         return
     duration = telemetry.histogram(
@@ -37,10 +38,6 @@ def init_app(app: Flask, telemetry: "Telemetry") -> None:
 
     @app.before_request
     def begin() -> None:
-        request_id = request.headers.get(REQUEST_ID_HEADER, "")
-        if not _REQUEST_ID.fullmatch(request_id):
-            request_id = uuid.uuid4().hex
-        g.telemetry_token = enter(RequestContext(request_id=request_id, started=time.perf_counter()))
         if not _excluded():
             active.inc()
             g.telemetry_active = True
@@ -78,6 +75,20 @@ def init_app(app: Flask, telemetry: "Telemetry") -> None:
     def end(_: BaseException | None) -> None:
         if g.pop("telemetry_active", False):
             active.dec()
+
+
+def _add_context(app: Flask) -> None:
+    """Give every request its context, also with telemetry off: routes bind the business and the outcome to it."""
+
+    @app.before_request
+    def begin() -> None:
+        request_id = request.headers.get(REQUEST_ID_HEADER, "")
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = uuid.uuid4().hex
+        g.telemetry_token = enter(RequestContext(request_id=request_id, started=time.perf_counter()))
+
+    @app.teardown_request
+    def end(_: BaseException | None) -> None:
         token = g.pop("telemetry_token", None)
         if token is not None:
             leave(token)

@@ -125,7 +125,7 @@ def start(tmp_path: Path, trained: Path, planted: Path, model: OpenAiStub) -> It
     made: list[Service] = []
     shutil.copy(planted, tmp_path / "assistant.db")
 
-    def begin(memory_limit: int = 0, **settings: Any) -> Service:
+    def begin(memory_limit: int = 0, telemetry_off: bool = False, **settings: Any) -> Service:
         provider, spans = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
         provider.add_span_processor(SimpleSpanProcessor(spans))
         token_file = tmp_path / "admin_token"
@@ -139,6 +139,7 @@ def start(tmp_path: Path, trained: Path, planted: Path, model: OpenAiStub) -> It
                 log_dir=tmp_path,
                 log_stdout=False,
                 memory_limit=memory_limit,
+                telemetry_off=telemetry_off,
             ),
             tracer_provider=provider,
         )

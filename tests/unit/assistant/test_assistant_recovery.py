@@ -21,6 +21,17 @@ def test_a_short_failure_is_not_seen_by_the_user(service, model) -> None:
     assert "chat lab-small" in {span.name for span in failed}
 
 
+def test_a_fallback_is_counted_with_telemetry_off(start, model) -> None:
+    service = start(telemetry_off=True)
+    model.fail(503, times=100)
+    assert service.say(business_id="lab-doctor")["outcome"] == "fallback"
+    counts = {
+        outcome: service.sample("ai_requests_total", route="/chat", outcome=outcome, business_id="lab-doctor")
+        for outcome in ("ok", "fallback", "error")
+    }
+    assert counts == {"ok": 0, "fallback": 1, "error": 0}
+
+
 def test_an_outage_is_answered_by_a_fallback_then_by_a_human(service, model) -> None:
     model.fail(503, times=100)
     first = service.say()
