@@ -13,6 +13,7 @@ from lab.engines.native.install.programs import Found, Missing, cached, find
 from lab.envfile import read
 from lab.errors import LabError
 from lab.settings import ROOT
+from tests.support.stub_go import write_stub_go
 
 # No test of this file asks the network.
 VALUES = read(ROOT / ".env", {}) | {"PROGRAM_DOWNLOADS": "false"}
@@ -38,19 +39,6 @@ def script(path: Path, body: str) -> Path:
     path.write_text(f"#!/bin/sh\n{body}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path
-
-
-GO = """
-echo "$@" >> "$(dirname "$0")/calls"
-case "$1 $2" in
-  "mod download") mkdir -p source; touch source/go.mod source/go.sum; echo "{\\"Dir\\": \\"$PWD/source\\"}";;
-  "mod edit") case "$3" in -json) echo '{"Replace": [{"Old": {"Path": "a"}, "New": {"Path": "./a"}}]}';; esac;;
-  "build "*)
-    for last; do :; done
-    while [ "$1" != -o ]; do shift; done
-    printf '#!/bin/sh\\n' > "$2$(basename "$last")";;
-esac
-"""
 
 
 def test_a_program_of_the_pinned_version_on_path_comes_first(path: Path) -> None:
@@ -92,7 +80,7 @@ def test_without_a_toolchain_the_reason_says_how_to_get_one(path: Path) -> None:
 
 
 def test_a_module_is_built_into_the_cache(path: Path) -> None:
-    script(path / "go", GO)
+    write_stub_go(path)
     assert isinstance(find("loki", VALUES), Missing)
 
     built = build("loki")
@@ -107,7 +95,7 @@ def test_a_module_is_built_into_the_cache(path: Path) -> None:
 
 
 def test_a_second_build_takes_what_the_first_made(path: Path) -> None:
-    script(path / "go", GO)
+    write_stub_go(path)
     build("loki")
     (path / "calls").unlink()
 
@@ -161,7 +149,7 @@ def test_a_program_on_path_that_does_not_run_is_passed_over(path: Path) -> None:
 
 
 def test_a_program_is_built_where_its_archive_is_unavailable_and_the_reason_is_noted(path: Path) -> None:
-    script(path / "go", GO)
+    write_stub_go(path)
     notes: list[str] = []
 
     found = programs.obtain("loki", VALUES, Watcher(notes.append, notes.append))

@@ -12,26 +12,14 @@ from lab.engines.native.install.programs import Found, Missing
 from lab.progress import Board
 from tests.support.archive_server import tar
 from tests.support.program_shop import Shop
-
-# A stub of `go` that writes a script in place of each program it builds.
-GO = """#!/bin/sh
-case "$1 $2" in
-  "mod download") mkdir -p source; touch source/go.mod source/go.sum; echo "{\\"Dir\\": \\"$PWD/source\\"}";;
-  "mod edit") case "$3" in -json) echo '{}';; esac;;
-  "build "*)
-    for last; do :; done
-    while [ "$1" != -o ]; do shift; done
-    printf '#!/bin/sh\\n' > "$2$(basename "$last")";;
-esac
-"""
+from tests.support.stub_go import write_stub_go
 
 
 @pytest.fixture
 def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "bin"
     folder.mkdir()
-    (folder / "go").write_text(GO)
-    (folder / "go").chmod(0o755)
+    write_stub_go(folder)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
 
