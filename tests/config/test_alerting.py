@@ -109,6 +109,16 @@ def test_rules_use_the_metrics_that_the_services_have() -> None:
     assert used - {part for name in recorded for part in name.split(":")} <= known
 
 
+@pytest.mark.parametrize(
+    ("name", "threshold"),
+    [("ErrorRateHigh", names.ERROR_RATE_HIGH), ("ErrorRateCritical", names.ERROR_RATE_CRITICAL)],
+)
+def test_the_error_rates_of_page_and_rules_are_the_same(name: str, threshold: float) -> None:
+    (expr,) = (alert.expr for alert in alerts() if alert.name == name)
+    (compared,) = re.findall(r"^job:ai_requests_failed:ratio_rate1m > ([\d.]+)$", expr, re.MULTILINE)
+    assert float(compared) == threshold
+
+
 @pytest.mark.parametrize("alert", (*alerts(), *log_alerts()), ids=lambda alert: alert.name)
 class TestEveryAlert:
     def test_has_its_labels(self, alert: Alert) -> None:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from lab.settings import ROOT
+from prometheus.source.slo import render, specifications
 from services.telemetry import names
 from tests.support.programs import program
 from tests.support.rules import RULE_TESTS, RULES
@@ -35,6 +36,16 @@ PAIRS = {
 # Which of promtool's tests notices a change.
 AVAILABILITY, QUIET, SLOW, BUDGET = "slo_chat_availability", "slo_quiet", "slo_slow_burn", "slo_budget"
 LATENCY, BOOKINGS = "slo_chat_latency", "slo_bookings"
+
+
+@pytest.mark.parametrize("slo", specifications(), ids=lambda slo: slo["name"])
+def test_a_rule_file_is_what_its_specification_gives(slo: dict[str, Any]) -> None:
+    """`python -m prometheus.source` writes them."""
+    assert FILES[slo["name"]].read_text(encoding="utf-8") == render(slo)
+
+
+def test_each_rule_file_has_a_specification() -> None:
+    assert sorted(FILES) == sorted(slo["name"] for slo in specifications())
 
 
 def groups(slo: str) -> dict[str, dict[str, Any]]:
