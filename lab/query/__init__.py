@@ -1,11 +1,11 @@
-"""How the lab's servers are asked: one typed client each, used by the commands, the checks and the tests alike."""
+"""Typed clients of the lab's servers, used by the commands, the checks and the tests."""
 
 from lab.query.alertmanager import Alertmanager, NotifiedAlert
 from lab.query.endpoints import Endpoints, Lab
 from lab.query.errors import BadAnswer, QueryError, ServerMissing
 from lab.query.loki import Line, Loki
 from lab.query.pager import Incident, Pager
-from lab.query.prometheus import Exemplar, Prometheus, RuleAlert, Sample, Series, Target
+from lab.query.prometheus import Exemplar, Prometheus, RuleAlert, Sample
 from lab.query.services import ActiveFault, Assistant, ChatAnswer, Service
 from lab.query.spanfile import SpanFile
 from lab.query.tempo import Tempo
@@ -30,12 +30,10 @@ __all__ = [
     "QueryError",
     "RuleAlert",
     "Sample",
-    "Series",
     "ServerMissing",
     "Service",
     "Span",
     "SpanFile",
-    "Target",
     "Tempo",
     "Trace",
     "TraceSource",

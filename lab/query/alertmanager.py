@@ -1,4 +1,4 @@
-"""Questions to Alertmanager."""
+"""Client of Alertmanager."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from lab.query.times import parse_time
 
 @dataclass(frozen=True)
 class NotifiedAlert:
-    """An alert as Alertmanager holds it: `state` is active, suppressed or unprocessed; times are Unix times."""
+    """An alert in Alertmanager: `state` is active, suppressed or unprocessed; times are Unix times."""
 
     name: str
     state: str
@@ -24,8 +24,10 @@ class NotifiedAlert:
 class Alertmanager(Server):
     """Alertmanager's HTTP API."""
 
+    ready_path = "/-/ready"
+
     def alerts(self) -> list[NotifiedAlert]:
-        """Return the alerts that Alertmanager holds, silenced and inhibited ones too."""
+        """Return the alerts of Alertmanager, silenced and inhibited ones too."""
         return [
             NotifiedAlert(
                 name=row["labels"].get("alertname", ""),
@@ -40,7 +42,3 @@ class Alertmanager(Server):
             )
             for row in self.json("GET", "/api/v2/alerts")
         ]
-
-    def ready(self) -> bool:
-        """Return whether Alertmanager is ready."""
-        return self.answers("/-/ready")

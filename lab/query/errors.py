@@ -1,15 +1,18 @@
-"""What can go wrong when a server of the lab is asked."""
+"""Errors of the clients."""
 
 
 class QueryError(Exception):
-    """A server of the lab gave no usable answer; `str()` of it is a sentence for people."""
+    """A server of the lab gave no usable answer; `str()` returns a sentence."""
 
 
 class ServerMissing(QueryError):  # noqa: N818 - says what is wrong, as StopIteration does
-    """A server does not answer at all, or says that it is not ready.
+    """A server does not answer, or reports that it is not ready.
 
-    `name` is the service's name in docker-compose.yml, `url` the address that was tried, `reason` what happened;
-    `slow` says that it took the question and did not answer in time.
+    Attributes:
+        name: of the service in docker-compose.yml.
+        url: its address.
+        reason: why there is no answer.
+        slow: it accepted the request and did not answer in time.
     """
 
     def __init__(self, name: str, url: str, reason: str, *, slow: bool = False) -> None:
@@ -21,9 +24,13 @@ class ServerMissing(QueryError):  # noqa: N818 - says what is wrong, as StopIter
 
 
 class BadAnswer(QueryError):  # noqa: N818
-    """A server answered, but refused the question or said something that cannot be read.
+    """A server refused the request, or its answer cannot be read.
 
-    `status` is the HTTP status (0 when the body could not be read), `detail` the server's own words.
+    Attributes:
+        name: of the service in docker-compose.yml.
+        url: of the request.
+        status: HTTP status; 0 if the body cannot be read.
+        detail: the server's own message.
     """
 
     def __init__(self, name: str, url: str, status: int, detail: str) -> None:

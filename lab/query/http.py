@@ -1,4 +1,4 @@
-"""One HTTP client for all servers of the lab: time-outs, and errors that name the server."""
+"""HTTP client of the lab's servers: time-outs, and errors that name the server."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -10,17 +10,19 @@ from lab.query.errors import BadAnswer, ServerMissing
 
 # A server on this machine accepts at once or not at all; a query may take its time on a busy machine.
 TIMEOUT = httpx.Timeout(10.0, connect=2.0)
-# What a proxy or a server that is starting or stopping says.
+# Statuses of a proxy, or of a server that starts or stops.
 _NOT_READY = {502, 503, 504}
 
 
 def new_client(timeout: httpx.Timeout = TIMEOUT) -> httpx.Client:
-    """Make a client that never takes a proxy from the environment: the lab's servers are on this machine."""
+    """Return a client without the proxies of the environment: the lab's servers are on this machine."""
     return httpx.Client(timeout=timeout, trust_env=False, follow_redirects=False)
 
 
 class Server:
     """A server of the lab under its service name. Safe to use from several threads."""
+
+    ready_path = "/ready"
 
     def __init__(self, name: str, url: str, client: httpx.Client | None = None) -> None:
         self.name = name
@@ -38,9 +40,20 @@ class Server:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> httpx.Response:
-        """Send one request; 2xx and the statuses in `accept` come back, `timeout` is in seconds.
+        """Send one request and return the answer.
 
-        Raises ServerMissing when nothing answers or the server is not ready, BadAnswer for every other status.
+        Args:
+            method: of HTTP.
+            path: below the server's URL.
+            accept: statuses that are no error, besides 2xx.
+            params: of the query string.
+            body: sent as JSON.
+            headers: in addition to the client's own.
+            timeout: seconds.
+
+        Raises:
+            ServerMissing: the server does not answer or is not ready.
+            BadAnswer: any other status.
         """
         url = self.url + path
         limit = TIMEOUT if timeout is None else httpx.Timeout(timeout, connect=min(timeout, 2.0))
@@ -64,24 +77,29 @@ class Server:
         raise BadAnswer(self.name, url, answer.status_code, detail)
 
     def json(self, method: str, path: str, **options: Any) -> Any:
-        """Like `request`, and read the body as JSON."""
+        """Send one request, with the options of `request`, and return the JSON of the answer.
+
+        Raises:
+            ServerMissing: the server does not answer or is not ready.
+            BadAnswer: another status, or no JSON.
+        """
         answer = self.request(method, path, **options)
         try:
             return answer.json()
         except ValueError as error:
             raise BadAnswer(self.name, self.url + path, 0, "the body is not JSON") from error
 
-    def answers(self, path: str) -> bool:
-        """Return whether GET `path` succeeds now, within two seconds."""
+    def ready(self) -> bool:
+        """Return whether the server is ready now, within two seconds."""
         try:
-            self.request("GET", path, timeout=2.0)
+            self.request("GET", self.ready_path, timeout=2.0)
         except (ServerMissing, BadAnswer):
             return False
         return True
 
 
 def _detail(answer: httpx.Response) -> str:
-    """Return the server's own words, whether it answers in problem documents, Prometheus' envelope or plain text."""
+    """Return the message in a problem document, in Prometheus' envelope or in plain text."""
     try:
         found = answer.json()
     except ValueError:

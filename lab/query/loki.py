@@ -1,4 +1,4 @@
-"""Questions to Loki."""
+"""Client of Loki."""
 
 import time
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from lab.query.errors import BadAnswer
 from lab.query.http import Server
 from lab.query.prometheus import RuleAlert, rule_alerts
 
-# Asks Loki to keep index labels and structured metadata apart in its answer.
+# Keeps index labels and structured metadata apart in the answer.
 _CATEGORIZE = {"X-Loki-Response-Encoding-Flags": "categorize-labels"}
 
 
@@ -50,7 +50,7 @@ class Loki(Server):
         return rule_alerts(self._ruler("alerts"))
 
     def rules(self, name: str) -> list[dict[str, Any]]:
-        """Return the rules with that name as the ruler describes them."""
+        """Return the rules called `name`, as the ruler describes them."""
         return [rule for group in self._ruler("rules")["groups"] for rule in group["rules"] if rule.get("name") == name]
 
     def _ruler(self, what: str) -> dict[str, Any]:
@@ -59,10 +59,6 @@ class Loki(Server):
         except BadAnswer:  # a Loki without a ruler
             return {"alerts": [], "groups": []}
         return dict(data)
-
-    def ready(self) -> bool:
-        """Return whether Loki is ready."""
-        return self.answers("/ready")
 
 
 def _line(labels: dict[str, str], value: list[object]) -> Line:

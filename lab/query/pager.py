@@ -1,4 +1,4 @@
-"""Questions to the pager."""
+"""Client of the pager."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -41,10 +41,6 @@ class Pager(Server):
         """Return the incidents that the pager lists."""
         answer = self.json("GET", "/incidents", headers={"Accept": "application/json"})
         return [_incident(row) for row in answer["incidents"]]
-
-    def ready(self) -> bool:
-        """Return whether the pager is ready."""
-        return self.answers("/ready")
 
 
 def _incident(row: dict[str, Any]) -> Incident:

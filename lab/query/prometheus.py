@@ -1,4 +1,4 @@
-"""Questions to Prometheus."""
+"""Client of Prometheus."""
 
 import time
 from dataclasses import dataclass
@@ -18,14 +18,6 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Series:
-    """One series over time: `points` are (Unix time, value)."""
-
-    labels: dict[str, str]
-    points: tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
 class Exemplar:
     """One exemplar: the labels of its series, its own labels (`trace_id`), value and Unix time."""
 
@@ -37,7 +29,7 @@ class Exemplar:
 
 @dataclass(frozen=True)
 class RuleAlert:
-    """An alert as Prometheus sees it: `state` is pending or firing, `active_at` the Unix time of its first hit."""
+    """An alert of a rule: `state` is pending or firing, `active_at` the Unix time at which its condition began."""
 
     name: str
     state: str
@@ -46,20 +38,8 @@ class RuleAlert:
     active_at: float | None
 
 
-@dataclass(frozen=True)
-class Target:
-    """A scrape target: `health` is up, down or unknown."""
-
-    job: str
-    instance: str
-    url: str
-    health: str
-    last_error: str
-    labels: dict[str, str]
-
-
 def rule_alerts(data: dict[str, Any]) -> list[RuleAlert]:
-    """Read a list of alerts, as Prometheus and Loki's ruler give it."""
+    """Return the alerts in an answer of Prometheus or of Loki's ruler."""
     return [
         RuleAlert(
             name=row["labels"].get("alertname", ""),
@@ -75,8 +55,10 @@ def rule_alerts(data: dict[str, Any]) -> list[RuleAlert]:
 class Prometheus(Server):
     """Prometheus' HTTP API."""
 
+    ready_path = "/-/ready"
+
     def query(self, expression: str, at: float | None = None) -> list[Sample]:
-        """Answer an instant query at Unix time `at` (now if None); a scalar gives one sample without labels."""
+        """Return the samples of an instant query at Unix time `at` (None: now); a scalar is one without labels."""
         params = {"query": expression} | ({} if at is None else {"time": repr(at)})
         data = self._data("/api/v1/query", params)
         if data["resultType"] == "scalar":
@@ -87,12 +69,6 @@ class Prometheus(Server):
         """Return the sum of an instant query's values, `default` when there is no series."""
         found = self.query(expression)
         return sum(sample.value for sample in found) if found else default
-
-    def query_range(self, expression: str, start: float, end: float, step: float) -> list[Series]:
-        """Answer a range query; times are Unix times, `step` is in seconds."""
-        params = {"query": expression, "start": repr(start), "end": repr(end), "step": repr(step)}
-        rows = self._data("/api/v1/query_range", params)["result"]
-        return [Series(row["metric"], tuple((float(t), float(v)) for t, v in row["values"])) for row in rows]
 
     def exemplars(self, expression: str, start: float | None = None, end: float | None = None) -> list[Exemplar]:
         """Return the exemplars of the series in an expression, between two Unix times (by default the last 5 min)."""
@@ -110,27 +86,9 @@ class Prometheus(Server):
         return rule_alerts(self._data("/api/v1/alerts"))
 
     def rules(self, name: str) -> list[dict[str, Any]]:
-        """Return the rules with that name as Prometheus describes them."""
+        """Return the rules called `name`, as Prometheus describes them."""
         groups = self._data("/api/v1/rules")["groups"]
         return [rule for group in groups for rule in group["rules"] if rule.get("name") == name]
-
-    def targets(self) -> list[Target]:
-        """Return the active scrape targets."""
-        return [
-            Target(
-                job=row["labels"].get("job", ""),
-                instance=row["labels"].get("instance", ""),
-                url=row["scrapeUrl"],
-                health=row["health"],
-                last_error=row.get("lastError", ""),
-                labels=row["labels"],
-            )
-            for row in self._data("/api/v1/targets", {"state": "active"})["activeTargets"]
-        ]
-
-    def ready(self) -> bool:
-        """Return whether Prometheus is ready."""
-        return self.answers("/-/ready")
 
     def _data(self, path: str, params: dict[str, str] | None = None) -> Any:
         return self.json("GET", path, params=params)["data"]

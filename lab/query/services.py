@@ -1,4 +1,4 @@
-"""Questions to our own services: the assistant's public API and the admin API that assistant and model share."""
+"""Clients of our own services: the assistant's public API, and the admin API of assistant and model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from lab.query.times import parse_time
 
 @dataclass(frozen=True)
 class FaultKind:
-    """A fault that a service offers, with the parameters it takes and the dimensions by which it can be aimed."""
+    """A kind of fault of a service: its parameters, and the dimensions that a target can name."""
 
     name: str
     description: str
@@ -35,7 +35,7 @@ class ActiveFault:
 
 @dataclass(frozen=True)
 class ChatAnswer:
-    """What the assistant said. `outcome` is ok or fallback; `appointment` the booking it made or changed, or None."""
+    """A reply of the assistant: `outcome` is ok or fallback, `appointment` what was booked or changed, or None."""
 
     conversation_id: str
     reply: str
@@ -52,12 +52,8 @@ class Service(Server):
         super().__init__(name, url, client)
         self._admin_token = admin_token
 
-    def ready(self) -> bool:
-        """Return whether the service is ready."""
-        return self.answers("/ready")
-
     def fault_kinds(self) -> list[FaultKind]:
-        """Return the faults that this service can switch on."""
+        """Return the kinds of faults of this service."""
         rows = self._admin("GET", "/admin/faults").json()["available"]
         return [
             FaultKind(
@@ -80,9 +76,15 @@ class Service(Server):
         *,
         hidden: bool = False,
     ) -> ActiveFault:
-        """Switch a fault on for `duration` seconds; it ends by itself then, whatever happens to us.
+        """Switch a fault on for `duration` seconds, after which the service ends it.
 
-        A `hidden` one is named nowhere while it is on.
+        Args:
+            fault: name of its kind.
+            duration: seconds.
+            intensity: share of what can be hit, above 0 and at most 1.
+            target: what it hits, such as `route=/chat`; `*` is everything.
+            parameters: of the kind.
+            hidden: the service names it nowhere while it is on.
         """
         body: dict[str, Any] = {
             "fault": fault,
@@ -124,7 +126,7 @@ class Assistant(Service):
         user_id: str | None = None,
         timeout: float = 20.0,
     ) -> ChatAnswer:
-        """Say one thing to the assistant; `timeout` is in seconds."""
+        """Send one message to the assistant and return its reply; `timeout` is in seconds."""
         named = {"conversation_id": conversation_id, "business_id": business_id, "user_id": user_id}
         body = {"message": message} | {key: value for key, value in named.items() if value is not None}
         row = self.json("POST", "/chat", body=body, timeout=timeout)
@@ -148,7 +150,7 @@ class Assistant(Service):
         return list(self.json("GET", "/appointments", params=params)["appointments"])
 
     def cancel(self, appointment_id: str) -> None:
-        """Cancel an appointment; one that is gone already is no error."""
+        """Cancel an appointment; a cancelled or unknown one is no error."""
         self.request("DELETE", f"/appointments/{appointment_id}", accept=(404, 409))
 
 

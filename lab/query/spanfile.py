@@ -1,4 +1,4 @@
-"""Traces from the rotating file in which the Collector keeps the spans of the last hours, for a lab without Tempo."""
+"""Traces from the Collector's rotating span file, which has the last hours, for a lab without Tempo."""
 
 import json
 import mmap
@@ -18,14 +18,14 @@ class SpanFile:
         self.folder = folder
 
     def get(self, trace_id: str) -> Trace | None:
-        """Return one trace, looking at the newest file first.
+        """Return one trace, or None if no file has it.
 
         A rotation can cut a trace in two, so the file before the one with the first hit is read as well.
         """
         wanted = clean_trace_id(trace_id)
         paths = self.files()
         found = self._search(paths, wanted)
-        if not found and (again := self.files()) != paths:  # rotated under our eyes
+        if not found and (again := self.files()) != paths:  # rotated meanwhile
             found = self._search(again, wanted)
         return Trace.of(wanted, found)
 
@@ -39,7 +39,11 @@ class SpanFile:
         return found
 
     def files(self) -> list[Path]:
-        """Return the files, the newest first; ServerMissing when the folder is not there."""
+        """Return the files, the newest first.
+
+        Raises:
+            ServerMissing: there is no folder.
+        """
         if not self.folder.is_dir():
             raise ServerMissing("collector", str(self.folder), "it has not written any span file yet")
         aged = []
@@ -52,7 +56,7 @@ class SpanFile:
 
 
 def _lines_with(path: Path, needle: bytes) -> Iterator[bytes]:
-    """Yield the lines of a file that contain `needle`, the last ones first, without reading the whole file."""
+    """Yield the lines that contain `needle`, the last ones first, without reading the whole file."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             end = len(content)
@@ -66,7 +70,7 @@ def _lines_with(path: Path, needle: bytes) -> Iterator[bytes]:
 
 
 def _spans(line: bytes) -> Iterator[Span]:
-    """Read one line; a last line that is still being written holds nothing yet."""
+    """Yield the spans of one line; an incomplete last line has none."""
     try:
         yield from spans_of(json.loads(line))
     except (ValueError, KeyError, AttributeError):

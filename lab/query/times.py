@@ -1,4 +1,4 @@
-"""Times as servers write them, and waiting without sleeping blindly."""
+"""Times as servers write them, and polling."""
 
 import time
 from collections.abc import Callable
@@ -20,11 +20,11 @@ def parse_time(value: object) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def wait_for(ask: Callable[[], T | None], seconds: float, every: float = 0.2) -> T | None:
-    """Ask until the answer is neither None nor empty, at most `seconds` long; return the last answer."""
+def wait_for(read: Callable[[], T | None], seconds: float, every: float = 0.2) -> T | None:
+    """Call `read` until its result is true, at most `seconds` long; return the last result."""
     deadline = time.monotonic() + seconds
     while True:
-        found = ask()
+        found = read()
         if found or time.monotonic() >= deadline:
             return found
         time.sleep(every)

@@ -1,4 +1,4 @@
-"""A trace, however it was stored: the model that Tempo's answers and the Collector's span file are read into."""
+"""Traces and spans, as read from Tempo's answers and from the Collector's span file."""
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,30 +47,26 @@ class Span:
 
 @dataclass(frozen=True)
 class Trace:
-    """All spans that are known of one trace, the earliest first."""
+    """The stored spans of one trace, the earliest first."""
 
     trace_id: str
     spans: tuple[Span, ...]
 
     @classmethod
     def of(cls, trace_id: str, spans: Iterable[Span]) -> "Trace | None":
-        """Make a trace of those spans that belong to it, each once; None when there is none."""
+        """Return the trace of the spans with this id, each once; None if there are none."""
         own = {span.span_id: span for span in spans if span.trace_id == trace_id}
         if not own:
             return None
         return cls(trace_id, tuple(sorted(own.values(), key=lambda span: (span.start, -span.duration))))
 
     def roots(self) -> tuple[Span, ...]:
-        """Return the spans whose parent is not in this trace: one when the trace is whole."""
+        """Return the spans whose parent is not stored: one if the trace is complete."""
         known = {span.span_id for span in self.spans}
         return tuple(span for span in self.spans if span.parent_id is None or span.parent_id not in known)
 
-    def children(self, span: Span) -> tuple[Span, ...]:
-        """Return the spans directly below one, the earliest first."""
-        return tuple(other for other in self.spans if other.parent_id == span.span_id)
-
     def walk(self) -> Iterator[tuple[int, Span]]:
-        """Go through the tree from the top: (depth, span), each span once, even if parents form a ring."""
+        """Yield (depth, span) from the root downwards, each span once, even if parents form a ring."""
         below: dict[str, list[Span]] = {}
         for span in self.spans:
             below.setdefault(span.parent_id or "", []).append(span)
@@ -100,22 +96,26 @@ class Trace:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The services that took part, in the order of their first span."""
+        """The services with spans, in the order of their first one."""
         return tuple(dict.fromkeys(span.service for span in self.spans))
 
 
 class TraceSource(Protocol):
-    """Where traces are read from: Tempo, or the Collector's span file."""
+    """A store of traces: Tempo, or the Collector's span file."""
 
     name: str
 
     def get(self, trace_id: str) -> Trace | None:
-        """Return one trace by its 32 hex digits, None when it is not known (yet)."""
+        """Return one trace by its 32 hex digits; None if it is not stored (yet)."""
         ...
 
 
 def clean_trace_id(text: str) -> str:
-    """Return a trace id as 32 lowercase hex digits, also from a traceparent header; ValueError says what is wrong."""
+    """Return a trace id, or that of a traceparent header, as 32 lowercase hex digits.
+
+    Raises:
+        ValueError: it is no trace id; the message says what one is.
+    """
     given = text.strip().lower()
     if given.count("-") == 3:
         given = given.split("-")[1]
@@ -126,7 +126,7 @@ def clean_trace_id(text: str) -> str:
 
 
 def spans_of(document: Mapping[str, Any]) -> Iterator[Span]:
-    """Read the spans of one OTLP JSON document, as the Collector writes it or as Tempo answers.
+    """Yield the spans of one OTLP JSON document, as the Collector writes it or Tempo returns it.
 
     Ids may be hex (OTLP JSON) or base64 (protobuf's own JSON); kinds and statuses numbers or names.
     """
@@ -161,7 +161,7 @@ def _span(row: Mapping[str, Any], service: str) -> Span:
 
 
 def attributes_of(rows: Iterable[Mapping[str, Any]] | None) -> dict[str, Any]:
-    """Read OTLP's list of key and typed value into a plain dictionary."""
+    """Return OTLP's list of keys and typed values as a dictionary."""
     return {row["key"]: _value(row.get("value") or {}) for row in rows or ()}
 
 

@@ -32,7 +32,7 @@ def test_prometheus_vector_scalar_and_exemplars(server: Any) -> None:
     assert (exemplar.labels["trace_id"], exemplar.value, exemplar.series) == (TRACE, 0.2, {"le": "1"})
 
 
-def test_prometheus_alerts_and_targets(server: Any) -> None:
+def test_prometheus_alerts(server: Any) -> None:
     alert = {
         "labels": {"alertname": "ErrorRateCritical", "severity": "page"},
         "annotations": {"summary": "s"},
@@ -43,10 +43,6 @@ def test_prometheus_alerts_and_targets(server: Any) -> None:
     server.answer("GET", "/api/v1/alerts", {"data": {"alerts": [alert]}})
     (found,) = Prometheus("prometheus", server.url).alerts()
     assert (found.name, found.state, found.active_at) == ("ErrorRateCritical", "pending", 1795356000.5)
-    target = {"labels": {"job": "model", "instance": "m:1"}, "scrapeUrl": "http://m:1/metrics", "health": "down"}
-    server.answer("GET", "/api/v1/targets", {"data": {"activeTargets": [target | {"lastError": "refused"}]}})
-    (seen,) = Prometheus("prometheus", server.url).targets()
-    assert (seen.job, seen.health, seen.last_error) == ("model", "down", "refused")
 
 
 def test_prometheus_says_what_is_wrong_with_a_query(server: Any) -> None:
