@@ -45,7 +45,7 @@ class Server:
         Args:
             method: of HTTP.
             path: below the server's URL.
-            accept: statuses that are no error, besides 2xx.
+            accept: statuses that are no error, as 2xx are.
             params: of the query string.
             body: sent as JSON.
             headers: in addition to the client's own.
