@@ -46,6 +46,11 @@ class Service:
     raw: Mapping[str, Any]
 
     @property
+    def version(self) -> str:
+        """Version of its image, without a leading `v`."""
+        return self.image.rpartition(":")[2].removeprefix("v")
+
+    @property
     def runs_natively(self) -> bool:
         """Whether native mode starts a process for it (the database and the one-shot have none)."""
         return not self.native.get("skip", False)

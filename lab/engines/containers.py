@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +12,7 @@ from lab.engines import docker
 from lab.engines.engine import Diagnosis
 from lab.settings import LabSettings
 
-# Fewer restarts, or longer ago than this many seconds, are the past of a service that runs well now.
+# Fewer restarts, or none for this many seconds, are no problem of a service that runs now.
 RESTARTS = 3
 RECENT = 600
 # Version 2 and version 1 of cgroups: how often the kernel killed a process of this container.
@@ -22,9 +21,10 @@ _OTHER_POSTGRES = re.compile(r"data directory was initialized by PostgreSQL vers
 
 
 def require_ports(settings: LabSettings, services: Mapping[str, Service], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Make sure that the ports are free which this project publishes and does not hold already.
+    """Check that the ports which this project publishes, and does not hold already, are free.
 
     Args:
+        settings: of the lab.
         services: those that are to be started.
         rows: what `docker compose ps --format json` prints for this project.
 
@@ -43,26 +43,29 @@ def require_ports(settings: LabSettings, services: Mapping[str, Service], rows: 
 def diagnoses(
     settings: LabSettings, services: Mapping[str, Service], rows: Sequence[Mapping[str, Any]]
 ) -> list[Diagnosis]:
-    """What keeps services from working, each with its cause and one command; empty where the engine sees nothing.
+    """Return the known problems of services, each with its cause and one command.
 
     Args:
+        settings: of the lab.
+        services: of docker-compose.yml.
         rows: what `docker compose ps --all --format json` prints for this project.
     """
     names = {row["ID"][:12]: row["Service"] for row in rows if row["Service"] in services}
-    details = _json(["docker", "inspect", *names]) if names else []
     with ThreadPoolExecutor(4) as pool:
-        found = pool.map(lambda one: _diagnose(settings, services[names[one["Id"][:12]]], one), details)
+        found = pool.map(
+            lambda one: _diagnose(settings, services[names[one[0]]], one[1]), docker.inspect(names).items()
+        )
     return [diagnosis for diagnosis in found if diagnosis]
 
 
 def volumes(project: Mapping[str, Any]) -> dict[str, str]:
-    """The moment at which each volume of a project was made, by its name in docker-compose.yml; those that exist.
+    """Return the creation time of each existing volume of a project, by its name in docker-compose.yml.
 
     Args:
-        project: what `docker compose config --format json` says.
+        project: what `docker compose config --format json` prints.
     """
     full = {about["name"]: name for name, about in (project.get("volumes") or {}).items()}
-    found = _json(["docker", "volume", "inspect", *full]) if full else []
+    found = json.loads(docker.run(["docker", "volume", "inspect", *full]).stdout or "[]") if full else []
     return {full[one["Name"]]: str(one["CreatedAt"]) for one in found}
 
 
@@ -84,22 +87,21 @@ def _is_healthy(container: Mapping[str, Any]) -> bool:
 
 
 def _was_killed(container: Mapping[str, Any]) -> bool:
-    """Whether a process of this container was killed for memory, as far as it can still be known.
+    """Return whether a process of this container was killed for memory.
 
-    The engine's own mark is about the first process and may be lost at a restart; a killed worker never has it. The
-    kernel counts for as long as the container runs. The engine remembers a few minutes of events, several for one kill.
+    The engine marks only the first process, and a restart may delete the mark. The kernel counts the kills of every
+    process while the container runs. The engine keeps events for a few minutes, several for one kill.
     """
     if container["State"].get("OOMKilled"):
         return True
     if container["State"]["Running"]:
         for file in _KILLS:
-            counted = re.search(
-                r"^oom_kill (\d+)$", _run(["docker", "exec", container["Id"], "cat", file]), re.MULTILINE
-            )
+            text = docker.run(["docker", "exec", container["Id"], "cat", file]).stdout
+            counted = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
             if counted and int(counted[1]):
                 return True
-    events = ["docker", "events", "--since", "1h", "--until", "0s", "--filter", "event=oom"]
-    return bool(_run([*events, "--filter", f"container={container['Id']}", "--format", "{{.Action}}"]).strip())
+    events = ["docker", "events", "--since", "1h", "--until", "0s", "--filter", "event=oom", "--format", "{{.Action}}"]
+    return bool(docker.run([*events, "--filter", f"container={container['Id']}"]).stdout.strip())
 
 
 def _memory(settings: LabSettings, service: Service, container: Mapping[str, Any]) -> Diagnosis:
@@ -133,29 +135,27 @@ def _volume(settings: LabSettings, service: Service, container: Mapping[str, Any
                 return Diagnosis(
                     service.name,
                     f"may not use its volume {mount['Name']}, which belongs to another user: {_short(line)}",
-                    _give(container, mount["Name"]),
+                    _chown_command(container, mount["Name"]),
                 )
     return None
 
 
-def _give(container: Mapping[str, Any], volume: str) -> str:
-    """The command that gives a volume to the user of a container."""
+def _chown_command(container: Mapping[str, Any], volume: str) -> str:
+    """Return the command that gives a volume to the user of a container."""
     user = container["Config"]["User"] or "0"
     owner = user if ":" in user else f"{user}:{user}"
-    # An image knows the names of its users; for a number any image with `chown` will do, and some have none.
-    image = container["Config"]["Image"]
-    own = not user.split(":")[0].isdigit()
-    tool = image if own else _own_image(container)
+    # Only its own image knows a user by name. For a number any image with `chown` will do; some have none.
+    tool = _init_image(container) if user.split(":")[0].isdigit() else container["Config"]["Image"]
     return f"docker run --rm --user 0 --entrypoint chown --volume {volume}:/v {tool} -R {owner} /v"
 
 
-def _own_image(container: Mapping[str, Any]) -> str:
+def _init_image(container: Mapping[str, Any]) -> str:
     project = container["Config"]["Labels"].get("com.docker.compose.project", "")
     command = ["docker", "ps", "--all", "--filter", f"label=com.docker.compose.project={project}"]
-    found = _run([*command, "--filter", "label=com.docker.compose.service=init", "--format", "{{.ID}}"]).split()
-    # Not what `docker ps` shows: an image that was rebuilt since has lost its name there.
-    named = _run(["docker", "inspect", "--format", "{{.Config.Image}}", found[0]]).strip() if found else ""
-    return named or str(container["Config"]["Image"])
+    init = docker.run([*command, "--filter", "label=com.docker.compose.service=init", "--format", "{{.ID}}"])
+    # `docker ps` does not show the name of an image that was rebuilt since.
+    found = [str(one["Config"]["Image"]) for one in docker.inspect(init.stdout.split()[:1]).values()]
+    return found[0] if found else str(container["Config"]["Image"])
 
 
 def _restarts(service: Service, container: Mapping[str, Any], said: str) -> Diagnosis | None:
@@ -169,19 +169,9 @@ def _restarts(service: Service, container: Mapping[str, Any], said: str) -> Diag
 
 
 def _logs(container: str) -> str:
-    done = subprocess.run(
-        ["docker", "logs", "--tail", "60", container], capture_output=True, text=True, check=False, timeout=10
-    )
+    done = docker.run(["docker", "logs", "--tail", "60", container])
     return done.stdout + done.stderr
 
 
 def _short(line: str) -> str:
     return line.strip()[-200:]
-
-
-def _run(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout
-
-
-def _json(command: list[str]) -> list[dict[str, Any]]:
-    return list(json.loads(_run(command) or "[]"))

@@ -1,20 +1,43 @@
-"""What `docker` and `docker compose` are asked, and what their answers mean."""
+"""Runs `docker` and `docker compose`, and parses their output."""
 
 import json
 import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from lab.errors import LabError
 from lab.settings import LabSettings
 
+# A healthy engine answers in milliseconds; one that hangs must not hold up a command.
+SECONDS = 10
+
+
+def run(
+    command: Sequence[str], seconds: float | None = SECONDS, given: str | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command and return its output as text; exit code 124 after `seconds`, 127 if there is no such program.
+
+    Args:
+        command: the program with its arguments.
+        seconds: time limit, or None.
+        given: its standard input.
+        options: others of `subprocess.run`.
+    """
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    try:
+        return subprocess.run(command, input=given, text=True, check=False, timeout=seconds, **options)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 124, "", f"no answer within {seconds} s")
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(command, 127, "", f"there is no `{command[0]}` program")
+
 
 def state_of(row: Mapping[str, Any]) -> str:
-    """State of a container in the lab's words, from a row of `docker compose ps --format json`."""
+    """Return the state of a service from its row of `docker compose ps --format json`."""
     if row["State"] == "running":
         return {"starting": "starting", "unhealthy": "failed"}.get(row.get("Health", ""), "running")
     if row["State"] == "exited":
@@ -27,32 +50,24 @@ def state_of(row: Mapping[str, Any]) -> str:
 def compose(
     settings: LabSettings, *arguments: str, show: bool = False, seconds: float | None = None, given: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `docker compose` for this lab (exit code 124 after `seconds`).
+    """Run `docker compose` for this lab; exit code 124 after `seconds`.
 
     Args:
-        show: let its words go to the terminal.
-        given: what it reads from its standard input.
+        settings: of the lab.
+        arguments: of `docker compose`.
+        show: its output goes to the terminal.
+        seconds: time limit, or None.
+        given: its standard input.
     """
-    command, environment = _command(settings, arguments), _environment(settings)
-    try:
-        return subprocess.run(
-            command,
-            env=environment,
-            input=given,
-            capture_output=not show,
-            text=True,
-            check=False,
-            timeout=seconds,
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 124, "", f"no answer within {seconds} s")
+    shown: dict[str, Any] = {"stdout": None, "stderr": None} if show else {}
+    return run(_command(settings, arguments), seconds, given, env=_environment(settings), **shown)
 
 
 def run_and_stream(
     settings: LabSettings, arguments: Iterable[str], say: Callable[[str], None]
 ) -> tuple[int, list[str]]:
-    """Run `docker compose`, hand each line to `say`, and return its exit code with all lines."""
-    # A session of its own: Ctrl-C reaches this command first, which then asks Compose once.
+    """Run `docker compose`, call `say` with each line of output; return the exit code and all lines."""
+    # A session of its own: Ctrl-C reaches this command first, which then interrupts Compose once.
     with subprocess.Popen(
         _command(settings, arguments),
         env=_environment(settings),
@@ -84,16 +99,12 @@ def _environment(settings: LabSettings) -> dict[str, str]:
 
 
 def rows(settings: LabSettings, quiet: bool = False) -> list[dict[str, Any]]:
-    """The lab's containers, as `docker compose ps --format json` has them; `quiet` takes no answer for none.
+    """Return the rows of `docker compose ps --format json`; with `quiet` none if Docker does not answer.
 
     Raises:
         LabError: Docker does not answer.
     """
-    try:
-        # An engine that hangs must not hold up every command.
-        answer = compose(settings, "ps", "--all", "--format", "json", seconds=30)
-    except FileNotFoundError:
-        answer = subprocess.CompletedProcess([], 127, "", "there is no `docker` program")
+    answer = compose(settings, "ps", "--all", "--format", "json", seconds=30)
     if answer.returncode:
         if quiet:
             return []
@@ -103,28 +114,19 @@ def rows(settings: LabSettings, quiet: bool = False) -> list[dict[str, Any]]:
     return [json.loads(line) for line in answer.stdout.splitlines()]
 
 
-def inspect(containers: list[str]) -> dict[str, dict[str, Any]]:
-    """What `docker inspect` says of each, by the first twelve characters of its id."""
-    if not containers:
-        return {}
-    answer = subprocess.run(["docker", "inspect", *containers], capture_output=True, text=True, check=False)
-    return {row["Id"][:12]: row for row in json.loads(answer.stdout or "[]")}
-
-
-def restarts(container: str) -> int:
-    """Return how often the engine has restarted a container."""
-    facts = inspect([container]).values()
-    return max((int(row["RestartCount"]) for row in facts), default=0)
+def inspect(containers: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return what `docker inspect` reports of each container, by the first twelve characters of its id."""
+    names = list(containers)
+    answer = run(["docker", "inspect", *names], None).stdout if names else ""
+    return {row["Id"][:12]: row for row in json.loads(answer or "[]")}
 
 
 def memory(containers: list[str]) -> dict[str, int]:
-    """Bytes by container, without the page cache."""
-    if not containers:
-        return {}
+    """Return bytes by container, without the page cache."""
     command = ["docker", "stats", "--no-stream", "--format", "{{.ID}} {{.MemUsage}}", *containers]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = run(command, None).stdout.splitlines() if containers else []
     found = {}
-    for line in answer.stdout.splitlines():
+    for line in lines:
         identity, used = line.split()[:2]
         number = re.fullmatch(r"([\d.]+)([KMG]?i?B)", used)
         if number:
@@ -133,8 +135,8 @@ def memory(containers: list[str]) -> dict[str, int]:
 
 
 def age(started: str) -> float | None:
-    """Seconds since a moment in Docker's form; None where it is not one."""
-    # Nanoseconds, which Python does not read.
+    """Return the seconds since a time as Docker writes it; None if it is no time."""
+    # The rest is nanoseconds, which Python cannot parse.
     found = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)", started)
     if not found:
         return None

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from lab.engines import fix_commands
+from lab.engines import docker, fix_commands
 
 # Compose 2.24 is the first that reads all that docker-compose.yml uses.
 OLDEST = (2, 24)
 # The API of Docker Engine 20.10, the oldest on which the lab was seen to run.
 OLDEST_API = (1, 41)
-# An engine that has not answered by then hangs; a healthy one takes milliseconds.
-SECONDS = 10
+SECONDS = docker.SECONDS
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,12 @@ class Probe:
     """Whether compose can be used here.
 
     Attributes:
-        version: engine and Compose in words; empty where they cannot be used.
-        fault: why not, as a part of a sentence; empty where they can.
+        version: of engine and Compose; empty if they cannot be used.
+        fault: why they cannot, as a part of a sentence; empty if they can.
         remedy: the command that fixes the fault.
-        cautions: what does not hold here though the lab runs, each with its command.
-        doubt: why the lab uses this engine only on request; empty if none.
-        installed: whether there is a `docker` program at all.
+        cautions: limits that have no effect here, each with the command that changes it.
+        doubt: why the lab uses this engine only on request; empty if it needs no request.
+        installed: whether there is a `docker` program.
     """
 
     version: str = ""
@@ -47,7 +46,7 @@ class _FaultError(Exception):
 
 
 def probe() -> Probe:
-    """Check Docker, its Compose plugin and its engine; return the first fault."""
+    """Check Docker, its Compose plugin and its engine; return their versions or the first fault."""
     if shutil.which("docker") is None:
         return Probe(
             fault="there is no `docker` program"
@@ -56,7 +55,7 @@ def probe() -> Probe:
             installed=False,
         )
     try:
-        _not_emulated()
+        _refuse_emulation()
         address = _address()
         compose = _compose_version()
         engine = _engine(address)
@@ -69,22 +68,18 @@ def probe() -> Probe:
         return error.probe
 
 
-def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end (`SECONDS` at most: then exit code 124); its words as text."""
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 124, "", f"no answer within {SECONDS} s")
-
-
 def podman(engine: dict[str, Any]) -> str:
-    """Version of the Podman that answers as a Docker engine, from `docker version`; empty where it is Docker."""
+    """Return the version of the Podman that answers as a Docker engine; empty for Docker.
+
+    Args:
+        engine: the part `Server` of `docker version`.
+    """
     parts = {part["Name"]: part["Version"] for part in engine.get("Components") or ()}
     return str(parts.get("Podman Engine", ""))
 
 
-def _not_emulated() -> None:
-    output = run(["docker", "--version"]).stdout
+def _refuse_emulation() -> None:
+    output = _run("docker", "--version").stdout
     if output.startswith("podman"):
         raise _FaultError(
             f"`docker` is Podman's emulation here ({output.strip()}), with which the lab was never run",
@@ -93,8 +88,8 @@ def _not_emulated() -> None:
 
 
 def _address() -> str:
-    """Where Docker's program looks for its engine: DOCKER_HOST, or the address of its context."""
-    answer = run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
+    """Return the address of the engine: DOCKER_HOST, or that of Docker's context."""
+    answer = _run("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
     if answer.returncode:
         raise _FaultError(f"Docker does not know where its engine is ({_reason(answer)})", fix_commands.own_engine())
     address = answer.stdout.strip()
@@ -108,9 +103,9 @@ def _address() -> str:
 
 
 def _compose_version() -> str:
-    answer = run(["docker", "compose", "version", "--short"])
+    answer = _run("docker", "compose", "version", "--short")
     if answer.returncode:
-        raise _FaultError(*_without_plugin())
+        raise _FaultError(*_plugin_fault())
     version = answer.stdout.strip().removeprefix("v")
     numbers = _numbers(version)
     # A build from source may have no number; it is newer than the years in which 2.24 was new.
@@ -121,11 +116,11 @@ def _compose_version() -> str:
     return version
 
 
-def _without_plugin() -> tuple[str, str]:
+def _plugin_fault() -> tuple[str, str]:
     alone = shutil.which("docker-compose")
     if alone is None:
         return "Docker has no Compose plugin", fix_commands.install_compose()
-    version = run([alone, "version", "--short"]).stdout.strip().removeprefix("v")
+    version = _run(alone, "version", "--short").stdout.strip().removeprefix("v")
     if _numbers(version) < OLDEST:
         return (
             f"there is only the old `docker-compose` {version}, which cannot read docker-compose.yml",
@@ -135,12 +130,12 @@ def _without_plugin() -> tuple[str, str]:
 
 
 def _engine(address: str) -> dict[str, Any]:
-    answer = run(["docker", "version", "--format", "{{json .}}"])
+    answer = _run("docker", "version", "--format", "{{json .}}")
     engine: dict[str, Any] | None = None
     if answer.stdout.startswith("{"):
         engine = json.loads(answer.stdout).get("Server")
     if not engine:
-        raise _FaultError(*_silent(address, answer))
+        raise _FaultError(*_engine_fault(address, answer))
     if not podman(engine) and _numbers(engine["ApiVersion"]) < OLDEST_API:
         raise _FaultError(
             f"Docker Engine {engine['Version']} is too old (20.10 or later is needed)", fix_commands.install_docker()
@@ -148,7 +143,7 @@ def _engine(address: str) -> dict[str, Any]:
     return engine
 
 
-def _silent(address: str, answer: subprocess.CompletedProcess[str]) -> tuple[str, str]:
+def _engine_fault(address: str, answer: subprocess.CompletedProcess[str]) -> tuple[str, str]:
     reason = _reason(answer)
     if "permission denied" in reason.lower():
         return (
@@ -164,8 +159,12 @@ def _silent(address: str, answer: subprocess.CompletedProcess[str]) -> tuple[str
     return f"what answers at {address} is no container engine that Docker can use ({reason})", fix_commands.own_engine()
 
 
+def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return docker.run([program, *arguments], SECONDS)
+
+
 def _cautions() -> tuple[tuple[str, str], ...]:
-    answer = run(["docker", "info", "--format", "{{json .}}"])
+    answer = _run("docker", "info", "--format", "{{json .}}")
     if not answer.stdout.startswith("{"):
         return ()
     info = json.loads(answer.stdout)
@@ -182,8 +181,8 @@ def _doubt(engine: dict[str, Any]) -> str:
     version = podman(engine)
     if not version:
         return ""
-    # Seen in small with 4.3.1 and Compose 5.0.2: order of the start, limits, ports and volumes hold; services find
-    # each other with netavark and aardvark-dns only; without systemd no health check ever runs.
+    # Tried with 4.3.1 and Compose 5.0.2: order of the start, limits, ports and volumes work. Names of services need
+    # netavark and aardvark-dns, health checks need systemd.
     return (
         f"Podman {version} answers in Docker's place, on which the whole lab was never run "
         "(it needs aardvark-dns for names and systemd for health checks)"

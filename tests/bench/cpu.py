@@ -50,7 +50,7 @@ def measure(running: RunningLab) -> dict[str, float]:
 def _environment_of(running: RunningLab) -> dict[str, str]:
     from lab.engines.native.engine import NativeEngine  # noqa: PLC0415
 
-    own = NativeEngine(running.settings).environment_of("assistant")
+    own = NativeEngine(running.settings).derivation("assistant").environment()
     return {**own, "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 
 

@@ -6,15 +6,12 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-import httpx
-import psutil
-
 from lab import compose_file, ports
 from lab.compose_file import Service
 from lab.console import Console
 from lab.engines import volume_versions
 from lab.engines.config_reload import RELOADED_BY_SIGHUP, at_start_only
-from lab.engines.engine import Diagnosis, ServiceStatus, start_failure
+from lab.engines.engine import Diagnosis, Engine, ServiceStatus, answers, start_failure
 from lab.engines.native import output, secret_files
 from lab.engines.native.derive import Derivation
 from lab.engines.native.install.install_queue import InstallQueue
@@ -22,7 +19,7 @@ from lab.engines.native.install.programs import PROGRAMS, Found, Missing, find
 from lab.engines.native.supervisor import Process, Supervisor, memory_of
 from lab.errors import LabError
 from lab.progress import Board
-from lab.settings import LabSettings, State, read_state
+from lab.settings import LabSettings, read_state
 
 READY_SECONDS = 90
 # Senders before receivers: an assistant that outlives its Collector waits for it when it stops.
@@ -34,24 +31,18 @@ _STOP_ORDER = (
 )
 
 
-class NativeEngine:
+class NativeEngine(Engine):
     """The lab as ordinary processes under supervisord."""
 
     name = "native"
 
     def __init__(self, settings: LabSettings) -> None:
-        self.settings = settings
-        self.services = {
-            name: service
-            for name, service in compose_file.load(settings.root / "docker-compose.yml", settings.values).items()
-            if service.runs_natively
-        }
+        services = compose_file.load(settings.root / "docker-compose.yml", settings.values)
+        super().__init__(settings, {name: service for name, service in services.items() if service.runs_natively})
         self.supervisor = Supervisor(settings.native)
 
-    # --- up -------------------------------------------------------------------------------------------------------
-
     def up(self, board: Board) -> dict[str, str]:
-        """Start what does not run; returns services that cannot run here, with the reason."""
+        """Start what does not run; return the reason by name of a service that cannot run here."""
         programs = {name: self._program(service) for name, service in self.services.items()}
         absent = {
             name: found.reason
@@ -59,7 +50,7 @@ class NativeEngine:
             if isinstance(found, Missing) and not found.obtainable
         }
         for name, reason in absent.items():
-            self._say_missing(name, reason, board)
+            self._show_missing(name, reason, board)
         wanted = {name: found for name, found in programs.items() if name not in absent}
         self._check_ports(wanted)
         for diagnosis in self.diagnoses():
@@ -74,9 +65,7 @@ class NativeEngine:
             if started_daemon:
                 self.supervisor.shutdown()
             raise
-        previous = read_state(self.settings.home)
-        started_at = previous.started_at if previous and not started_daemon else time.time()
-        State(self.name, started_at, dict(self.settings.values), absent).write(self.settings)
+        self._record_state(absent, first=started_daemon)
         if failed:
             raise start_failure(failed)
         volume_versions.record(self.settings, self.name, self.services, self._volumes())
@@ -85,17 +74,17 @@ class NativeEngine:
     def _prepare(self, wanted: Mapping[str, Found | Missing], absent: Mapping[str, str]) -> None:
         self.settings.native.mkdir(parents=True, exist_ok=True)
         secret_files.write_missing(self.settings.volume("secrets"))
-        # What is still to come is no target yet: minutes without it are no outage.
-        to_come = [name for name, found in wanted.items() if isinstance(found, Missing)]
+        # A program that is being installed is no target yet: minutes without it are no outage.
+        installing = [name for name, found in wanted.items() if isinstance(found, Missing)]
         for name in wanted:
-            self._derivation(name).write(self.settings, (*absent, *to_come))
-        self._describe(wanted, absent)
+            self.derivation(name).write(self.settings, (*absent, *installing))
+        self._configure(wanted, absent)
         if not self.supervisor.running():
-            self._kill_orphans()
+            self.supervisor.kill_orphans()
             self.supervisor.start_daemon()
         self.supervisor.reload()
 
-    def _describe(self, wanted: Mapping[str, Found | Missing], absent: Iterable[str]) -> None:
+    def _configure(self, wanted: Mapping[str, Found | Missing], absent: Iterable[str]) -> None:
         """Configure supervisord; programs that are still being installed count as absent."""
         here = {name: found for name, found in wanted.items() if isinstance(found, Found)}
         lacking = {*absent, *wanted} - set(here)
@@ -104,7 +93,7 @@ class NativeEngine:
     def _start_all(
         self, wanted: dict[str, Found | Missing], absent: Mapping[str, str], board: Board
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """Returns what failed, and what this machine has no way to after all, each with the reason."""
+        """Return the reason by name of a service that failed, and of one whose program is unavailable."""
         deadlines: dict[str, float] = {}
         failed: dict[str, str] = {}
         unobtained: dict[str, str] = {}
@@ -114,73 +103,52 @@ class NativeEngine:
             self.supervisor.start(name)
             deadlines[name] = time.monotonic() + READY_SECONDS
 
-        to_come = {name: self._program_name(name) for name, found in wanted.items() if isinstance(found, Missing)}
+        installing = {name: self._program_name(name) for name, found in wanted.items() if isinstance(found, Missing)}
         for name in wanted:
-            if name not in to_come:
+            if name not in installing:
                 start(name)
-        arrivals = InstallQueue(to_come, self.settings.values, board)
-        arrivals.start()
+        queue = InstallQueue(installing, self.settings.values, board)
+        queue.start()
         try:
-            while deadlines or arrivals.busy():
-                for name, result in arrivals.finished():
+            while deadlines or queue.busy():
+                for name, result in queue.finished():
                     if isinstance(result, Found):
                         wanted[name] = result
                         for other in self._admit(name, wanted, absent):
                             start(other)
                     elif isinstance(result, Missing):
                         unobtained[name] = result.reason
-                        self._say_missing(name, result.reason, board)
+                        self._show_missing(name, result.reason, board)
                     else:
                         failed[name] = result
                         board.failed(name, result)
-                failed |= self._settle(deadlines, board)
+                failed |= self._settle(deadlines, self._fault, board)
                 time.sleep(0.1)
         finally:
-            arrivals.stop()
+            queue.stop()
         return failed, unobtained
 
-    def _settle(self, deadlines: dict[str, float], board: Board) -> dict[str, str]:
-        """Strike out those that are ready and those that failed; returns the latter with the reason."""
-        failed = {}
-        for name in sorted(deadlines):
-            fault = self._poll(name, deadlines[name])
-            if fault is None:
-                continue
-            del deadlines[name]
-            if fault:
-                failed[name] = fault
-                board.failed(name, fault)
-            else:
-                board.done(name, f"ready at {self._front(name)}" if self._front(name) else "ready")
-        return failed
-
-    def _admit(self, arrived: str, wanted: Mapping[str, Found | Missing], absent: Iterable[str]) -> list[str]:
-        """Add a service whose program was just installed; return it and the services that restart because of it."""
+    def _admit(self, installed: str, wanted: Mapping[str, Found | Missing], absent: Iterable[str]) -> list[str]:
+        """Add a service whose program was installed; return it and the services that restart because of it."""
         for other in wanted:
-            self._derivation(other).admit(self.settings, arrived)
-        self._describe(wanted, absent)
+            self.derivation(other).admit(self.settings, installed)
+        self._configure(wanted, absent)
         return self.supervisor.reload()
 
-    def _say_missing(self, name: str, reason: str, board: Board) -> None:
+    def _show_missing(self, name: str, reason: str, board: Board) -> None:
         board.missing(name, f"{reason}; without it: {PROGRAMS[self._program_name(name)].loss}")
 
-    def _poll(self, name: str, deadline: float) -> str | None:
-        """None: not yet; empty: ready; else what went wrong."""
+    def _fault(self, name: str, late: bool) -> str | None:
+        """Return None while a service starts, an empty text once it is ready, else why it failed."""
         info = self.supervisor.processes().get(name)
         if info and info.state == "FATAL":
             return "it ended repeatedly: " + " | ".join(self.supervisor.tail(name, 3))
         if self._is_ready(name):
             return ""
-        if time.monotonic() > deadline:
+        if late:
             last = " | ".join(self.supervisor.tail(name, 2))
-            return f"not ready after {READY_SECONDS} s ({self._derivation(name).ready_url()}): {last}"
+            return f"not ready after {READY_SECONDS} s ({self.derivation(name).ready_url()}): {last}"
         return None
-
-    def _is_ready(self, name: str) -> bool:
-        try:
-            return httpx.get(self._derivation(name).ready_url(), timeout=2).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
 
     def _check_ports(self, wanted: Iterable[str]) -> None:
         running = self.supervisor.processes()
@@ -191,8 +159,6 @@ class NativeEngine:
             for port in self.services[name].ports.values()
         }
         ports.require(asked, self.settings.ports())
-
-    # --- down -----------------------------------------------------------------------------------------------------
 
     def down(self, board: Board) -> None:
         """Stop everything, senders first; keep the data."""
@@ -213,10 +179,9 @@ class NativeEngine:
         shutil.rmtree(self.settings.native, ignore_errors=True)
 
     def restart(self, names: Iterable[str], board: Board) -> None:
-        """Stop and start services (none named: all) with the settings of now."""
+        """Stop and start services (none named: all) with the current settings."""
         chosen = list(names)
-        for name in chosen:
-            self._known(name)
+        self._require_known(chosen)
         if not chosen:
             self.down(board)
         else:
@@ -224,52 +189,51 @@ class NativeEngine:
         self.up(board)
 
     def stop(self, names: Iterable[str]) -> None:
-        """Stop services and nothing else; supervisord starts none of them again by itself."""
+        """Stop services; supervisord does not restart them."""
         chosen = list(names)
-        self._described(chosen)
+        self._require_configured(chosen)
         self.supervisor.stop(chosen)
 
     def start(self, names: Iterable[str]) -> None:
-        """Start services as they were, and wait until each is ready."""
+        """Start services with their last settings, and wait until each is ready."""
         chosen = list(names)
-        self._described(chosen)
+        self._require_configured(chosen)
         for name in chosen:
             self.supervisor.start(name)
         deadlines = dict.fromkeys(chosen, time.monotonic() + READY_SECONDS)
         failed: dict[str, str] = {}
         while deadlines:
-            failed |= self._settle(deadlines, Board(Console(quiet=True)))
+            failed |= self._settle(deadlines, self._fault, Board(Console(quiet=True)))
             time.sleep(0.1 if deadlines else 0)
         if failed:
             raise LabError("; ".join(f"{name}: {why}" for name, why in failed.items()), "`make up` starts it again.")
 
     def reload(self) -> list[tuple[str, str]]:
         """Derive the files again and reload the servers; return (service, file) of files that need a restart."""
-        last = read_state(self.settings.home)
+        missing = self._missing()
         waiting = []
         running = [name for name in self.supervisor.processes() if name in self.services]
         for name in running:
-            derivation = self._derivation(name)
+            derivation = self.derivation(name)
             before = derivation.copies(self.settings)
-            derivation.write(self.settings, last.missing if last else ())
+            derivation.write(self.settings, missing)
             after = derivation.copies(self.settings)
             changed = [file for file in {**before, **after} if before.get(file) != after.get(file)]
             waiting += [(name, file) for file in changed if at_start_only(file)]
         self.supervisor.signal([name for name in RELOADED_BY_SIGHUP if name in running], "HUP")
         return waiting
 
-    def _described(self, names: Iterable[str]) -> None:
-        """Refuse names of services that supervisord does not have."""
-        here = self.supervisor.processes()
+    def _require_configured(self, names: Iterable[str]) -> None:
+        """Refuse services that supervisord does not have."""
+        self._require_known(names)
+        configured = self.supervisor.processes()
         for name in names:
-            self._known(name)
-            if name not in here:
-                state = read_state(self.settings.home)
-                reason = state.missing.get(name, "the lab does not run") if state else "the lab does not run"
+            if name not in configured:
+                reason = self._missing().get(name, "the lab does not run")
                 raise LabError(f"{name} does not run here: {reason}.", "`lab status` shows what runs.")
 
     def store_secret(self, name: str, value: str) -> None:
-        """Write it into the run folder, for its owner alone."""
+        """Write it into the run folder, readable by its owner only."""
         folder = self.settings.volume("secrets")
         try:
             secret_files.store(folder, name, value)
@@ -285,19 +249,15 @@ class NativeEngine:
         except FileNotFoundError as error:
             raise LabError(f"The lab has no secret `{name}`.", "Start the lab with `make up`.") from error
 
-    # --- looking --------------------------------------------------------------------------------------------------
-
     def status(self) -> list[ServiceStatus]:
-        """One row a service."""
-        processes = self.supervisor.processes()
-        last = read_state(self.settings.home)
+        """Return one row per service."""
+        processes, missing = self.supervisor.processes(), self._missing()
         rows = []
         for name, service in self.services.items():
             info = processes.get(name)
             found = self._program(service)
             if info is None and isinstance(found, Missing):
-                reason = last.missing.get(name, found.reason) if last else found.reason
-                rows.append(ServiceStatus(name, "missing", self._version(service), reason, None))
+                rows.append(ServiceStatus(name, "missing", service.version, missing.get(name, found.reason), None))
                 continue
             # PATH may have changed since the server was started.
             source = found.source if isinstance(found, Found) else "PATH"
@@ -309,31 +269,27 @@ class NativeEngine:
                 state = "starting"
             elif info and info.state in {"FATAL", "EXITED"}:
                 state = "failed"
-            version = self._version(service)
-            rows.append(ServiceStatus(name, state, version, source, self._front(name), memory, uptime))
+            rows.append(ServiceStatus(name, state, service.version, source, self._url(name), memory, uptime))
         return rows
 
     def diagnoses(self) -> list[Diagnosis]:
-        """Data of another version."""
+        """Return data of another version."""
         return volume_versions.conflicts(self.settings, self.name, self.services, self._volumes())
 
     def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
-        """Print what services wrote to their standard output."""
+        """Print the standard output of services."""
         chosen = list(names) or list(self.services)
-        for name in chosen:
-            self._known(name)
+        self._require_known(chosen)
         output.show(self.supervisor, chosen, lines, follow)
 
-    def environment_of(self, name: str) -> dict[str, str]:
-        """Environment that a service's process gets here."""
-        return self._derivation(name).environment()
+    def _missing(self) -> dict[str, str]:
+        state = read_state(self.settings.home)
+        return state.missing if state else {}
 
     def _volumes(self) -> dict[str, str]:
-        # An emptied folder has no history; two full ones cannot be distinguished.
+        # An emptied folder has no history; two filled ones cannot be distinguished.
         folders = {name: self.settings.volume(name) for name in volume_versions.data_volumes(self.services)}
         return {name: "folder" for name, folder in folders.items() if folder.is_dir() and any(folder.iterdir())}
-
-    # --- parts ----------------------------------------------------------------------------------------------------
 
     def _program(self, service: Service) -> Found | Missing:
         program = str(service.native["program"])
@@ -343,32 +299,25 @@ class NativeEngine:
 
     def _process(self, name: str, found: Found, absent: Collection[str]) -> Process:
         service = self.services[name]
-        derivation = self._derivation(name)
+        derivation = self.derivation(name)
         environment = derivation.environment()
         if service.native["program"] == "python":
             environment["PYTHONPATH"] = str(self.settings.root)
         command = [str(found.path), *derivation.arguments(found.path, absent)]
         return Process(name, command, environment, self.settings.root, service.stop_seconds)
 
-    def _derivation(self, name: str) -> Derivation:
+    def derivation(self, name: str) -> Derivation:
+        """Return the native form of a service's configuration."""
         return Derivation(self.services[name], self.services, self.settings.native)
 
     def _program_name(self, service: str) -> str:
         return str(self.services[service].native["program"])
 
-    def _version(self, service: Service) -> str:
-        program = PROGRAMS.get(str(service.native["program"]))
-        return self.settings.values[program.setting] if program else self.settings.values["LAB_VERSION"]
-
-    def _front(self, name: str) -> str | None:
+    def _url(self, name: str) -> str | None:
         return None if name == "collector" else self.settings.url(name)
 
-    def _known(self, name: str) -> None:
-        if name not in self.services:
-            raise LabError(f"There is no service `{name}`.", f"Services: {', '.join(self.services)}.", 2)
+    def _ready_text(self, name: str) -> str:
+        return f"ready at {self._url(name)}" if self._url(name) else "ready"
 
-    def _kill_orphans(self) -> None:
-        orphans = self.supervisor.orphans()
-        for process in orphans:
-            process.kill()
-        psutil.wait_procs(orphans, timeout=5)
+    def _is_ready(self, name: str) -> bool:
+        return answers(self.derivation(name).ready_url())

@@ -21,13 +21,13 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from lab.errors import LabError
 
-# Every process of a lab carries this, so that an orphan is found even when supervisord was killed.
+# In the environment of every process of a lab, so that orphans are found after supervisord was killed.
 MARK = "LAB_RUN_FOLDER"
 
 
 @dataclass(frozen=True)
 class Process:
-    """What supervisord is to run: `command` in `folder` with `environment`; `stop_seconds` of grace, then SIGKILL."""
+    """A process for supervisord: `command` in `folder` with `environment`; SIGKILL after `stop_seconds` of grace."""
 
     name: str
     command: Sequence[str]
@@ -52,7 +52,7 @@ class Supervisor:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # A Unix socket's path may have 107 bytes, a checkout's path more; so it is in the temporary folder.
+        # In the temporary folder: a Unix socket's path may have 107 bytes, a checkout's path more.
         short = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
         self.socket = Path(tempfile.gettempdir()) / f"lab-{os.getuid()}-{short}.sock"
 
@@ -62,11 +62,11 @@ class Supervisor:
         return self.folder / "supervisord.conf"
 
     def output(self, name: str) -> Path:
-        """File that takes standard output and error of a process."""
+        """Return the file with standard output and error of a process."""
         return self.folder / "output" / f"{name}.out"
 
     def write(self, processes: Sequence[Process]) -> None:
-        """Write the configuration file for `processes`; nothing starts by itself."""
+        """Write the configuration file for `processes`; none of them is started."""
         (self.folder / "output").mkdir(parents=True, exist_ok=True)
         config = configparser.RawConfigParser()
         config["unix_http_server"] = {"file": str(self.socket), "chmod": "0600"}
@@ -80,7 +80,7 @@ class Supervisor:
         }
         for process in processes:
             config[f"program:{process.name}"] = {
-                # By `env`, because supervisord's own `environment` cannot hold a quote within a value.
+                # By `env`, because a value in supervisord's own `environment` cannot contain a quote.
                 "command": _command(
                     ["/usr/bin/env", *(f"{k}={v}" for k, v in process.environment.items()), *process.command]
                 ),
@@ -96,14 +96,14 @@ class Supervisor:
                 "stdout_logfile_maxbytes": "5MB",
                 "stdout_logfile_backups": "1",
             }
-        # It holds the key of a model provider.
+        # It contains the key of a model provider.
         self.config.touch(mode=0o600)
         self.config.chmod(0o600)
         with self.config.open("w", encoding="utf-8") as file:
             config.write(file)
 
     def running(self) -> bool:
-        """Whether this folder's supervisord answers."""
+        """Return whether this folder's supervisord answers."""
         try:
             self._call("getState")
         except (OSError, xmlrpc.client.Error):
@@ -142,7 +142,7 @@ class Supervisor:
         return [*added, *changed]
 
     def processes(self) -> dict[str, Info]:
-        """All processes by name; empty where no supervisord runs."""
+        """Return the processes by name; none if no supervisord runs."""
         try:
             rows = self._call("getAllProcessInfo")
         except (OSError, xmlrpc.client.Error):
@@ -153,28 +153,25 @@ class Supervisor:
         }
 
     def start(self, name: str) -> None:
-        """Start one process, without waiting for it. One that runs is left alone."""
-        # supervisord takes no notice of a start while the process is still on its way out.
+        """Start one process unless it runs; do not wait for it.
+
+        Raises:
+            LabError: supervisord cannot start it.
+        """
+        # supervisord ignores a start while the process is stopping.
         while any(info.state == "STOPPING" for info in self._some([name])):
             time.sleep(0.05)
         try:
-            self._call("startProcess", name, False)
+            self._call_unless("ALREADY_STARTED", "startProcess", name, False)
         except xmlrpc.client.Fault as fault:
-            if "ALREADY_STARTED" not in fault.faultString:
-                raise LabError(
-                    f"{name} does not start: {fault.faultString}", f"Look into {self.output(name)}."
-                ) from fault
+            raise LabError(f"{name} does not start: {fault.faultString}", f"Look into {self.output(name)}.") from fault
 
     def stop(self, names: Sequence[str]) -> None:
-        """Stop processes side by side and wait until all are gone."""
+        """Stop processes in parallel and wait until all are gone."""
         running = {info.name: info.pid for info in self._some(names)}
         for name in names:
-            try:
-                self._call("stopProcess", name, False)
-            except xmlrpc.client.Fault as fault:
-                if "NOT_RUNNING" not in fault.faultString and "BAD_NAME" not in fault.faultString:
-                    raise
-        # One with another process id was started by another command meanwhile.
+            self._call_unless("NOT_RUNNING|BAD_NAME", "stopProcess", name, False)
+        # One with another process id was started meanwhile, by another command.
         while any(
             info.state in {"STOPPING", "RUNNING", "STARTING"} and info.pid == running.get(info.name)
             for info in self._some(names)
@@ -182,39 +179,38 @@ class Supervisor:
             time.sleep(0.05)
 
     def signal(self, names: Sequence[str], signal: str) -> None:
-        """Send a signal (`HUP`) to processes; those that do not run are left alone."""
+        """Send a signal such as `HUP` to those of the processes that run."""
         for name in names:
-            try:
-                self._call("signalProcess", name, signal)
-            except xmlrpc.client.Fault as fault:
-                if "NOT_RUNNING" not in fault.faultString:
-                    raise
+            self._call_unless("NOT_RUNNING", "signalProcess", name, signal)
 
     def shutdown(self) -> None:
-        """End supervisord and everything that it runs; also what a killed supervisord left behind."""
+        """Stop supervisord and its processes, also those of a killed supervisord."""
         if self.running():
             pid = int(self._call("getPID"))
             self._call("shutdown")
             with contextlib.suppress(psutil.NoSuchProcess):
                 psutil.Process(pid).wait(timeout=60)
-        for process in self.orphans():
-            process.kill()
-        psutil.wait_procs(self.orphans(), timeout=5)
+        self.kill_orphans()
         self.socket.unlink(missing_ok=True)
+
+    def kill_orphans(self) -> None:
+        """Kill the processes of this lab, with any parent, and wait until they are gone."""
+        orphans = self.orphans()
+        for process in orphans:
+            process.kill()
+        psutil.wait_procs(orphans, timeout=5)
 
     def orphans(self) -> list[psutil.Process]:
         """Return the processes of this lab, with any parent."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get(MARK) == str(self.folder) and process.pid != os.getpid():
-                    found.append(process)
-            except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
-                continue
-        return found
+        # `environ` is None where it must not be read.
+        return [
+            process
+            for process in psutil.process_iter(["environ"])
+            if (process.info["environ"] or {}).get(MARK) == str(self.folder) and process.pid != os.getpid()
+        ]
 
     def tail(self, name: str, lines: int = 5) -> list[str]:
-        """Last lines of what a process wrote."""
+        """Return the last lines of output of a process."""
         try:
             return self.output(name).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
         except FileNotFoundError:
@@ -222,6 +218,14 @@ class Supervisor:
 
     def _some(self, names: Sequence[str]) -> list[Info]:
         return [info for name, info in self.processes().items() if name in names]
+
+    def _call_unless(self, accepted: str, method: str, *arguments: Any) -> None:
+        """Call a method; a fault that the pattern `accepted` matches is no error."""
+        try:
+            self._call(method, *arguments)
+        except xmlrpc.client.Fault as fault:
+            if not re.search(accepted, fault.faultString):
+                raise
 
     def _call(self, method: str, *arguments: Any) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
@@ -233,7 +237,7 @@ class Supervisor:
 
 
 def _command(words: Sequence[str]) -> str:
-    # A blank and one of these begin a comment anywhere. Blanks are only between single quotes here.
+    # A blank before one of these begins a comment anywhere; here blanks are only between single quotes.
     return re.sub(r"( )([;#])", r"\1'\\\2'", _escape(shlex.join(words)))
 
 
@@ -242,7 +246,7 @@ def _escape(text: str) -> str:
 
 
 def memory_of(pid: int) -> int | None:
-    """Resident bytes of a process and its children; None when it is gone."""
+    """Return the resident bytes of a process and its children; None if it is gone."""
     try:
         process = psutil.Process(pid)
         return int(sum(each.memory_info().rss for each in (process, *process.children(recursive=True))))
