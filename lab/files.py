@@ -3,8 +3,8 @@
 from pathlib import Path
 
 
-def write_atomically(path: Path, text: str, mode: int | None = None) -> None:
-    """Replace a file with `text` in one step; `mode` are its permissions from the first byte on.
+def write_atomically(path: Path, content: str | bytes, mode: int | None = None) -> None:
+    """Replace a file with `content` in one step; `mode` are its permissions from the first byte on.
 
     Raises:
         OSError: the folder is missing or cannot be written.
@@ -13,5 +13,5 @@ def write_atomically(path: Path, text: str, mode: int | None = None) -> None:
     if mode is not None:
         draft.unlink(missing_ok=True)
         draft.touch(mode=mode)
-    draft.write_text(text, encoding="utf-8")
+    draft.write_bytes(content.encode() if isinstance(content, str) else content)
     draft.replace(path)

@@ -1,38 +1,33 @@
 """Checks that ports are free, and finds out which process holds a busy one."""
 
-import json
 import re
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from lab.engines import docker
 from lab.engines.native.supervisor import MARK
 from lab.errors import LabError
-
-# Docker answers in milliseconds; one that hangs must not hold up a list of ports.
-_DOCKER_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a port: `text` in words, and the command that ends it (empty: none is known)."""
+    """The program that holds a port: `text` names it, `stop` is the command that ends it (empty: unknown)."""
 
     text: str
     stop: str = ""
 
 
 def busy(ports: Iterable[int]) -> dict[int, str]:
-    """The ports of 127.0.0.1 that cannot be bound, each with its holder in words."""
+    """Return the ports of 127.0.0.1 that cannot be bound, each with the text of its holder."""
     return {port: holder(port).text for port in ports if not _free(port)}
 
 
 def require(asked: Mapping[int, str], settings: Mapping[str, int]) -> None:
-    """Make sure that ports are free.
+    """Check that ports are free.
 
     Args:
         asked: the service that needs it, by port.
@@ -58,15 +53,12 @@ def require(asked: Mapping[int, str], settings: Mapping[str, int]) -> None:
 
 
 def holder(port: int) -> Holder:
-    """Who listens on a port, as far as this user may see it."""
+    """Return the program that listens on a port, as far as this user may see it."""
     process = _listener(port)
-    if isinstance(process, psutil.Process):
-        native = _native_lab(process)
-        if native:
-            return native
+    if isinstance(process, psutil.Process) and (native := _native_lab(process)):
+        return native
     # The engine's own proxy listens for a container, often as another user.
-    container = _container(port)
-    if container:
+    if container := _container(port):
         return container
     if isinstance(process, str):
         return Holder(process)
@@ -108,44 +100,34 @@ def _native_lab(process: psutil.Process) -> Holder | None:
 
 
 def _container(port: int) -> Holder | None:
-    """The container that publishes a port, named after its Compose project."""
-    if shutil.which("docker") is None:
+    """Return the container that publishes a port, named after its Compose project."""
+    found = docker.run(["docker", "ps", "--filter", f"publish={port}", "--format", "{{.ID}}"])
+    details = docker.inspect(found.stdout.split()[:1])
+    if not details:
         return None
-    command = ["docker", "ps", "--filter", f"publish={port}", "--format", "{{.ID}}"]
-    found = _docker(command).split()
-    if not found:
-        return None
-    labels = json.loads(_docker(["docker", "inspect", "--format", "{{json .Config.Labels}}", found[0]]) or "null") or {}
+    [(identity, about)] = details.items()
+    labels = about["Config"]["Labels"] or {}
     project = labels.get("com.docker.compose.project")
     if not project:
-        return Holder(f"the container {found[0]}", f"docker stop {found[0]}")
+        return Holder(f"the container {identity}", f"docker stop {identity}")
     folder = Path(labels.get("com.docker.compose.project.working_dir", ""))
     service = labels.get("com.docker.compose.service", "")
     if not (folder / "lab" / "engines").is_dir():
         return Holder(f"`{service}` of the Compose project {project} in {folder}", f"docker compose -p {project} down")
-    # A copy under a name of its own was started with COMPOSE_PROJECT_NAME.
+    # Another name of the project comes from COMPOSE_PROJECT_NAME.
     named = project == default_project(folder)
     stop = f"make -C {folder} down" if named else f"docker compose -p {project} down"
     return Holder(f"another copy of the lab, in {folder} (Compose project {project})", stop)
 
 
 def default_project(folder: Path) -> str:
-    """The name that Compose gives to the project of a folder."""
+    """Return the name that Compose gives to the project of a folder."""
     return re.sub(r"[^a-z0-9_-]", "", folder.name.lower()).lstrip("_-")
-
-
-def _docker(command: list[str]) -> str:
-    try:
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_DOCKER_SECONDS
-        ).stdout.strip()
-    except subprocess.TimeoutExpired:
-        return ""
 
 
 def _free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do: a connection in TIME_WAIT from a lab that just stopped does not make a port busy.
+        # As servers do: a connection in TIME_WAIT of a lab that has stopped does not make a port busy.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

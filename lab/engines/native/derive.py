@@ -1,21 +1,22 @@
-"""From docker-compose.yml and the servers' own configuration files to what native mode runs.
+"""Derives what native mode runs from docker-compose.yml and the servers' own configuration files.
 
 Three things are replaced, nothing else: addresses of services (`loki:3100`), listen addresses and ports, and container
 paths below a mount. `tests/unit/lab/test_derive.py` shows the difference to be just that.
 """
 
+import contextlib
 import re
-import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.compose_file import Mount, Service
 from lab.errors import LabError
+from lab.files import write_atomically
 from lab.settings import LabSettings
 
 LOOPBACK = "127.0.0.1"
-# One scrape job a file, named after its service: a server that cannot run here is not scraped, so it is not "down".
+# One file per scrape job, named after its service: a server that cannot run here is not scraped, so it is not "down".
 _PER_SERVICE = re.compile(r"scrape/(?P<service>[a-z]+)\.yml")
 
 
@@ -34,7 +35,7 @@ class Derivation:
     folder: Path
 
     def text(self, text: str) -> str:
-        """`text` with service addresses, listen addresses and container paths replaced."""
+        """Return `text` with service addresses, listen addresses and container paths replaced."""
         return self._paths(self._listens(self._addresses(text)))
 
     def place(self, mount: Mount) -> Path:
@@ -44,13 +45,13 @@ class Derivation:
         return self.folder / "data" / mount.source
 
     def environment(self) -> dict[str, str]:
-        """Environment of the process: compose's, with native's own values over it; an empty one takes it away."""
+        """Return the environment of the process: compose's with those of `x-native` over it; an empty one deletes."""
         own = {key: str(value) for key, value in self.service.native.get("environment", {}).items()}
         both = {**self.service.environment, **own}
         return {key: self.text(value) for key, value in both.items() if own.get(key) != ""}
 
     def arguments(self, program: Path, absent: Collection[str]) -> list[str]:
-        """Command line after the program.
+        """Return the command line after the program.
 
         Args:
             program: the program's file; `{home}` is the folder with the files of its archive.
@@ -61,69 +62,60 @@ class Derivation:
             if name in absent:
                 for old, new in exchange.items():
                     arguments = [argument.replace(old, new) for argument in arguments]
-        if any("{home}" in argument for argument in arguments):
-            arguments = [argument.replace("{home}", str(home_of(program))) for argument in arguments]
-        return [self.text(argument) for argument in arguments]
+        return [self.text(re.sub(r"\{home\}", lambda _: str(home_of(program)), argument)) for argument in arguments]
 
     def ready_url(self) -> str:
-        """What answers 200 when the service is ready."""
+        """Return the URL that returns 200 when the service is ready."""
         return self._addresses(str(self.service.native["ready"]))
 
     def write(self, settings: LabSettings, absent: Collection[str]) -> None:
-        """Make the folders of all mounts and fill those of configuration; files that are no longer wanted go.
+        """Write the derived files of all mounts, and delete those without a source.
 
         Args:
+            settings: of the lab.
             absent: services that do not run here.
         """
-        for mount in self.service.mounts:
-            target = self.place(mount)
-            if not mount.bind:
-                target.mkdir(parents=True, exist_ok=True)
-                continue
-            written = self._copy(settings.root / mount.source, target, absent)
-            for stale in {path for path in target.rglob("*") if path.is_file()} - written:
-                stale.unlink()
-
-    def copies(self, settings: LabSettings) -> dict[str, bytes]:
-        """Return the content of the derived copies, by path in the checkout."""
-        found = {}
+        copies = {copy: file for file, copy, about in self._sources(settings) if about not in absent}
+        for copy, file in copies.items():
+            self._copy_file(file, copy)
         for mount in self.service.mounts:
             place = self.place(mount)
-            source = (settings.root / mount.source).relative_to(settings.root) if mount.bind else None
-            for file in place.rglob("*") if source else ():
-                if file.is_file() and source:
-                    found[(source / file.relative_to(place)).as_posix()] = file.read_bytes()
-        return found
+            place.mkdir(parents=True, exist_ok=True)
+            for stale in {path for path in place.rglob("*") if mount.bind and path.is_file()} - copies.keys():
+                stale.unlink()
 
-    def admit(self, settings: LabSettings, arrived: str) -> None:
-        """Add the file about a service that was absent when the others were written, and runs from now on."""
+    def copies(self) -> dict[str, bytes]:
+        """Return the content of the derived files, by path in the checkout."""
+        return {
+            (Path(mount.source) / file.relative_to(self.place(mount))).as_posix(): file.read_bytes()
+            for mount in self.service.mounts
+            for file in self.place(mount).rglob("*")
+            if mount.bind and file.is_file()
+        }
+
+    def admit(self, settings: LabSettings, name: str) -> None:
+        """Add the file about a service that was absent when the others were written."""
+        for file, copy, about in self._sources(settings):
+            if about == name:
+                self._copy_file(file, copy)
+
+    def _sources(self, settings: LabSettings) -> Iterator[tuple[Path, Path, str]]:
+        """Yield each mounted file of the checkout, its copy, and the service that it is about (empty: all)."""
         for mount in self.service.mounts:
             source = settings.root / mount.source
-            for file in source.rglob(f"{arrived}.yml") if mount.bind else ():
-                inner = file.relative_to(source)
-                if _PER_SERVICE.fullmatch(inner.as_posix()):
-                    self._copy_file(file, self.place(mount) / inner)
-
-    def _copy(self, source: Path, target: Path, absent: Collection[str]) -> set[Path]:
-        written = set()
-        for file in sorted(path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-            inner = file.relative_to(source)
-            per_service = _PER_SERVICE.fullmatch(inner.as_posix())
-            if per_service and per_service["service"] in absent:
-                continue
-            self._copy_file(file, target / inner)
-            written.add(target / inner)
-        return written
+            for file in sorted(source.rglob("*")) if mount.bind else ():
+                if file.is_file() and "__pycache__" not in file.parts:
+                    inner = file.relative_to(source)
+                    about = _PER_SERVICE.fullmatch(inner.as_posix())
+                    yield file, self.place(mount) / inner, about["service"] if about else ""
 
     def _copy_file(self, file: Path, copy: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
-        new = copy.with_name(f".{copy.name}.new")
-        try:
-            new.write_text(self.text(file.read_text(encoding="utf-8")), encoding="utf-8")
-        except UnicodeDecodeError:
-            shutil.copyfile(file, new)
-        # In one step: Prometheus reloads what changes, and must never see half a file or none.
-        new.replace(copy)
+        content = file.read_bytes()
+        with contextlib.suppress(UnicodeDecodeError):
+            content = self.text(content.decode()).encode()
+        # In one step: Prometheus reloads what changes, and must never read half a file or none.
+        write_atomically(copy, content)
 
     def _addresses(self, text: str) -> str:
         known = {
@@ -153,7 +145,7 @@ class Derivation:
 
 
 def home_of(program: Path) -> Path:
-    """Folder with the files that come with a program: `conf` and `public` for Grafana.
+    """Return the folder with the files of a program: `conf` and `public` for Grafana.
 
     Raises:
         LabError: there is none near the program.

@@ -215,9 +215,9 @@ class NativeEngine(Engine):
         running = [name for name in self.supervisor.processes() if name in self.services]
         for name in running:
             derivation = self.derivation(name)
-            before = derivation.copies(self.settings)
+            before = derivation.copies()
             derivation.write(self.settings, missing)
-            after = derivation.copies(self.settings)
+            after = derivation.copies()
             changed = [file for file in {**before, **after} if before.get(file) != after.get(file)]
             waiting += [(name, file) for file in changed if at_start_only(file)]
         self.supervisor.signal([name for name in RELOADED_BY_SIGHUP if name in running], "HUP")
