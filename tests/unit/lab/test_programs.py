@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.engines.native.install import builds, programs
+from lab.engines.native.install import builds, cache, programs
 from lab.engines.native.install.builds import module_version
 from lab.engines.native.install.network import UnavailableError, Watcher
-from lab.engines.native.install.programs import Found, Missing, cached, find
+from lab.engines.native.install.programs import Found, Missing, find
 from lab.envfile import read
 from lab.errors import LabError
 from lab.settings import ROOT
@@ -18,6 +18,10 @@ from tests.support.stub_go import write_stub_go
 # No test of this file asks the network.
 VALUES = read(ROOT / ".env", {}) | {"PROGRAM_DOWNLOADS": "false"}
 SILENT = Watcher(lambda text: None, lambda text: None)
+
+
+def cached(name: str) -> Path:
+    return cache.place_in(programs.folder(name, VALUES), name)
 
 
 def build(name: str, watcher: Watcher = SILENT) -> Found:
@@ -65,7 +69,7 @@ def test_the_contrib_collector_is_as_good_as_ours(path: Path) -> None:
 
 
 def test_the_cache_comes_second(path: Path) -> None:
-    wanted = script(cached("prometheus", VALUES), "")
+    wanted = script(cached("prometheus"), "")
 
     assert find("prometheus", VALUES) == Found(wanted, VALUES["PROMETHEUS_VERSION"], "cache (built)")
 
@@ -85,13 +89,13 @@ def test_a_module_is_built_into_the_cache(path: Path) -> None:
 
     built = build("loki")
 
-    assert built.path == cached("loki", VALUES)
+    assert built.path == cached("loki")
     assert os.access(built.path, os.R_OK)
     assert find("loki", VALUES) == built
     calls = (path / "calls").read_text()
     assert f"mod download -json github.com/grafana/loki/v3@v{VALUES['LOKI_VERSION']}" in calls
     assert "-dropreplace=a" in calls, "a folder of another module cannot be had"
-    assert not list(cached("loki", VALUES).parent.parent.glob(".build-*")), "nothing half-made is left"
+    assert not list(cached("loki").parent.parent.glob(".build-*")), "nothing half-made is left"
 
 
 def test_a_second_build_takes_what_the_first_made(path: Path) -> None:
@@ -112,8 +116,8 @@ def test_a_failed_build_names_its_log_and_leaves_nothing(path: Path) -> None:
 
     assert "requires go >= 1.99" in caught.value.message
     assert "build-" in caught.value.remedy
-    assert not cached("loki", VALUES).exists()
-    assert not list(cached("loki", VALUES).parent.parent.glob(".build-*"))
+    assert not cached("loki").exists()
+    assert not list(cached("loki").parent.parent.glob(".build-*"))
 
 
 @pytest.mark.parametrize(
@@ -125,12 +129,12 @@ def test_a_release_and_its_module(name: str, release: str, module: str) -> None:
 
 
 def test_other_parts_give_another_collector(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = cached("otelcol", VALUES)
+    before = cached("otelcol")
     parts = tmp_path / "builder.yaml"
     parts.write_text(builds.COLLECTOR_PARTS.read_text() + "# one more\n")
     monkeypatch.setattr(builds, "COLLECTOR_PARTS", parts)
 
-    assert cached("otelcol", VALUES) != before
+    assert cached("otelcol") != before
 
 
 def test_what_cannot_be_built_says_so() -> None:

@@ -8,12 +8,13 @@ caching proxies lay them out; in a folder they may also lie side by side.
 import hashlib
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lab.engines.native.install import cache
-from lab.engines.native.install.downloads import Download, room
+from lab.engines.native.install.downloads import Download, report_full_disk
 from lab.engines.native.install.network import Limits, UnavailableError, UnreachableError, Watcher, text_of
 from lab.engines.native.install.unpacking import DamagedError, needed, unpack
 from lab.engines.native.install.vendors import VENDORS, Address, Platform
@@ -24,17 +25,17 @@ _LINE = re.compile(r"(?P<sum>[0-9a-fA-F]{64})(?:\s+\*?(?:\./)?(?P<file>\S+))?\s*
 
 
 class RefusedError(UnavailableError):
-    """There is an archive, and it must not be used."""
+    """An archive that must not be used."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where archives may come from.
+    """Allowed sources of archives.
 
     Attributes:
-        folder: archives brought by hand, or None.
+        folder: archives that the user has put there, or None.
         mirror: base URL in the place of `https://`, or empty.
-        downloads: whether the network may be asked.
+        downloads: whether the network may be used.
     """
 
     folder: Path | None
@@ -43,7 +44,7 @@ class Sources:
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> "Sources":
-        """As the settings say."""
+        """Return the sources that the settings allow."""
         folder = values.get("PROGRAM_ARCHIVES", "")
         return cls(
             ROOT / Path(folder).expanduser() if folder else None,
@@ -52,7 +53,7 @@ class Sources:
         )
 
     def url(self, vendors: str) -> str:
-        """What to ask for in the place of a vendor's URL."""
+        """Return the URL on the mirror, if there is one, for a vendor's URL."""
         return f"{self.mirror}/{vendors.removeprefix('https://')}" if self.mirror else vendors
 
 
@@ -77,25 +78,21 @@ class Fetch:
     limits: Limits
 
     def run(self, values: Mapping[str, str]) -> Path:
-        """Try each place; returns the executable.
+        """Try each source and return the executable.
 
         Raises:
-            UnavailableError: no archive can be had that passes all checks; the reason names each place that was tried.
+            UnavailableError: no archive passes all checks; the reason names each source that was tried.
             DiskFullError: the disk is full.
         """
-        if fault := obstacle(values):
-            raise UnavailableError(fault)
         sources = Sources.of(values)
         addresses = VENDORS[self.name].addresses(self.version, Platform.here(), values)
-        ways: list[Callable[[], Path]] = []
-        if folder := sources.folder:
-            ways += [lambda address=address: self._from_folder(folder, address) for address in addresses]  # type: ignore[misc]
+        attempts = [partial(self._from_folder, sources.folder, each) for each in addresses] if sources.folder else []
         if sources.downloads:
-            ways += [lambda address=address: self._from_network(sources, address) for address in addresses]  # type: ignore[misc]
+            attempts += [partial(self._from_network, sources, each) for each in addresses]
         reasons: list[str] = []
-        for way in ways:
+        for attempt in attempts:
             try:
-                return way()
+                return attempt()
             except UnavailableError as error:
                 reasons.append(error.message)
                 if isinstance(error, UnreachableError):
@@ -128,19 +125,19 @@ class Fetch:
         checksums, url = sources.url(address.checksums), sources.url(address.archive)
         self.watcher.say(f"looking for {address.file}")
         wanted = _expected(text_of(checksums, self.limits), address.file, address.sidecar, checksums)
-        # Loki's file is named alike for all versions.
+        # Loki's file has the same name for all versions.
         part = self.folder.with_name(f".{self.folder.name}-{address.file}")
         download = Download(url, part, self.watcher, self.limits)
         download.fetch()
         if download.resumed and _sum(part) != wanted:
-            # What was there from before may have been damaged.
-            download.forget()
+            # The part of an earlier download may be damaged.
+            download.delete()
             download.fetch()
         try:
             self._check(part, wanted, url)
             return self._install(part, url)
         finally:
-            download.forget()
+            download.delete()
 
     def _check(self, archive: Path, wanted: str, source: str) -> None:
         self.watcher.say("checking")
@@ -153,7 +150,7 @@ class Fetch:
         vendor = VENDORS[self.name]
         programs = vendor.members(Platform.here())
         with (
-            room(self.folder.parent, lambda: needed(archive, programs, vendor.home)),
+            report_full_disk(self.folder.parent, lambda: needed(archive, programs, vendor.home)),
             tempfile.TemporaryDirectory(dir=self.folder.parent, prefix=".unpack-") as scratch,
         ):
             made = Path(scratch) / "made"
@@ -162,12 +159,12 @@ class Fetch:
                 unpack(archive, made, {name: name for name in programs} if vendor.home else programs, vendor.home)
             except DamagedError as error:
                 raise RefusedError(f"{source} cannot be used: {error}") from error
-            self._try(cache.place_in(made, self.name), source)
+            self._require_version(cache.place_in(made, self.name), source)
             cache.record(made, cache.ARCHIVE, source)
             cache.put(made, self.folder)
         return cache.place_in(self.folder, self.name)
 
-    def _try(self, program: Path, source: str) -> None:
+    def _require_version(self, program: Path, source: str) -> None:
         seen = version_of(program)
         if seen is None:
             raise RefusedError(f"{self.name} from {source} does not run on this machine ({Platform.here()})")
@@ -176,7 +173,7 @@ class Fetch:
 
 
 def _expected(text: str, file: str, sidecar: bool, source: str) -> str:
-    """The checksum of a file in the text of a checksum file."""
+    """Return the checksum of a file from the text of a checksum file."""
     for line in text.splitlines():
         found = _LINE.fullmatch(line.strip())
         if found and (found["file"] == file or (sidecar and text.strip() == line.strip())):

@@ -1,4 +1,4 @@
-"""Builds a server program from its pinned Go module into the cache: what is left where no archive can be had."""
+"""Builds a server program from its pinned Go module into the cache, if no archive can be had."""
 
 import json
 import os
@@ -43,7 +43,7 @@ MODULES = {
 
 
 def module_version(name: str, version: str) -> str:
-    """The module's version for a release; Prometheus 3.14.0 is published as module v0.314.0."""
+    """Return the module's version for a release; Prometheus 3.14.0 is published as module v0.314.0."""
     if name != "prometheus":
         return f"v{version}"
     major, minor, patch = version.split(".")
@@ -51,7 +51,7 @@ def module_version(name: str, version: str) -> str:
 
 
 def obstacle(name: str) -> str:
-    """Why a program cannot be built here, or empty."""
+    """Return why a program cannot be built here, or an empty text."""
     if name not in MODULES:
         return "it cannot be built from a Go module"
     if shutil.which("go") is None:
@@ -60,11 +60,13 @@ def obstacle(name: str) -> str:
 
 
 def build(name: str, version: str, folder: Path, say: Callable[[str], None]) -> Path:
-    """Build a program; minutes on a cold machine. The program's lock is held.
+    """Build a program: minutes on a cold machine. The caller holds the program's lock.
 
     Args:
+        name: of the program.
+        version: of the program.
         folder: of the version in the cache.
-        say: is called with each line of progress.
+        say: called with each line of output.
 
     Returns:
         The executable.
@@ -88,9 +90,9 @@ def build(name: str, version: str, folder: Path, say: Callable[[str], None]) -> 
 
 
 def _build_module(module: Module, wanted: str, version: str, work: Path, run: "_Runner") -> None:
-    # A module of ours that requires the program's and takes over its go.mod (versions, replacements) and go.sum, so
-    # that what is built is what its makers built. Replacements by a folder name parts that the module does not carry;
-    # those are published modules as well.
+    # A module of ours that requires the program's, with its go.mod (versions, replacements) and go.sum, so that the
+    # result is the vendor's. Replacements by a folder are dropped: the module has no such folders, and the parts are
+    # published modules.
     source = Path(json.loads(run(["go", "mod", "download", "-json", wanted], work))["Dir"])
     for name in ("go.mod", "go.sum"):
         (work / name).write_bytes((source / name).read_bytes())
@@ -126,7 +128,7 @@ class _Runner:
 
     def __call__(self, command: list[str], folder: Path, **environment: str) -> str:
         env = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", **environment}
-        # A process group of its own: Ctrl-C must end the compiler's children too.
+        # A process group of its own: Ctrl-C must stop the compiler's children too.
         process = subprocess.Popen(
             command,
             cwd=folder,

@@ -1,7 +1,7 @@
 """The cache of programs, shared by all checkouts of this machine: one folder per program, version and platform.
 
-`LAB_CACHE` names the cache, else it is the user's cache folder. A program appears in it in one step and is worked on
-under a lock, so that two labs at once do no harm.
+`LAB_CACHE` names the cache, else it is the user's cache folder. A program appears in it in one step and is changed
+under a lock, so that two labs can use it at once.
 """
 
 import fcntl
@@ -30,13 +30,13 @@ _MACH = {"amd64": 0x01000007, "arm64": 0x0100000C}
 
 
 def cache_folder() -> Path:
-    """The folder that all checkouts share."""
+    """Return the folder that all checkouts share."""
     given = os.environ.get("LAB_CACHE")
     return Path(given) if given else Path(platformdirs.user_cache_dir("observability-lab"))
 
 
-def shelf(name: str) -> Path:
-    """Folder with all versions of a program."""
+def program_folder(name: str) -> Path:
+    """Return the folder with all versions of a program."""
     return cache_folder() / "programs" / name
 
 
@@ -47,17 +47,17 @@ def place_in(folder: Path, name: str) -> Path:
 
 
 def folder_of(name: str, version: str) -> Path:
-    """Folder for a version on this platform; the cache may be on a disk that machines of several kinds share."""
-    return shelf(name) / f"{version}-{Platform.here()}"
+    """Return the folder of a version on this platform; machines of several kinds may share the cache."""
+    return program_folder(name) / f"{version}-{Platform.here()}"
 
 
 def folders(name: str, version: str) -> tuple[Path, Path]:
     """Return the possible folders of a version; older caches have no platform in the name."""
-    return folder_of(name, version), shelf(name) / version
+    return folder_of(name, version), program_folder(name) / version
 
 
 def look_up(name: str, version: str) -> tuple[Path, str] | None:
-    """Executable of a version and how it came (`archive`, `built`), or None."""
+    """Return the executable of a version and its origin (`archive`, `built`), or None."""
     for folder in folders(name, version):
         program = place_in(folder, name)
         if program.is_file() and fits(program):
@@ -66,27 +66,27 @@ def look_up(name: str, version: str) -> tuple[Path, str] | None:
 
 
 def origin(folder: Path) -> str:
-    """How a version's folder came: `archive` or `built`."""
+    """Return the origin of a version's folder: `archive` or `built`."""
     try:
         return str(json.loads((folder / _RECORD).read_text(encoding="utf-8"))["origin"])
     except (OSError, ValueError, KeyError, TypeError):
         return BUILT
 
 
-def record(folder: Path, how: str, source: str) -> None:
-    """Write into a version's folder how it came (`archive`, `built`) and from what (a URL, a file, a module)."""
-    text = json.dumps({"origin": how, "from": source, "platform": str(Platform.here()), "at": int(time.time())})
+def record(folder: Path, origin: str, source: str) -> None:
+    """Write into a version's folder its origin (`archive`, `built`) and its source (a URL, a file, a module)."""
+    text = json.dumps({"origin": origin, "from": source, "platform": str(Platform.here()), "at": int(time.time())})
     (folder / _RECORD).write_text(text + "\n", encoding="utf-8")
 
 
 def put(made: Path, folder: Path) -> None:
-    """Let a finished folder appear in the cache, in one step; the lock is held."""
+    """Move a finished folder into the cache, in one step; the caller holds the lock."""
     shutil.rmtree(folder, ignore_errors=True)
     made.replace(folder)
 
 
 def fits(program: Path, here: Platform | None = None) -> bool:
-    """Whether the head of an executable names this machine's architecture; scripts always fit."""
+    """Return whether an executable is for this machine, by its first bytes; scripts always are."""
     here = here or Platform.here()
     with program.open("rb") as file:
         head = file.read(20)
@@ -99,12 +99,12 @@ def fits(program: Path, here: Platform | None = None) -> bool:
 
 @contextmanager
 def program_lock(name: str, say: Callable[[str], None], stopped: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Hold the lock of a program; waits for another lab that holds it.
+    """Hold the lock of a program, after another lab has released it.
 
     Raises:
         LabError: `stopped` while it waited, or the cache cannot be written to.
     """
-    path = shelf(name) / _LOCK
+    path = program_folder(name) / _LOCK
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("w")
@@ -114,7 +114,7 @@ def program_lock(name: str, say: Callable[[str], None], stopped: Callable[[], bo
             "Make that folder writable, or name another one with LAB_CACHE.",
         ) from error
     with file:
-        while not _taken(file.fileno()):
+        while not _try_lock(file.fileno()):
             say("another lab is installing it: waiting")
             if stopped():
                 raise LabError("Interrupted.")
@@ -122,7 +122,7 @@ def program_lock(name: str, say: Callable[[str], None], stopped: Callable[[], bo
         yield
 
 
-def _taken(file: int) -> bool:
+def _try_lock(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -132,14 +132,14 @@ def _taken(file: int) -> bool:
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing in the cache.
+    """A file or folder in the cache.
 
     Attributes:
-        name, version: of the program; the version as its folder is called.
+        name, version: of the program; the version is the name of its folder.
         origin: `archive`, `built`, or `leftover`: an interrupted download or build, or a log.
         size: bytes on disk.
         wanted: this checkout uses it.
-        busy: why it must stay now, or empty.
+        busy: why it cannot be deleted now, or empty.
     """
 
     path: Path
@@ -157,8 +157,8 @@ class Entry:
             LabError: it cannot be deleted.
         """
         try:
-            with (shelf(self.name) / _LOCK).open("a") as file:
-                if not _taken(file.fileno()):
+            with (program_folder(self.name) / _LOCK).open("a") as file:
+                if not _try_lock(file.fileno()):
                     return False
                 if self.path.is_dir():
                     shutil.rmtree(self.path)
@@ -170,7 +170,7 @@ class Entry:
 
 
 def contents(wanted: set[Path]) -> list[Entry]:
-    """All that is in the cache.
+    """Return the entries of the cache.
 
     Args:
         wanted: folders that this checkout uses.
@@ -180,37 +180,35 @@ def contents(wanted: set[Path]) -> list[Entry]:
     for folder in sorted((cache_folder() / "programs").glob("*")):
         if folder.name not in VENDORS or not folder.is_dir():
             continue
-        worked_on = _worked_on(folder)
+        locked = _is_locked(folder)
         for path in sorted(folder.iterdir()):
             if path.name == _LOCK:
                 continue
             version = path.is_dir() and not path.name.startswith(".")
-            how = origin(path) if version else "leftover"
-            busy = "another lab is installing one" if worked_on else ""
+            source = origin(path) if version else "leftover"
+            busy = "another lab is installing one" if locked else ""
             users = [program for program, texts in running.items() if any(f"{path}{os.sep}" in text for text in texts)]
             if users:
                 busy = f"process {users[0]} runs from it"
-            entries.append(Entry(path, folder.name, path.name, how, _size(path), path in wanted, busy))
+            entries.append(Entry(path, folder.name, path.name, source, _size(path), path in wanted, busy))
     return entries
 
 
-def _worked_on(folder: Path) -> bool:
+def _is_locked(folder: Path) -> bool:
     try:
         with (folder / _LOCK).open() as file:
-            return not _taken(file.fileno())
+            return not _try_lock(file.fileno())
     except OSError:
         return False
 
 
 def _running() -> dict[int, tuple[str, ...]]:
-    """Program file and command line of every process that may be looked at."""
-    found = {}
-    for process in psutil.process_iter():
-        try:
-            found[process.pid] = (process.exe(), *process.cmdline())
-        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue
-    return found
+    """Return program file and command line of every process, by its id."""
+    # Values that must not be read are None.
+    return {
+        process.pid: (process.info["exe"] or "", *(process.info["cmdline"] or ()))
+        for process in psutil.process_iter(["exe", "cmdline"])
+    }
 
 
 def _size(path: Path) -> int:

@@ -27,17 +27,17 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class DiskFullError(LabError):
-    """The disk is full: no other way would help."""
+    """The disk is full: no other source would help."""
 
 
 @contextmanager
-def room(folder: Path, need: Callable[[], int], *halves: Path) -> Iterator[None]:
-    """Turn a full disk into an error message and delete partial files.
+def report_full_disk(folder: Path, need: Callable[[], int], *partial: Path) -> Iterator[None]:
+    """Raise an error with the sizes if the disk gets full, and delete partial files.
 
     Args:
-        folder: on the disk in question.
-        need: bytes that the whole work needs there.
-        halves: files or folders to delete then.
+        folder: on that disk.
+        need: returns the bytes that are needed there.
+        partial: files to delete.
 
     Raises:
         DiskFullError: the disk was full.
@@ -48,11 +48,8 @@ def room(folder: Path, need: Callable[[], int], *halves: Path) -> Iterator[None]
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        for half in halves:
-            if half.is_dir():
-                shutil.rmtree(half, ignore_errors=True)
-            else:
-                half.unlink(missing_ok=True)
+        for file in partial:
+            file.unlink(missing_ok=True)
         raise DiskFullError(
             f"The disk is full: {folder} needs {_megabytes(need())} MB, and {_megabytes(free)} were free.",
             "Make room there, or name a folder on another disk with LAB_CACHE.",
@@ -60,7 +57,7 @@ def room(folder: Path, need: Callable[[], int], *halves: Path) -> Iterator[None]
 
 
 class Download:
-    """One file on its way into `target`. `fetch` may be called again after a failure: it goes on where it was cut."""
+    """A download of one file into `target`. After a failure, `fetch` may be called again: it resumes."""
 
     def __init__(self, url: str, target: Path, watcher: Watcher, limits: Limits) -> None:
         self.url = url
@@ -69,11 +66,11 @@ class Download:
         self._watcher = watcher
         self._limits = limits
         # URL and validator of the partial file, to check that the rest fits (RFC 9110, 13.1.5).
-        self._about = target.with_name(f"{target.name}.json")
+        self._validator = target.with_name(f"{target.name}.json")
         self._total: int | None = None
 
     def fetch(self) -> None:
-        """Bring the whole file.
+        """Download the rest of the file.
 
         Raises:
             UnavailableError: no host answers, the server refuses, or the download fails repeatedly.
@@ -90,7 +87,7 @@ class Download:
                 raise UnavailableError(
                     f"{urlsplit(self.url).hostname} cannot be reached ({first_line(error)})"
                 ) from error
-            except (httpx.HTTPError, _PassingError) as error:
+            except (httpx.HTTPError, _TransientError) as error:
                 failures = 1 if self._size() > before else failures + 1
                 if failures >= self._limits.tries:
                     raise UnavailableError(
@@ -99,44 +96,46 @@ class Download:
                 self._watcher.say(f"{first_line(error)}; trying again")
                 self._wait(self._limits.pause * 2 ** (failures - 1))
 
-    def forget(self) -> None:
-        """Delete what there is of it."""
+    def delete(self) -> None:
+        """Delete the file, complete or not."""
         self.target.unlink(missing_ok=True)
-        self._about.unlink(missing_ok=True)
+        self._validator.unlink(missing_ok=True)
 
     def _once(self) -> None:
         with client(self._limits) as web, web.stream("GET", self.url, headers=self._range()) as answer:
             require_https(self.url, answer)
             if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 if answer.headers.get("content-range") == f"bytes */{self._size()}":
-                    # It was whole already, and the lab was interrupted before it looked at it.
+                    # It was complete when the lab was interrupted.
                     self.resumed = True
                     return
-                self.forget()
-                raise _PassingError("the server has no such part of it")
+                self.delete()
+                raise _TransientError("the server has no such part of it")
             if answer.status_code in {429, 500, 502, 503, 504}:
-                raise _PassingError(f"the server answers {answer.status_code}")
+                raise _TransientError(f"the server answers {answer.status_code}")
             if answer.status_code not in {200, 206}:
                 raise UnavailableError(f"{self.url} answers {answer.status_code}")
             start = _start(answer)
             if start not in {0, self._size()}:
-                self.forget()
-                raise _PassingError("the server sends another part than the one asked for")
+                self.delete()
+                raise _TransientError("the server sends another part than the one asked for")
             self.resumed = self.resumed or start > 0
             length = answer.headers.get("content-length", "")
             self._total = start + int(length) if length.isdigit() else None
-            with room(self.target.parent, lambda: self._total or self._size(), self.target, self._about):
-                self._keep_about(answer)
+            with report_full_disk(
+                self.target.parent, lambda: self._total or self._size(), self.target, self._validator
+            ):
+                self._write_validator(answer)
                 self._write(answer, start)
 
     def _write(self, answer: httpx.Response, start: int) -> None:
         missing = (self._total or 0) - start
         if missing > shutil.disk_usage(self.target.parent).free:
-            raise OSError(errno.ENOSPC, "known before it begins")
+            raise OSError(errno.ENOSPC, "the rest is larger than the free space")
         done, reported = start, 0.0
         with self.target.open("ab" if start else "wb") as file:
-            # As sent: some servers call an archive `Content-Encoding: gzip`; decoded, its checksum would be another.
-            # Chunks as they come: gathered ones would be lost when the connection is cut.
+            # As sent: with `Content-Encoding: gzip`, the checksum of the decoded archive would differ.
+            # Chunks as they arrive: collected ones would be lost with the connection.
             for chunk in answer.iter_raw():
                 file.write(chunk)
                 done += len(chunk)
@@ -149,27 +148,27 @@ class Download:
     def _range(self) -> dict[str, str]:
         headers = {"Accept-Encoding": "identity"}
         size = self._size()
-        known = self._noted()
+        known = self._read_validator()
         if size and known.get("url") == self.url:
             headers["Range"] = f"bytes={size}-"
             if known.get("validator"):
                 headers["If-Range"] = known["validator"]
         elif size:
-            self.forget()
+            self.delete()
         return headers
 
-    def _keep_about(self, answer: httpx.Response) -> None:
+    def _write_validator(self, answer: httpx.Response) -> None:
         tag = answer.headers.get("etag", "")
         # A weak tag does not promise the same bytes.
         validator = tag if tag and not tag.startswith("W/") else answer.headers.get("last-modified", "")
-        self._about.write_text(json.dumps({"url": self.url, "validator": validator}), encoding="utf-8")
+        self._validator.write_text(json.dumps({"url": self.url, "validator": validator}), encoding="utf-8")
 
-    def _noted(self) -> dict[str, str]:
+    def _read_validator(self) -> dict[str, str]:
         try:
-            found = json.loads(self._about.read_text(encoding="utf-8"))
+            found = json.loads(self._validator.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+        return found if isinstance(found, dict) else {}
 
     def _size(self) -> int:
         return self.target.stat().st_size if self.target.exists() else 0
@@ -182,12 +181,12 @@ class Download:
             time.sleep(0.05)
 
 
-class _PassingError(Exception):
+class _TransientError(Exception):
     """A failure that a retry may fix."""
 
 
 def _start(answer: httpx.Response) -> int:
-    """First byte that an answer holds: 0 when the server sends the whole file."""
+    """Return the position of an answer's first byte: 0 if it is the whole file."""
     if answer.status_code != httpx.codes.PARTIAL_CONTENT:
         return 0
     begin = answer.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]

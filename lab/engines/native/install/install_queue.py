@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import psutil
@@ -14,13 +14,13 @@ from lab.errors import LabError
 from lab.progress import Board
 
 Result = Found | Missing | str
-# Lines of progress where nothing can be overwritten: one in so many seconds.
+# Seconds between two lines of progress where a line cannot be overwritten.
 _LINE_SECONDS = 15
 _SETTLE_SECONDS = 0.3
 
 
 class _Turns:
-    """One at a time; of those that wait the first in `order`, which has what others need and is built soon."""
+    """A lock that goes to the first waiting name in `order`: others need what is built first."""
 
     def __init__(self, order: Sequence[str], stopped: threading.Event) -> None:
         self._order = order
@@ -73,17 +73,17 @@ class InstallQueue:
         self._open = set(wanted)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self._threads: list[threading.Thread] = []
-        # One build at a time has all processors to itself; downloads wait for the network, not for each other.
+        self._threads = [
+            threading.Thread(target=self._run, args=(name,), name=f"get-{name}", daemon=True) for name in wanted
+        ]
+        # One build at a time uses all processors; downloads wait for the network, not for each other.
         self._turns = _Turns(list(wanted), self._stopped)
 
     def start(self) -> None:
-        """Begin with all of them."""
+        """Start one thread per program."""
         for name in self._wanted:
             self._board.working(name, "looking for its program")
-        for name in self._wanted:
-            thread = threading.Thread(target=self._run, args=(name,), name=f"get-{name}", daemon=True)
-            self._threads.append(thread)
+        for thread in self._threads:
             thread.start()
 
     def busy(self) -> bool:
@@ -92,24 +92,22 @@ class InstallQueue:
             return bool(self._open or self._results)
 
     def finished(self) -> list[tuple[str, Result]]:
-        """Services whose program has come since the last question, or why it has not.
+        """Return the results since the last call, by service.
 
-        A text says what went wrong, `Missing` that this machine has no way to the program.
+        A text is the reason of a failure; `Missing`: this machine cannot obtain the program.
         """
         with self._lock:
             results, self._results = self._results, []
         return results
 
     def stop(self) -> None:
-        """End what is under way (Ctrl-C), compilers included."""
+        """Stop the threads and their compilers (Ctrl-C)."""
         self._stopped.set()
-        with self._lock:
-            under_way = bool(self._open)
-        if under_way:
+        if self._open:
             for child in psutil.Process().children(recursive=True):
                 child.kill()
         deadline = time.monotonic() + 10
-        for thread in self._threads:
+        for thread in filter(threading.Thread.is_alive, self._threads):
             thread.join(timeout=max(deadline - time.monotonic(), 0))
 
     def _run(self, name: str) -> None:
@@ -127,17 +125,6 @@ class InstallQueue:
             self._open.discard(name)
 
     def _get(self, name: str) -> Found:
-        watcher = Watcher(self._say(name), lambda text: self._board.note(name, text), self._stopped.is_set)
-        return programs.obtain(self._wanted[name], self._values, watcher, lambda: self._build_turn(name))
-
-    @contextmanager
-    def _build_turn(self, name: str) -> Iterator[None]:
-        self._board.working(name, "waiting for another build")
-        with self._turns.take(name):
-            self._board.working(name, f"building {self._wanted[name]}, once for this machine")
-            yield
-
-    def _say(self, name: str) -> Callable[[str], None]:
         reported = time.monotonic()
 
         def say(text: str) -> None:
@@ -146,4 +133,12 @@ class InstallQueue:
                 reported = time.monotonic()
                 self._board.working(name, text[:100])
 
-        return say
+        watcher = Watcher(say, lambda text: self._board.note(name, text), self._stopped.is_set)
+        return programs.obtain(self._wanted[name], self._values, watcher, lambda: self._build_turn(name))
+
+    @contextmanager
+    def _build_turn(self, name: str) -> Iterator[None]:
+        self._board.working(name, "waiting for another build")
+        with self._turns.take(name):
+            self._board.working(name, f"building {self._wanted[name]}, once for this machine")
+            yield

@@ -16,11 +16,11 @@ FINAL = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.Unsup
 
 
 class UnavailableError(LabError):
-    """The program cannot be obtained in this way; another one may work."""
+    """The program cannot be obtained from this source; another one may have it."""
 
 
 class UnreachableError(UnavailableError):
-    """The host does not answer; other files of it are not tried."""
+    """The host does not answer; its other files are not tried."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Limits:
     """Time-outs and retries.
 
     Attributes:
-        connect: seconds for name and connection together; who does not answer by then is asked no second time.
+        connect: seconds for name and connection; a host that does not answer by then is not tried again.
         stall: seconds without a byte.
         tries: failures in a row without a single new byte.
         pause: seconds before the second try; doubled for each one after it.
@@ -46,7 +46,7 @@ class Watcher:
 
     Attributes:
         say: called with the current step.
-        note: called with what the user must know even if another way succeeds.
+        note: called with what the user must know even if another source succeeds.
         stopped: returns whether to cancel.
     """
 
@@ -56,10 +56,10 @@ class Watcher:
 
 
 def text_of(url: str, limits: Limits) -> str:
-    """A small text file.
+    """Download a small text file and return its text.
 
     Raises:
-        UnavailableError: it cannot be had.
+        UnavailableError: it cannot be downloaded.
     """
     check_reachable(url, limits.connect)
     try:
@@ -74,7 +74,11 @@ def text_of(url: str, limits: Limits) -> str:
 
 
 def client(limits: Limits) -> httpx.Client:
-    """A client that follows redirects (to other hosts, too) and does not wait for ever."""
+    """Return a client with time-outs that follows redirects, to other hosts too.
+
+    Raises:
+        UnavailableError: the proxy of the environment cannot be used.
+    """
     timeout = httpx.Timeout(limits.stall, connect=limits.connect)
     try:
         return httpx.Client(timeout=timeout, follow_redirects=True, headers={"User-Agent": "observability-lab"})
@@ -85,31 +89,29 @@ def client(limits: Limits) -> httpx.Client:
 def check_reachable(url: str, seconds: float) -> None:
     """Check that a server, or the proxy before it, accepts connections.
 
-    A resolver that does not answer, or a host with many addresses that swallow packets, would hold a plain connection
-    many times as long as its time-out says.
+    The time-out of a plain connection is per address, and does not count for the resolver of names.
 
     Raises:
         UnreachableError: it does not answer in time.
     """
     host, port = _address(url)
-    came: list[str] = []
+    fault = f"{host} does not answer within {seconds:g} s"
 
-    def try_it() -> None:
+    def connect() -> None:
+        nonlocal fault
         try:
             socket.create_connection((host, port), timeout=seconds).close()
-            came.append("")
+            fault = ""
         except socket.gaierror:
-            came.append(f"the name {host} cannot be resolved")
+            fault = f"the name {host} cannot be resolved"
         except OSError as error:
-            came.append(f"{host}:{port} cannot be reached ({error.strerror or error})")
+            fault = f"{host}:{port} cannot be reached ({error.strerror or error})"
 
-    thread = threading.Thread(target=try_it, daemon=True)
+    thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(seconds)
-    if not came:
-        raise UnreachableError(f"{host} does not answer within {seconds:g} s")
-    if came[0]:
-        raise UnreachableError(came[0])
+    if fault:
+        raise UnreachableError(fault)
 
 
 def _address(url: str) -> tuple[str, int]:
@@ -122,10 +124,10 @@ def _address(url: str) -> tuple[str, int]:
 
 
 def require_https(url: str, answer: httpx.Response) -> None:
-    """Refuse what was redirected from https to an address without it.
+    """Check that no redirect has left https.
 
     Raises:
-        UnavailableError: it was.
+        UnavailableError: one has.
     """
     hops = [str(each.url) for each in (*answer.history, answer)]
     if url.startswith("https:") and any(not hop.startswith("https:") for hop in hops):
@@ -133,7 +135,7 @@ def require_https(url: str, answer: httpx.Response) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, on one line."""
+    """Return the first line of an error's message."""
     if isinstance(error, httpx.ReadTimeout):
         return "no byte came in time"
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,7 +1,4 @@
-"""Where native mode gets the server programs from: PATH, the cache, a vendor's archive, or a build of the Go module.
-
-This module has the order; `cache`, `archives` and `builds` do the work.
-"""
+"""Finds and installs the server programs of native mode: on PATH, in the cache, from an archive, by a build."""
 
 import hashlib
 import shutil
@@ -22,7 +19,7 @@ class Program:
     Attributes:
         name: of the executable.
         setting: its version in `.env`.
-        loss: what the lab lacks without it, in words.
+        loss: what the lab lacks without it.
     """
 
     name: str
@@ -47,7 +44,7 @@ _OTHER_NAMES = {"otelcol": ("otelcol", "otelcol-contrib")}
 
 @dataclass(frozen=True)
 class Found:
-    """A program that is there: its file, its version as pinned, and where it was found (`PATH` or `cache (...)`)."""
+    """An installed program: its file, its pinned version, and its origin (`PATH` or `cache (...)`)."""
 
     path: Path
     version: str
@@ -56,29 +53,24 @@ class Found:
 
 @dataclass(frozen=True)
 class Missing:
-    """A program that is not there. `obtainable`: whether `obtain` may be able to get it."""
+    """A program that is not installed, with the reason; `obtainable`: whether `obtain` may install it."""
 
     reason: str
     obtainable: bool
 
 
-def cached(name: str, values: Mapping[str, str]) -> Path:
-    """Return the path of the program in the cache; it may not exist."""
-    return cache.place_in(folder(name, values), name)
-
-
 def folder(name: str, values: Mapping[str, str]) -> Path:
-    """Folder of the pinned version in the cache."""
+    """Return the folder of the pinned version in the cache."""
     return cache.folder_of(name, _version(name, values))
 
 
 def used(values: Mapping[str, str]) -> set[Path]:
-    """Folders in the cache that these settings use."""
+    """Return the folders in the cache that these settings use."""
     return {where for name in PROGRAMS for where in cache.folders(name, _version(name, values))}
 
 
 def find(name: str, values: Mapping[str, str]) -> Found | Missing:
-    """The program at its pinned version: PATH first, then the cache. Asks no network."""
+    """Find the program at its pinned version, on PATH or in the cache; without the network."""
     version = values[PROGRAMS[name].setting]
     lacking = f"{name} {version} is not on PATH"
     for candidate in _OTHER_NAMES.get(name, (name,)):
@@ -96,20 +88,19 @@ def find(name: str, values: Mapping[str, str]) -> Found | Missing:
 
 
 def fetch(name: str, values: Mapping[str, str], watcher: Watcher, limits: Limits | None = None) -> Found:
-    """Get the program from its archive into the cache: seconds to minutes.
+    """Install the program from its archive: seconds to minutes.
 
     Raises:
         UnavailableError: no archive can be had; `build` may help.
         LabError: the disk is full, or the watcher stopped it.
     """
-    version = values[PROGRAMS[name].setting]
-    if fault := archives.obstacle(values):
-        raise UnavailableError(fault)
-    with cache.program_lock(name, watcher.say, watcher.stopped):
-        if hit := _in_cache(name, values):
-            return hit
-        path = archives.Fetch(name, version, folder(name, values), watcher, limits or Limits()).run(values)
-    return Found(path, version, f"cache ({cache.ARCHIVE})")
+
+    def install(version: str, target: Path) -> Path:
+        return archives.Fetch(name, version, target, watcher, limits or Limits()).run(values)
+
+    if obstacle := archives.obstacle(values):
+        raise UnavailableError(obstacle)
+    return _install(name, values, watcher, cache.ARCHIVE, install)
 
 
 def build(name: str, values: Mapping[str, str], watcher: Watcher) -> Found:
@@ -119,14 +110,13 @@ def build(name: str, values: Mapping[str, str], watcher: Watcher) -> Found:
         UnavailableError: there is nothing to build it from, or with.
         LabError: the build failed; its log is named.
     """
-    version = values[PROGRAMS[name].setting]
-    if fault := builds.obstacle(name):
-        raise UnavailableError(fault)
-    with cache.program_lock(name, watcher.say, watcher.stopped):
-        if hit := _in_cache(name, values):
-            return hit
-        path = builds.build(name, version, folder(name, values), watcher.say)
-    return Found(path, version, f"cache ({cache.BUILT})")
+
+    def install(version: str, target: Path) -> Path:
+        return builds.build(name, version, target, watcher.say)
+
+    if obstacle := builds.obstacle(name):
+        raise UnavailableError(obstacle)
+    return _install(name, values, watcher, cache.BUILT, install)
 
 
 def obtain(
@@ -135,13 +125,13 @@ def obtain(
     watcher: Watcher,
     build_turn: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Found:
-    """Get a missing program from its archive, or else by a build.
+    """Install a missing program from its archive, or else by a build.
 
     Args:
         name: of the program.
         values: settings with the versions.
         watcher: callbacks for progress.
-        build_turn: held during a build.
+        build_turn: lock for builds.
 
     Raises:
         UnavailableError: neither is possible here.
@@ -160,13 +150,23 @@ def obtain(
         return build(name, values, watcher)
 
 
+def _install(
+    name: str, values: Mapping[str, str], watcher: Watcher, origin: str, install: Callable[[str, Path], Path]
+) -> Found:
+    with cache.program_lock(name, watcher.say, watcher.stopped):
+        if hit := _in_cache(name, values):
+            return hit
+        version = values[PROGRAMS[name].setting]
+        return Found(install(version, folder(name, values)), version, f"cache ({origin})")
+
+
 def _in_cache(name: str, values: Mapping[str, str]) -> Found | None:
     hit = cache.look_up(name, _version(name, values))
     return Found(hit[0], values[PROGRAMS[name].setting], f"cache ({hit[1]})") if hit else None
 
 
 def _version(name: str, values: Mapping[str, str]) -> str:
-    """A version as its folder is called: the Collector's also names its list of parts."""
+    """Return the version in the name of its folder: the Collector's has a hash of its list of parts."""
     version = values[PROGRAMS[name].setting]
     if name == "otelcol":
         version += "-" + hashlib.sha256(builds.COLLECTOR_PARTS.read_bytes()).hexdigest()[:8]

@@ -1,6 +1,6 @@
-"""Unpacks archives that came from elsewhere: nothing is written outside the target, no links, only what is wanted.
+"""Unpacks downloaded archives: no file outside the target, no links, only the wanted files.
 
-`tarfile`'s own filters are not in every Python 3.11, so this module has the few rules that are needed.
+Python 3.11.0 to 3.11.3 have no filters in `tarfile`, so this module has the few rules that are needed.
 """
 
 import shutil
@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -22,9 +23,9 @@ class DamagedError(Exception):
 
 @dataclass(frozen=True)
 class Member:
-    """One file in an archive: its name without the folder around everything, its size, and how to open it."""
+    """One file in an archive: its path, its size in bytes, and the function that opens it."""
 
-    name: PurePosixPath
+    path: PurePosixPath
     size: int
     executable: bool
     open: Callable[[], IO[bytes] | None]
@@ -34,15 +35,16 @@ def unpack(archive: Path, target: Path, programs: Mapping[str, str], whole: bool
     """Write the programs of an archive, or all of it, into `target`.
 
     Args:
-        programs: executables by their name in the archive, with the names that they get in `target`.
-        whole: write every file, under the names of the archive without the folder around everything.
+        archive: a .zip or .tar.gz file.
+        target: an existing folder.
+        programs: name in `target` by name in the archive of each executable.
+        whole: write every file, under its name in the archive without the folder around all of them.
 
     Raises:
-        DamagedError: it is cut or damaged, holds names that lead outside, or lacks a program.
+        DamagedError: it is damaged, has names that lead outside, or lacks a program.
         OSError: it cannot be read or written.
     """
-    with _members(archive) as members:
-        found = {str(member.name): member for member in members}
+    with _members(archive) as found:
         if absent := [name for name in programs if name not in found]:
             raise DamagedError(f"there is no `{absent[0]}` in it")
         wanted = {name: name for name in found} if whole else dict(programs)
@@ -60,20 +62,20 @@ def unpack(archive: Path, target: Path, programs: Mapping[str, str], whole: bool
 
 
 def needed(archive: Path, programs: Mapping[str, str], whole: bool) -> int:
-    """Bytes that `unpack` writes."""
+    """Return the bytes that `unpack` writes."""
     with _members(archive) as members:
-        return sum(member.size for member in members if whole or str(member.name) in programs)
+        return sum(member.size for name, member in members.items() if whole or name in programs)
 
 
 @contextmanager
-def _members(archive: Path) -> Iterator[list[Member]]:
+def _members(archive: Path) -> Iterator[dict[str, Member]]:
     with ExitStack() as stack:
         with _readable():
             if archive.name.endswith(".zip"):
-                members = _in_zip(stack.enter_context(zipfile.ZipFile(archive)))
+                members = list(_in_zip(stack.enter_context(zipfile.ZipFile(archive))))
             else:
-                members = _in_tar(stack.enter_context(tarfile.open(archive, "r:gz")))
-        yield _without_top(members)
+                members = list(_in_tar(stack.enter_context(tarfile.open(archive, "r:gz"))))
+        yield _by_name(members)
 
 
 @contextmanager
@@ -89,33 +91,21 @@ def _readable() -> Iterator[None]:
         raise DamagedError(f"it is damaged ({error})") from error
 
 
-def _in_tar(opened: tarfile.TarFile) -> list[Member]:
-    members = []
-    for entry in opened.getmembers():
-        if entry.isdir():
-            _inside(entry.name)
-        elif entry.isfile() or entry.issym() or entry.islnk():
-            # A link becomes a copy of what it leads to in the archive, so that none can lead outside.
-            name = _inside(entry.name)
-            members.append(
-                Member(name, entry.size, bool(entry.mode & 0o100), lambda entry=entry: opened.extractfile(entry))  # type: ignore[misc]
-            )
-        else:
+def _in_tar(opened: tarfile.TarFile) -> Iterator[Member]:
+    for entry in opened:
+        name = _inside(entry.name)
+        if entry.isfile() or entry.issym() or entry.islnk():
+            # A link becomes a copy of its target in the archive, so that none can lead outside.
+            yield Member(name, entry.size, bool(entry.mode & 0o100), partial(opened.extractfile, entry))
+        elif not entry.isdir():
             raise DamagedError(f"`{entry.name}` is a device")
-    return members
 
 
-def _in_zip(opened: zipfile.ZipFile) -> list[Member]:
-    return [
-        Member(
-            _inside(entry.filename),
-            entry.file_size,
-            bool(entry.external_attr >> 16 & 0o100),
-            lambda entry=entry: opened.open(entry),  # type: ignore[misc]
-        )
-        for entry in opened.infolist()
-        if not entry.is_dir()
-    ]
+def _in_zip(opened: zipfile.ZipFile) -> Iterator[Member]:
+    for entry in opened.infolist():
+        if not entry.is_dir():
+            executable = bool(entry.external_attr >> 16 & 0o100)
+            yield Member(_inside(entry.filename), entry.file_size, executable, partial(opened.open, entry))
 
 
 def _inside(name: str) -> PurePosixPath:
@@ -125,10 +115,8 @@ def _inside(name: str) -> PurePosixPath:
     return path
 
 
-def _without_top(members: list[Member]) -> list[Member]:
-    tops = {member.name.parts[0] for member in members}
-    if len(tops) != 1 or any(len(member.name.parts) == 1 for member in members):
-        return members
-    return [
-        Member(PurePosixPath(*member.name.parts[1:]), member.size, member.executable, member.open) for member in members
-    ]
+def _by_name(members: list[Member]) -> dict[str, Member]:
+    """Return the members by their names without the folder around all of them, if there is one."""
+    tops = {member.path.parts[0] for member in members}
+    skipped = int(len(tops) == 1 and all(len(member.path.parts) > 1 for member in members))
+    return {str(PurePosixPath(*member.path.parts[skipped:])): member for member in members}

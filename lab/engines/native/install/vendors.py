@@ -1,6 +1,6 @@
-"""Where the makers of the servers publish their release archives, and what is in them.
+"""Release archives of the servers' vendors: their URLs and their content.
 
-Names were taken from the makers' own release tools: promu (Prometheus, Alertmanager), Loki's Makefile, the GoReleaser
+The names are those of the vendors' release tools: promu (Prometheus, Alertmanager), Loki's Makefile, the GoReleaser
 files of Tempo and the Collector, and the addresses of Grafana's download page.
 """
 
@@ -8,7 +8,6 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 _GITHUB = "https://github.com/{repository}/releases/download/v{version}/"
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -16,20 +15,20 @@ _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm6
 
 @dataclass(frozen=True)
 class Platform:
-    """Operating system and architecture in Go's words, which all the makers use: `linux`, `amd64`."""
+    """Operating system and architecture as Go names them, and all vendors: `linux`, `amd64`."""
 
     system: str
     architecture: str
 
     @classmethod
     def here(cls) -> "Platform":
-        """That of this machine."""
+        """Return that of this machine."""
         machine = platform.machine().lower()
         return cls(sys.platform, _ARCHITECTURES.get(machine, machine))
 
     @property
     def known(self) -> bool:
-        """Whether the makers publish archives for it."""
+        """Whether the vendors publish archives for it."""
         return self.system in {"linux", "darwin"} and self.architecture in {"amd64", "arm64"}
 
     def __str__(self) -> str:
@@ -42,7 +41,7 @@ class Address:
 
     Attributes:
         archive, checksums: URLs.
-        sidecar: the checksum file is about this archive alone, so that it need not contain a name.
+        sidecar: the checksum file has only this archive, and need not contain its name.
     """
 
     archive: str
@@ -51,24 +50,19 @@ class Address:
 
     @property
     def file(self) -> str:
-        """Name of the archive's file."""
+        """Name of the archive file."""
         return self.archive.rpartition("/")[2]
-
-    @property
-    def host(self) -> str:
-        """Whom to ask for it."""
-        return urlsplit(self.archive).hostname or ""
 
 
 @dataclass(frozen=True)
 class Vendor:
-    """One maker's archives. Texts may hold {version}, {os}, {arch} and {build}.
+    """The archives of one vendor. Texts may contain {version}, {os}, {arch} and {build}.
 
     Attributes:
-        archives: URLs in the order in which they are tried; one whose {build} is not known is left out.
+        archives: URLs in the order in which they are tried; without a known build, those with {build} are left out.
         checksums: name of the checksum file in the same folder; {file} is the archive's own name.
-        programs: executables in the archive, and what they are called in the cache; the first is the server.
-        home: the server needs the files that come with it: the whole archive is kept, programs in its `bin`.
+        programs: name in the cache by name in the archive of an executable; the first is the server.
+        home: the server needs other files too: the whole archive is kept, programs are in its `bin`.
         build_setting: setting that holds {build}.
     """
 
@@ -79,7 +73,7 @@ class Vendor:
     build_setting: str = ""
 
     def addresses(self, version: str, place: Platform, values: Mapping[str, str]) -> list[Address]:
-        """Where the archive of a version for a platform may be had."""
+        """Return the addresses of a version's archive for a platform."""
         build = values.get(self.build_setting, "")
         found = []
         for template in self.archives:
@@ -91,7 +85,7 @@ class Vendor:
         return found
 
     def members(self, place: Platform) -> dict[str, str]:
-        """Executables in the archive for a platform, and what they are called in the cache."""
+        """Return the name in the cache by name in the archive of each executable for a platform."""
         return {
             inside.format(os=place.system, arch=place.architecture): outside
             for inside, outside in self.programs.items()
@@ -113,9 +107,9 @@ VENDORS: Mapping[str, Vendor] = {
         "sha256sums.txt",
         {"alertmanager": "alertmanager", "amtool": "amtool"},
     ),
-    # The file's name says no version; what was unpacked is asked for it.
+    # The file's name has no version: the unpacked program reports it.
     "loki": Vendor(_github("grafana/loki", "loki-{os}-{arch}.zip"), "SHA256SUMS", {"loki-{os}-{arch}": "loki"}),
-    # Tempo 3.0.3 was released without archives for darwin; that ends in an honest 404 there.
+    # Tempo 3.0.3 was released without archives for darwin: GitHub returns 404.
     "tempo": Vendor(_github("grafana/tempo", "tempo_{version}_{os}_{arch}.tar.gz"), "SHA256SUMS", {"tempo": "tempo"}),
     # The contrib distribution has all the parts of ours.
     "otelcol": Vendor(
@@ -123,8 +117,8 @@ VENDORS: Mapping[str, Vendor] = {
         "opentelemetry-collector-releases_otelcol-contrib_checksums.txt",
         {"otelcol-contrib": "otelcol"},
     ),
-    # Files of a build keep their content. Those named after the version alone are an older scheme that still answers,
-    # for a version whose build is not in `.env`.
+    # The content of a build never changes. URLs without a build are older, and serve a version whose build is not in
+    # `.env`.
     "grafana": Vendor(
         (
             "https://dl.grafana.com/grafana/release/{version}/grafana_{version}_{build}_{os}_{arch}.tar.gz",

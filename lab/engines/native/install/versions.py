@@ -1,4 +1,4 @@
-"""Asks a server program for its version, which also shows that it runs on this machine."""
+"""Reads the version of a server program by running it, which also proves that it runs on this machine."""
 
 import errno
 import re
@@ -11,25 +11,24 @@ _BUSY_SECONDS = 5
 
 
 def version_of(program: Path | str) -> str | None:
-    """What `--version` says; None where the program does not run or says nothing of the kind."""
+    """Return the version that `--version` prints; None if the program does not run or prints none."""
     for flag in ("--version", "-version"):
         try:
-            if found := _VERSION.search(_said([str(program), flag])):
+            if found := _VERSION.search(_output_of([str(program), flag])):
                 return found[1]
         except (OSError, subprocess.TimeoutExpired):
             continue
     return None
 
 
-def _said(command: list[str]) -> str:
+def _output_of(command: list[str]) -> str:
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=20)
             return done.stdout + done.stderr
         except OSError as error:
-            # A program that was just written is "busy" for the moment in which another thread's child, started
-            # meanwhile, still holds it open.
+            # A new file is "busy" while a child that another thread has started meanwhile still has it open.
             if error.errno != errno.ETXTBSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
