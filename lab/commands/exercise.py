@@ -12,7 +12,7 @@ from lab.engines.choice import connect
 from lab.errors import LabError
 from lab.exercises import catalogue, exercise_code, session
 from lab.exercises.catalogue import Exercise
-from lab.exercises.outcome import CannotCheck, Finding, NotYet, Outcome, Passed, Waiting
+from lab.exercises.outcome import CannotCheck, Checked, Outcome, Waiting
 from lab.exercises.session import Session
 from lab.query import Lab
 from lab.settings import LabSettings
@@ -68,15 +68,14 @@ def check(
     own.answers |= _answers(exercise, answer or [])
     outcome = exercise_code.check(exercise, _lab(settings), own)
     own.checks += 1
-    first = isinstance(outcome, Passed) and own.passed_at is None
-    if first:
-        own.passed_at = time.time()
+    if isinstance(outcome, Checked) and outcome.passed:
+        own.passed_at = own.passed_at or time.time()
     session.save(settings.home, own)
     console = Console()
     code = _print_outcome(console, outcome)
-    if isinstance(outcome, NotYet):
+    if code == _NOT_YET:
         _print_brief(console, exercise, own)
-    if isinstance(outcome, Passed):
+    if code == _PASSED:
         console.print(Markdown(exercise.text("debrief.md")))
     raise typer.Exit(code)
 
@@ -170,30 +169,23 @@ def _print_brief(console: Console, exercise: Exercise, own: Session) -> None:
 
 
 def _print_outcome(console: Console, outcome: Outcome) -> int:
-    if isinstance(outcome, Passed):
-        console.print("[green]Passed.[/green]")
-        _print_findings(console, outcome.findings)
-        return _PASSED
-    if isinstance(outcome, NotYet):
-        console.print("[yellow]Not yet.[/yellow]")
-        _print_findings(console, outcome.findings)
-        return _NOT_YET
-    if isinstance(outcome, Waiting):
-        console.print(f"Waiting: {outcome.reason}. Check again in {outcome.seconds:.0f} s.", highlight=False)
-        return _WAITING
-    assert isinstance(outcome, CannotCheck)
-    console.print(
-        f"Cannot check: {outcome.server} is missing ({outcome.reason}). `lab status` shows which servers run.",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return _CANNOT_CHECK
-
-
-def _print_findings(console: Console, findings: tuple[Finding, ...]) -> None:
-    table = Table(box=None)
-    for heading in ("", "check", "expected", "observed"):
-        table.add_column(heading, overflow="fold")
-    for one in findings:
-        table.add_row("[green]✓[/green]" if one.ok else "[yellow]✗[/yellow]", one.what, one.expected, one.seen)
-    console.print(table)
+    """Print an outcome and return the exit code of `check`."""
+    match outcome:
+        case Checked():
+            console.print("[green]Passed.[/green]" if outcome.passed else "[yellow]Not yet.[/yellow]")
+            table = Table(box=None)
+            for heading in ("", "check", "expected", "observed"):
+                table.add_column(heading, overflow="fold")
+            for one in outcome.findings:
+                table.add_row("[green]✓[/green]" if one.ok else "[yellow]✗[/yellow]", one.what, one.expected, one.seen)
+            console.print(table)
+            return _PASSED if outcome.passed else _NOT_YET
+        case Waiting():
+            console.print(f"Waiting: {outcome.reason}. Check again in {outcome.seconds:.0f} s.", highlight=False)
+            return _WAITING
+        case CannotCheck():
+            text = (
+                f"Cannot check: {outcome.server} is missing ({outcome.reason}). `lab status` shows which servers run."
+            )
+            console.print(text, highlight=False, soft_wrap=True)
+            return _CANNOT_CHECK

@@ -1,1 +1,1 @@
-"""Starts exercises, gives hints, and asks the running lab whether they are solved."""
+"""Exercises: their catalogue, the learner's sessions, and checks on the running lab."""

@@ -25,9 +25,9 @@ class Exercise:
     folder: Path
     order: int
     title: str
-    topics: tuple[str, ...]
+    topics: list[str]
     minutes: int
-    needs: tuple[str, ...]
+    needs: list[str]
     brief: str
     answers: dict[str, str]
 
@@ -45,7 +45,7 @@ def load(root: Path) -> list[Exercise]:
     """Return the exercises in their order.
 
     Raises:
-        LabError: a folder is not as it must be; each thing that is wrong is named.
+        LabError: exercises are invalid; each problem is named.
     """
     found, wrong = [], []
     for file in sorted((root / "exercises").glob("*/exercise.toml")):
@@ -59,35 +59,33 @@ def load(root: Path) -> list[Exercise]:
 
 
 def read(file: Path) -> Exercise:
-    """Read one `exercise.toml` and look that the other files are there."""
+    """Read one `exercise.toml`.
+
+    Raises:
+        LabError: it is invalid, or another file of the exercise is missing.
+    """
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LabError(f"{file}: {error}") from error
     wrong = [f"`{key}` is missing" for key in _FIELDS if key not in values]
     wrong += [f"`{key}` is not known" for key in values if key not in _FIELDS]
-    wrong += [f"`{key}` must be a {kind.__name__}" for key, kind in _FIELDS.items() if _is_not(values, key, kind)]
+    wrong += [
+        f"`{key}` must be a {kind.__name__}"
+        for key, kind in _FIELDS.items()
+        if not isinstance(values.get(key, kind()), kind)
+    ]
     wrong += [f"{part} is missing in its folder" for part in _PARTS if not (file.parent / part).is_file()]
     if wrong:
         raise LabError(f"{file}: {'; '.join(wrong)}")
-    return Exercise(
-        name=file.parent.name,
-        folder=file.parent,
-        order=values["order"],
-        title=values["title"],
-        topics=tuple(values["topics"]),
-        minutes=values["minutes"],
-        needs=tuple(values["needs"]),
-        brief=values["brief"],
-        answers=values["answers"],
-    )
+    return Exercise(file.parent.name, file.parent, **values)
 
 
 def get(root: Path, name: str) -> Exercise:
-    """Return one exercise by its folder's name, or by its number in the order.
+    """Return one exercise by the name of its folder, or by its number.
 
     Raises:
-        LabError: there is none; the nearest name is offered.
+        LabError: there is none; the message has the nearest name.
     """
     exercises = load(root)
     for one in exercises:
@@ -96,7 +94,3 @@ def get(root: Path, name: str) -> Exercise:
     nearest = difflib.get_close_matches(name, [one.name for one in exercises], n=1, cutoff=0.4)
     hint = f"Did you mean `{nearest[0]}`? " if nearest else ""
     raise LabError(f"There is no exercise `{name}`.", f"{hint}`lab exercise list` shows them all.", 2)
-
-
-def _is_not(values: dict[str, object], key: str, kind: type) -> bool:
-    return key in values and not isinstance(values[key], kind)

@@ -1,4 +1,4 @@
-"""Calls the code of an exercise: its start, its check, its solution."""
+"""Runs the code of an exercise: start, check and solution."""
 
 import importlib.util
 import random
@@ -12,22 +12,20 @@ from lab.query import Lab, ServerMissing
 
 
 def start(exercise: Exercise, lab: Lab, session: Session) -> None:
-    """Let the exercise prepare the lab and draw the session's values.
+    """Run the exercise's start, which draws the session's values.
 
     Raises:
         ServerMissing: a server that it needs does not answer.
     """
-    missing = lab.missing(exercise.needs)
-    if missing:
+    if missing := lab.missing(exercise.needs):
         raise ServerMissing(missing[0], _address(lab, missing[0]), "this exercise needs it")
     module = _load(exercise.folder / "check.py")
     session.values = module.start(lab, random.Random(session.seed))  # noqa: S311 - a draw, no secret
 
 
 def check(exercise: Exercise, lab: Lab, session: Session) -> Outcome:
-    """Ask the running lab whether the session is solved."""
-    missing = lab.missing(exercise.needs)
-    if missing:
+    """Check the answers of a session on the running lab."""
+    if missing := lab.missing(exercise.needs):
         return CannotCheck(missing[0], f"it does not answer at {_address(lab, missing[0])}")
     try:
         outcome: Outcome = _load(exercise.folder / "check.py").check(lab, session)
@@ -37,7 +35,7 @@ def check(exercise: Exercise, lab: Lab, session: Session) -> Outcome:
 
 
 def solve(exercise: Exercise, lab: Lab, session: Session) -> dict[str, str]:
-    """Find the session's answers as the solution does."""
+    """Return the session's answers from the solution's code."""
     answers: dict[str, str] = _load(exercise.folder / "solution" / "solve.py").solve(lab, session.values)
     return answers
 
@@ -47,7 +45,7 @@ def _address(lab: Lab, server: str) -> str:
 
 
 def _load(path: Path) -> ModuleType:
-    """Import a file by its path: the folders' names are for people, and no package's."""
+    """Import a file by its path: the names of the folders are no names of packages."""
     spec = importlib.util.spec_from_file_location(f"exercise_{path.stem}_{path.parent.name}", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be imported")

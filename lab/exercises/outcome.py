@@ -1,11 +1,11 @@
-"""What a check can find."""
+"""Outcomes of the check of an exercise."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was checked: what was expected and what was seen, in words that do not give the answer away."""
+    """One thing that was checked: what was expected and what was observed, without giving the answer away."""
 
     what: str
     expected: str
@@ -14,17 +14,15 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Passed:
-    """Everything is as it should be."""
+class Checked:
+    """Everything was checked."""
 
     findings: tuple[Finding, ...]
 
-
-@dataclass(frozen=True)
-class NotYet:
-    """Something is not as it should be."""
-
-    findings: tuple[Finding, ...]
+    @property
+    def passed(self) -> bool:
+        """Whether every finding is as expected."""
+        return all(one.ok for one in self.findings)
 
 
 @dataclass(frozen=True)
@@ -37,15 +35,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class CannotCheck:
-    """A server that the check must ask is missing."""
+    """A server that the check needs is missing."""
 
     server: str
     reason: str
 
 
-Outcome = Passed | NotYet | Waiting | CannotCheck
-
-
-def of(findings: list[Finding]) -> Outcome:
-    """Return Passed when every finding is as it should be, else NotYet."""
-    return Passed(tuple(findings)) if all(one.ok for one in findings) else NotYet(tuple(findings))
+Outcome = Checked | Waiting | CannotCheck

@@ -1,4 +1,4 @@
-"""A learner's session of one exercise: a plain JSON file that people may read."""
+"""A learner's session of one exercise, in a JSON file."""
 
 import json
 import secrets
@@ -12,9 +12,11 @@ from lab.files import write_atomically
 
 @dataclass
 class Session:
-    """What was drawn for this session, and how far the learner is. Times are Unix times in seconds.
+    """A session. Times are Unix times in seconds.
 
-    `values` are what the exercise drew, `answers` what the learner has given so far.
+    Attributes:
+        values: drawn by the exercise.
+        answers: the learner's, by question.
     """
 
     exercise: str
@@ -35,7 +37,7 @@ class Session:
 
 
 def new(exercise: str, seed: int | None = None) -> Session:
-    """Make a session; without a seed one is drawn."""
+    """Return a new session; without a seed one is drawn."""
     seed = secrets.randbelow(2**31) if seed is None else seed
     return Session(exercise, secrets.token_hex(4), seed, time.time())
 
@@ -46,10 +48,10 @@ def path_for(home: Path, exercise: str) -> Path:
 
 
 def load(home: Path, exercise: str) -> Session | None:
-    """Return the session, None when the exercise was not started.
+    """Return the session, or None if the exercise was not started.
 
     Raises:
-        LabError: the file is broken.
+        LabError: the file is invalid.
     """
     path = path_for(home, exercise)
     try:

@@ -1,6 +1,6 @@
 """Addresses of a lab's servers, and the clients of all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class Lab:
             raise ServerMissing("tempo", self.tempo.url, "it is not ready, and there is no span file in its place")
         return SpanFile(self.endpoints.span_folder)
 
-    def missing(self, names: tuple[str, ...]) -> list[str]:
+    def missing(self, names: Iterable[str]) -> list[str]:
         """Return those of the named servers that are not ready; `traces` means Tempo or the span file."""
         return [name for name in names if not self._ready(name)]
 

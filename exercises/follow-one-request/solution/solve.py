@@ -1,4 +1,4 @@
-"""Finds the answers the way a learner does: from the log line to the trace, from the trace to its spans."""
+"""Finds the answers as a learner does: from the log line to the trace, from the trace to its spans."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,11 @@ from lab.query import Lab
 
 
 def solve(lab: Lab, values: Mapping[str, str]) -> dict[str, str]:
-    """Return the answers of the session with these values."""
+    """Return the answers of the session with these values.
+
+    Raises:
+        LookupError: the request is not stored (yet).
+    """
     lines = lab.loki.query(f'{{service_name="assistant"}} | request_id="{values["reference"]}"')
     trace_id = next((line.metadata["trace_id"] for line in lines if line.metadata.get("trace_id")), None)
     if trace_id is None:

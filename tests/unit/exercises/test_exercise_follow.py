@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.exercises import catalogue, exercise_code, session
-from lab.exercises.outcome import CannotCheck, NotYet, Passed, Waiting
+from lab.exercises.outcome import CannotCheck, Checked, Waiting
 from lab.exercises.session import Session
 from lab.query import Endpoints, Lab, ServerMissing
 from tests.support.stub_server import StubServer, serving
@@ -104,7 +104,7 @@ def old(own: Session) -> Session:
 
 def test_untouched_it_does_not_pass_for_want_of_answers(little: LittleLab) -> None:
     outcome = exercise_code.check(EXERCISE, little.lab, started(little))
-    assert isinstance(outcome, NotYet)
+    assert isinstance(outcome, Checked) and not outcome.passed
     assert [one.seen for one in outcome.findings] == ["no answer yet"] * 3
 
 
@@ -112,7 +112,8 @@ def test_it_passes_with_its_solution(little: LittleLab) -> None:
     own = started(little)
     own.answers = exercise_code.solve(EXERCISE, little.lab, own)
     assert own.answers == {"trace": f"{1:032x}", "tool": "list_slots", "tokens": "11"}
-    assert isinstance(exercise_code.check(EXERCISE, little.lab, own), Passed)
+    outcome = exercise_code.check(EXERCISE, little.lab, own)
+    assert isinstance(outcome, Checked) and outcome.passed
 
 
 def test_another_sessions_values_are_refused(little: LittleLab) -> None:
@@ -122,7 +123,7 @@ def test_another_sessions_values_are_refused(little: LittleLab) -> None:
     assert first.values["reference"] != second.values["reference"]
     second.answers = answers
     outcome = exercise_code.check(EXERCISE, little.lab, second)
-    assert isinstance(outcome, NotYet)
+    assert isinstance(outcome, Checked) and not outcome.passed
     assert [one.ok for one in outcome.findings] == [False, False, False]
     assert outcome.findings[0].seen == "a trace of another request, POST /chat"
 
@@ -146,7 +147,7 @@ def test_wrong_answers_are_reported_without_giving_the_right_one_away(
     right = exercise_code.solve(EXERCISE, little.lab, own)
     own.answers = right | answers
     outcome = exercise_code.check(EXERCISE, little.lab, own)
-    assert isinstance(outcome, NotYet)
+    assert isinstance(outcome, Checked) and not outcome.passed
     (wrong,) = [one for one in outcome.findings if not one.ok]
     assert seen in wrong.seen
     assert right[wrong.what] not in f"{wrong.expected} {wrong.seen}"
@@ -157,7 +158,7 @@ def test_the_first_of_two_tools_is_not_the_last(little: LittleLab) -> None:
     own = started(little)
     own.answers = {"tool": "list_slots"}
     outcome = exercise_code.check(EXERCISE, little.lab, own)
-    assert isinstance(outcome, NotYet)
+    assert isinstance(outcome, Checked) and not outcome.passed
     assert outcome.findings[1].seen == "`list_slots` is not it"
 
 
