@@ -1,7 +1,7 @@
 """Reads `.env` the way Docker Compose does, for the plain lines that both engines read alike.
 
-Compose knows quotes, escapes and `$` expansion. Two readers of such rules drift apart, so the lab's file holds plain
-`KEY=value` lines only and anything else is refused with its line.
+Compose has quotes, escapes and `$` expansion. Two implementations of such rules would differ, so the lab's file has
+plain `KEY=value` lines only; any other line is an error.
 """
 
 import os
@@ -11,93 +11,72 @@ from pathlib import Path
 
 from lab.errors import LabError
 
-# What people put here by habit, and what to do in its place.
+# What users put here by habit, and what to do instead.
 _ELSEWHERE = {
     "MODEL_API_KEY": "is not read from here, where it would be shown and kept in many places: take the line out, and "
     "give the key with `lab key`"
 }
 _LINE = re.compile(r"(?P<key>[A-Z][A-Z0-9_]*)=(?P<value>.*)")
-_VERSION = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+)?")
-# Python would also take 1_000, 1e3, nan and the digits of other scripts; the servers would not.
-_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
-_MEMORY = re.compile(r"(?P<amount>[1-9][0-9]*)(?P<unit>[kmg])")
-_LEAST_MEMORY = 6 * 2**20
-# What Prometheus and Loki take, and what Go's own durations know (no days).
-_DAYS = re.compile(r"(?=[1-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?")
-_HOURS = re.compile(r"(?=[1-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?")
+_UNIT_BYTES = {"k": 2**10, "m": 2**20, "g": 2**30}
+_LEAST_BYTES = 6 * 2**20
+# Python would also accept 1_000, 1e3, nan and the digits of other scripts; the servers would not.
+_DECIMAL = r"[0-9]+(\.[0-9]+)?"
+# Ten digits are enough for all, and a leading zero would hide that two values are the same.
+_WHOLE = r"0|[1-9][0-9]{0,9}"
+# What Prometheus and Loki accept, and what Go's own durations accept (no days).
+_DAYS = r"(?=[1-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?"
+_HOURS = r"(?=[1-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?"
 
 
-def _number(low: float, high: float, what: str) -> Callable[[str], str | None]:
-    def check(value: str) -> str | None:
-        return None if _DECIMAL.fullmatch(value) and low <= float(value) <= high else f"needs {what}"
-
-    return check
+def _number(low: float, high: float, digits: str = _DECIMAL) -> Callable[[str], bool]:
+    return lambda value: bool(re.fullmatch(digits, value)) and low <= float(value) <= high
 
 
-def _whole(low: int, high: int, what: str) -> Callable[[str], str | None]:
-    def check(value: str) -> str | None:
-        # Ten digits are enough for all, and a zero in front would hide that two values are the same.
-        fits = re.fullmatch(r"0|[1-9][0-9]{0,9}", value) and low <= int(value) <= high
-        return None if fits else f"needs {what}"
-
-    return check
+def _matches(pattern: str) -> Callable[[str], bool]:
+    return lambda value: bool(re.fullmatch(pattern, value))
 
 
-def _shape(pattern: re.Pattern[str], what: str) -> Callable[[str], str | None]:
-    return lambda value: None if pattern.fullmatch(value) else f"needs {what}"
+def _is_memory(value: str) -> bool:
+    return bool(re.fullmatch(r"[1-9][0-9]*[kmg]", value)) and int(value[:-1]) * _UNIT_BYTES[value[-1]] >= _LEAST_BYTES
 
 
-def _memory(value: str) -> str | None:
-    found = _MEMORY.fullmatch(value)
-    if found and int(found["amount"]) * 2 ** {"k": 10, "m": 20, "g": 30}[found["unit"]] >= _LEAST_MEMORY:
-        return None
-    return "needs an amount such as 512m, 6m at least"
-
-
-_PORT = _whole(1, 65535, "a port from 1 to 65535")
-# First match decides. Keys with no rule may hold any plain text.
-_RULES: tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...] = (
-    (re.compile(r".*_PORT"), _PORT),
-    (re.compile(r".*_VERSION"), _shape(_VERSION, "a version such as 3.14.0 (never `latest`)")),
+# Pattern of keys, test of a value, what is needed. The first match decides; other keys may have any plain text.
+_RULES: tuple[tuple[str, Callable[[str], bool], str], ...] = (
+    (r".*_PORT", _number(1, 65535, _WHOLE), "a port from 1 to 65535"),
+    (r".*_VERSION", _matches(r"[0-9]+\.[0-9]+(\.[0-9]+)?"), "a version such as 3.14.0 (never `latest`)"),
+    (r"GRAFANA_BUILD", _matches(r"\d*"), "the number in the names of that version's files, or nothing"),
+    (r"PROGRAM_MIRROR", _matches(r"(https?://[^/?]+(/[^?]*)?)?"), "a URL such as https://mirror.example/lab"),
+    (r"PROGRAM_DOWNLOADS", _matches("true|false"), "true or false"),
+    (r".*_MEMORY|DATA_LIMIT", _is_memory, "an amount such as 512m, 6m at least"),
+    (r"TEMPO_RETENTION", _matches(_HOURS), "a duration in hours and minutes such as 72h"),
+    (r"TRACE_DECISION_WAIT", _matches(_HOURS), "a duration such as 5s"),
+    (r".*_RETENTION", _matches(_DAYS), "a duration such as 72h or 3d"),
+    (r"TRACE_SAMPLE_RATIO", _number(0, 1), "a share from 0 to 1"),
+    (r"TRACE_KEEP_PERCENT", _number(0, 100), "a percentage from 0 to 100"),
+    (r"LOG_LEVEL", _matches("DEBUG|INFO|WARNING|ERROR"), "DEBUG, INFO, WARNING or ERROR"),
+    (r"LAB_ENGINE", _matches("|compose|native"), "`compose`, `native` or nothing"),
+    (r"LOG_MAX_BYTES", _number(10_000, 10**9, _WHOLE), "bytes from 10000 to 1000000000"),
+    (r"BASELINE_USERS|MODEL_SEED", _number(0, 10_000, _WHOLE), "0 to 10000"),
+    (r"LOG_BACKUPS|MAX_BUSINESS_LABELS", _number(1, 10_000, _WHOLE), "1 to 10000"),
+    (r"CONVERSATION_HOURS", _number(0.01, 10_000), "hours"),
+    (r"MODEL_FIRST_TOKEN_SECONDS", _number(0, 60), "seconds from 0 to 60"),
+    (r"CHAT_BUDGET_SECONDS", _number(0.1, 120), "seconds from 0.1 to 120"),
     (
-        re.compile(r"GRAFANA_BUILD"),
-        _shape(re.compile(r"\d*"), "the number in the names of that version's files, or nothing"),
+        r"ESCALATE_SECONDS|WATCHDOG_SILENCE_SECONDS|REMEDIATION_(AFTER|EVERY)_SECONDS",
+        _number(1, 86_400, _WHOLE),
+        "whole seconds from 1 to 86400",
     ),
-    (
-        re.compile(r"PROGRAM_MIRROR"),
-        _shape(re.compile(r"(https?://[^/?]+(/[^?]*)?)?"), "a URL such as https://mirror.example/lab"),
-    ),
-    (re.compile(r"PROGRAM_DOWNLOADS"), _shape(re.compile("true|false"), "true or false")),
-    (re.compile(r".*_MEMORY|DATA_LIMIT"), _memory),
-    (re.compile(r"TEMPO_RETENTION"), _shape(_HOURS, "a duration in hours and minutes such as 72h")),
-    (re.compile(r"TRACE_DECISION_WAIT"), _shape(_HOURS, "a duration such as 5s")),
-    (re.compile(r".*_RETENTION"), _shape(_DAYS, "a duration such as 72h or 3d")),
-    (re.compile(r"TRACE_SAMPLE_RATIO"), _number(0, 1, "a share from 0 to 1")),
-    (re.compile(r"TRACE_KEEP_PERCENT"), _number(0, 100, "a percentage from 0 to 100")),
-    (re.compile(r"LOG_LEVEL"), _shape(re.compile("DEBUG|INFO|WARNING|ERROR"), "DEBUG, INFO, WARNING or ERROR")),
-    (re.compile(r"LAB_ENGINE"), _shape(re.compile("|compose|native"), "`compose`, `native` or nothing")),
-    (re.compile(r"LOG_MAX_BYTES"), _whole(10_000, 10**9, "bytes from 10000 to 1000000000")),
-    (re.compile(r"BASELINE_USERS|MODEL_SEED"), _whole(0, 10_000, "0 to 10000")),
-    (re.compile(r"LOG_BACKUPS|MAX_BUSINESS_LABELS"), _whole(1, 10_000, "1 to 10000")),
-    (re.compile(r"CONVERSATION_HOURS"), _number(0.01, 10_000, "hours")),
-    (re.compile(r"MODEL_FIRST_TOKEN_SECONDS"), _number(0, 60, "seconds from 0 to 60")),
-    (re.compile(r"CHAT_BUDGET_SECONDS"), _number(0.1, 120, "seconds from 0.1 to 120")),
-    (
-        re.compile(r"ESCALATE_SECONDS|WATCHDOG_SILENCE_SECONDS|REMEDIATION_(AFTER|EVERY)_SECONDS"),
-        _whole(1, 86_400, "whole seconds from 1 to 86400"),
-    ),
-    (re.compile(r"REMEDIATION"), _shape(re.compile("on|off|dry-run"), "on, off or dry-run")),
-    (re.compile(r"MODEL_TOKENS_PER_SECOND"), _number(0, 1_000_000, "tokens per second, 0 or more")),
+    (r"REMEDIATION", _matches("on|off|dry-run"), "on, off or dry-run"),
+    (r"MODEL_TOKENS_PER_SECOND", _number(0, 1_000_000), "tokens per second, 0 or more"),
 )
 
 
-def read(path: Path, environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Values of `path`, each overridden by the same key of `environment` (default: the process's own), checked.
+def read(path: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the valid values of `path`, each overridden by the same key of `environment`.
 
     Raises:
-        LabError: the file cannot be read, or lines are not plain, doubled or out of range; all bad lines are named.
+        LabError: the file cannot be read, or lines are not plain, doubled or invalid; all of these are named.
     """
-    environment = os.environ if environment is None else environment
     values: dict[str, str] = {}
     where: dict[str, int] = {}
     faults: list[str] = []
@@ -135,7 +114,7 @@ def read(path: Path, environment: Mapping[str, str] | None = None) -> dict[str, 
 
 def _text(path: Path) -> str:
     try:
-        # Windows editors begin the file with a mark that Compose skips too.
+        # Windows editors begin the file with a byte order mark, which Compose skips too.
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
         raise LabError(f"{path} is missing.", "Restore it with `git checkout -- .env`.", 2) from error
@@ -148,17 +127,17 @@ def _text(path: Path) -> str:
 
 
 def _not_a_setting(line: str) -> str:
-    # What follows may be a key of a provider: it is not shown.
+    # The rest may be a key of a provider: it is not shown.
     start, end = re.findall(r"^([^=:]{0,40})([=:]?)", line)[0]
     shown = "".join(sign if sign.isprintable() else "?" for sign in start) + (end and f"{end}...")
     return f"`{shown}` is not KEY=value (a key has A-Z, 0-9 and `_`; no `export`, no blanks around `=`)"
 
 
 def check(key: str, value: str) -> str | None:
-    """What is wrong with `value` for `key`, or None."""
-    for pattern, rule in _RULES:
-        if pattern.fullmatch(key):
-            return rule(value)
+    """Return what is wrong with `value` for `key`, or None."""
+    for pattern, is_valid, needed in _RULES:
+        if re.fullmatch(pattern, key):
+            return None if is_valid(value) else f"needs {needed}"
     return None
 
 

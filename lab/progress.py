@@ -1,10 +1,10 @@
-"""Progress of work that takes more than two seconds: a live table on a terminal, plain lines elsewhere."""
+"""Shows progress: a live table on a terminal, plain lines elsewhere."""
 
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
@@ -28,7 +28,7 @@ class _Row:
 
 
 class Board:
-    """Rows of work in progress, each with its seconds. Use as a context manager."""
+    """A board with one row per service or step, each with its seconds; a context manager."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console()
@@ -49,7 +49,7 @@ class Board:
             self._live = None
 
     def working(self, name: str, text: str) -> None:
-        """Row `name` is at work on `text`; its clock starts at the first call."""
+        """Show `text` in row `name`; its time starts with the first call."""
         row = self._rows.get(name)
         if row is None:
             self._rows[name] = _Row(text)
@@ -60,24 +60,20 @@ class Board:
         self._line(name)
 
     def done(self, name: str, text: str) -> None:
-        """Row `name` came to a good end."""
+        """Show that row `name` is done."""
         self._end(name, text, "done")
 
     def failed(self, name: str, text: str) -> None:
-        """Row `name` did not work; `text` says why."""
+        """Show that row `name` failed; `text` is the reason."""
         self._end(name, text, "failed")
 
     def missing(self, name: str, text: str) -> None:
-        """Row `name` cannot be had on this machine; `text` says what that means."""
+        """Show that row `name` cannot run on this machine; `text` is the reason."""
         self._end(name, text, "missing")
 
     def note(self, name: str, text: str) -> None:
-        """Print a remark about row `name` that stays on the screen."""
+        """Print a line about row `name` above the table."""
         self.console.print(f"! {name:<13} {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-    def seconds(self, name: str) -> float:
-        """Seconds that row `name` took, or has taken until now."""
-        return self._rows[name].seconds
 
     def _end(self, name: str, text: str, mark: str) -> None:
         row = self._rows.setdefault(name, _Row(text))
@@ -99,4 +95,4 @@ class Board:
             else:
                 mark = Spinner("dots", style="cyan")
             table.add_row(mark, Text(name, "bold"), Text(row.text), Text(f"{row.seconds:.1f} s", "dim"))
-        return Group(table)
+        return table

@@ -12,29 +12,19 @@ from lab.files import write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
 
+_NAMES = ("assistant", "model", "pager", "loadtest", "grafana", "prometheus", "alertmanager", "loki", "tempo")
 # Setting of the port that users and the lab command use, by service.
-_FRONT_PORTS = {
-    "assistant": "ASSISTANT_PORT",
-    "model": "MODEL_PORT",
-    "pager": "PAGER_PORT",
-    "loadtest": "LOADTEST_PORT",
-    "grafana": "GRAFANA_PORT",
-    "prometheus": "PROMETHEUS_PORT",
-    "alertmanager": "ALERTMANAGER_PORT",
-    "loki": "LOKI_PORT",
-    "tempo": "TEMPO_PORT",
-    "collector": "COLLECTOR_HEALTH_PORT",
-}
+_FRONT_PORTS = {name: f"{name.upper()}_PORT" for name in _NAMES} | {"collector": "COLLECTOR_HEALTH_PORT"}
 
 
 @dataclass(frozen=True)
 class LabSettings:
-    """One lab: the checkout it comes from, its state folder and the values of its `.env`.
+    """One lab: its checkout, its state folder and the values of its `.env`.
 
     Attributes:
         root: the checkout, with docker-compose.yml.
         home: state folder: LAB_HOME, or `.lab` in the checkout.
-        values: `.env` with the shell's overrides, all strings.
+        values: `.env` with the overrides of the shell.
     """
 
     root: Path
@@ -42,13 +32,12 @@ class LabSettings:
     values: Mapping[str, str] = field(repr=False)
 
     @classmethod
-    def load(cls, environment: Mapping[str, str] | None = None, root: Path = ROOT) -> "LabSettings":
-        """Read `.env` and the shell.
+    def load(cls, environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> "LabSettings":
+        """Return the settings of `.env` and the shell.
 
         Raises:
-            LabError: `.env` has bad lines or lacks settings; the message names each.
+            LabError: `.env` has invalid lines, or settings are missing; the message names each.
         """
-        environment = os.environ if environment is None else environment
         home = home_folder(environment, root)
         values = envfile.read(root / ".env", environment)
         if project := environment.get("COMPOSE_PROJECT_NAME"):
@@ -58,15 +47,14 @@ class LabSettings:
         return cls(root, home, values)
 
     @classmethod
-    def running(cls, environment: Mapping[str, str] | None = None, root: Path = ROOT) -> "LabSettings":
+    def running(cls, environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> "LabSettings":
         """Return the settings of the running lab; those of `.env` if none runs."""
-        environment = os.environ if environment is None else environment
         home = home_folder(environment, root)
         state = read_state(home)
         if state is None:
             return cls.load(environment, root)
         try:
-            # Settings that an update of the checkout added after the start.
+            # An update of the checkout may add settings after the start.
             newer = envfile.read(root / ".env", {})
         except LabError:
             newer = {}
@@ -78,10 +66,9 @@ class LabSettings:
         Raises:
             LabError: there is no such service.
         """
-        try:
-            return f"http://127.0.0.1:{self.values[_FRONT_PORTS[service]]}"
-        except KeyError as error:
-            raise LabError(f"There is no service `{service}`.", f"Services: {', '.join(_FRONT_PORTS)}.", 2) from error
+        if service not in _FRONT_PORTS:
+            raise LabError(f"There is no service `{service}`.", f"Services: {', '.join(_FRONT_PORTS)}.", 2)
+        return f"http://127.0.0.1:{self.values[_FRONT_PORTS[service]]}"
 
     def ports(self) -> dict[str, int]:
         """Return each port by the name of its setting."""
@@ -107,9 +94,8 @@ class LabSettings:
         return state.engine if state else None
 
 
-def home_folder(environment: Mapping[str, str] | None = None, root: Path = ROOT) -> Path:
+def home_folder(environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> Path:
     """Return the state folder: LAB_HOME, or `.lab` in the checkout."""
-    environment = os.environ if environment is None else environment
     return Path(environment.get("LAB_HOME") or root / ".lab").absolute()
 
 

@@ -1,17 +1,16 @@
-"""Draws a trace as a tree in the terminal: who called whom, how long it took, and where it failed."""
+"""Draws a trace as a tree in the terminal: callers, durations and failed spans."""
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from lab.console import Console
-from lab.query import Span, Trace, TraceSource
-from lab.query.traces import clean_trace_id
+from lab.query import Span, Trace
 
-# Below this width of the terminal the last column is left out, so that the tree stays readable.
+# On a narrower terminal the last column is left out, so that the tree can be read.
 _WIDE = 110
 _TOOK_WIDTH = 8
-# What helps to understand a span at a glance; the first that a span has is shown.
+# Attributes of the last column; the first that a span has is shown.
 _DETAILS = (
     "exception.type",
     "error.type",
@@ -25,19 +24,10 @@ _DETAILS = (
 _STYLES = {"assistant": "cyan", "model": "magenta", "pager": "blue"}
 
 
-def show(trace_id: str, source: TraceSource, console: Console) -> bool:
-    """Print the span tree of a trace; return whether the source has it.
-
-    Raises:
-        ValueError: `trace_id` is none. ServerMissing: the source does not answer.
-    """
-    trace = source.get(clean_trace_id(trace_id))
-    if trace is None:
-        console.print(f"{source.name} has no trace {clean_trace_id(trace_id)}.", highlight=False, soft_wrap=True)
-        return False
-    console.print(_head(trace, source.name), highlight=False, soft_wrap=True)
+def show(trace: Trace, source: str, console: Console) -> None:
+    """Print the span tree of a trace; `source` is the name of its store."""
+    console.print(_head(trace, source), highlight=False, soft_wrap=True)
     console.print(_table(trace, console.width))
-    return True
 
 
 def _head(trace: Trace, source: str) -> Text:

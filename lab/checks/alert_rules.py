@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -65,16 +66,16 @@ def _rules(file: YamlFile, kind: str) -> Iterator[tuple[int, yaml.MappingNode, d
 
 def _alert(root: Path, file: str, line: int, alert: yaml.MappingNode, common: dict[str, str]) -> Iterator[Finding]:
     name = str(getattr(value_of(alert, "alert"), "value", ""))
+    finding = partial(Finding, file)
     own, label_line = _texts(alert, "labels", line)
     labels = {**common, **own}
     for label, allowed in LABELS.items():
         value = labels.get(label, "")
         if not value:
             example = f"one of {', '.join(allowed)}" if allowed else 'service: "{{ $labels.job }}"'
-            yield Finding(file, label_line, f"{name} has no label `{label}`", f"Add it below `labels`: {example}.")
+            yield finding(label_line, f"{name} has no label `{label}`", f"Add it below `labels`: {example}.")
         elif allowed and value not in allowed:
-            yield Finding(
-                file,
+            yield finding(
                 label_line,
                 f"{name} has {label} `{value}`, which no route handles",
                 f"Write one of {', '.join(allowed)}.",
@@ -82,23 +83,18 @@ def _alert(root: Path, file: str, line: int, alert: yaml.MappingNode, common: di
     annotations, annotation_line = _texts(alert, "annotations", line)
     for annotation in ANNOTATIONS:
         if not annotations.get(annotation, "").strip():
-            yield Finding(
-                file,
+            yield finding(
                 annotation_line,
                 f"{name} has no annotation `{annotation}`",
                 "Add it below `annotations`, like the other alerts of the file.",
             )
     if not (root / "runbooks" / f"{name}.md").is_file():
-        yield Finding(
-            file,
-            line,
-            f"{name} has no runbook",
-            f"Write runbooks/{name}.md: Meaning, Impact, Diagnosis, Mitigation.",
+        yield finding(
+            line, f"{name} has no runbook", f"Write runbooks/{name}.md: Meaning, Impact, Diagnosis, Mitigation."
         )
     runbook = annotations.get("runbook_url", "")
     if runbook and not runbook.endswith(f"}}/runbooks/{name}"):
-        yield Finding(
-            file,
+        yield finding(
             annotation_line,
             f"{name} has the runbook_url of another page",
             f"It ends in /runbooks/{name}, after {{{{ $externalLabels.pager_url }}}}.",
@@ -106,8 +102,7 @@ def _alert(root: Path, file: str, line: int, alert: yaml.MappingNode, common: di
     board = re.search(r"/d/([\w-]+)", annotations.get("dashboard_url", ""))
     if board and not (root / "grafana" / "dashboards" / f"{board[1]}.json").is_file():
         known = ", ".join(sorted(each.stem for each in (root / "grafana" / "dashboards").glob("*.json")))
-        yield Finding(
-            file,
+        yield finding(
             annotation_line,
             f"{name} links to the dashboard `{board[1]}`, which does not exist",
             f"Dashboards: {known}.",
@@ -122,6 +117,7 @@ def _texts(alert: yaml.MappingNode, key: str, line: int) -> tuple[dict[str, str]
 
 
 def _slo(file: YamlFile, name: str) -> Iterator[Finding]:
+    finding = partial(Finding, file.name)
     records = {}
     for line, rule, common in _rules(file, "record"):
         record = str(getattr(value_of(rule, "record"), "value", ""))
@@ -129,15 +125,12 @@ def _slo(file: YamlFile, name: str) -> Iterator[Finding]:
         own, label_line = _texts(rule, "labels", line)
         labels = {**common, **own}
         if labels.get("slo") != name and (record in SLO_RECORDS or _RATIO.fullmatch(record)):
-            yield Finding(
-                file.name, label_line, f"{record} has slo `{labels.get('slo', '')}`", f"The file is called slo-{name}."
-            )
+            yield finding(label_line, f"{record} has slo `{labels.get('slo', '')}`", f"The file is called slo-{name}.")
     for record in SLO_RECORDS:
         if record not in records:
-            yield Finding(file.name, 0, f"does not record {record}", "Take the other SLO files as a pattern.")
+            yield finding(0, f"does not record {record}", "Take the other SLO files as a pattern.")
     if sum(1 for record in records if _RATIO.fullmatch(record)) < 2:
-        yield Finding(
-            file.name,
+        yield finding(
             0,
             "records slo:sli_error:ratio_rateWINDOW for fewer than two windows",
             "A burn rate is looked at over a short and a long window: record both.",

@@ -43,7 +43,7 @@ class Report:
     unchecked: dict[str, str] = field(default_factory=dict)
 
 
-def check(root: Path = ROOT, environment: Mapping[str, str] | None = None, *, containers: bool = False) -> Report:
+def check(root: Path = ROOT, environment: Mapping[str, str] = os.environ, *, containers: bool = False) -> Report:
     """Check every file of a checkout that a user may edit.
 
     Args:

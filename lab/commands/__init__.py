@@ -1,1 +1,1 @@
-"""The `lab` command: one module per command."""
+"""The `lab` command: its sub-commands."""

@@ -1,4 +1,4 @@
-"""`lab check`."""
+"""`lab check` and `lab reload`."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -29,6 +29,11 @@ def check(
         raise LabError(f"{_count(report)}{kept}", f"Fix them, then run `{command}` again.")
     if reload:
         _reload_servers(console)
+
+
+def reload() -> None:
+    """Check the configuration, then reload it in the running servers; an invalid one is not reloaded."""
+    check(reload=True)
 
 
 def require_valid_configuration(names: Sequence[str]) -> None:
@@ -68,7 +73,7 @@ def _count(report: Report) -> str:
 
 
 def _in_containers() -> bool:
-    """Whether the lab runs in containers; a check alone pulls no image."""
+    """Return whether the lab runs in containers; a check alone pulls no image."""
     state = read_state(home_folder())
     return state is not None and state.engine == "compose"
 

@@ -4,8 +4,8 @@ import difflib
 import json
 import re
 import time
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -14,7 +14,6 @@ from lab.console import Console
 from lab.engines.choice import connect
 from lab.errors import LabError
 from lab.query import BadAnswer, Lab, QueryError
-from lab.query.services import FaultKind
 from lab.scenarios.run.runner import require_lab
 from lab.scenarios.run.stopped_servers import Servers, stopped
 from lab.settings import LabSettings
@@ -24,7 +23,6 @@ app = typer.Typer(help="Switch one fault on or off by hand. Each needs an end.",
 SERVICES = ("assistant", "model")
 STOP = "stop"
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
-T = TypeVar("T")
 
 
 @app.command("list")
@@ -36,17 +34,31 @@ def list_() -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("fault", "service", "what it does", "targets", "parameters"):
         table.add_column(heading, no_wrap=heading in {"fault", "service"})
+    active: list[str] = []
     for service in SERVICES:
         try:
-            for kind in lab.service(service).fault_kinds():
-                table.add_row(kind.name, service, kind.description, _targets(kind), _parameters(kind))
+            kinds, faults = lab.service(service).fault_kinds(), lab.service(service).faults()
         except QueryError as error:
             away.append(str(error))
+            continue
+        for kind in kinds:
+            targets = ", ".join(["*", *(f"{one}=..." for one in kind.dimensions)])
+            parameters = ", ".join(f"{key}={row.get('default', '')}" for key, row in (kind.parameters or {}).items())
+            table.add_row(kind.name, service, kind.description, targets, parameters)
+        for fault in faults:
+            where = "" if fault.target == "*" else f" at {fault.target}"
+            left = "" if fault.ends_at is None else f", {_remaining(fault.ends_at)}"
+            active.append(f"{service}: {fault.fault}{where}, intensity {fault.intensity:g}{left}")
     states = Servers(settings).states()
     servers = ", ".join(name for name, state in states.items() if state not in {"done", "missing"})
     table.add_row(STOP, ENGINE, "The server is stopped, and started again at the end.", servers, "")
     console.print(table)
-    _print_active(settings, lab, console)
+    for note in stopped(settings.home):
+        what = "hidden" if note.hidden else f"{note.server} is stopped"
+        active.append(f"{ENGINE}: {what}, {_remaining(note.ends_at)}")
+    console.print("On now:" if active else "No fault is on.")
+    for line in active:
+        console.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
     for text in away:
         typer.echo(text, err=True)
     if away:
@@ -67,9 +79,9 @@ def on(
     duration = _duration(seconds)
     if not 0 < intensity <= 1:
         raise LabError(f"The intensity {intensity:g} is out of range.", "It is a share: above 0 and at most 1.", 2)
-    parameters = _given(param or [])
+    parameters = _read_parameters(param or [])
     settings, lab = _lab()
-    name, service, target = _engine_words(name, service, target)
+    name, service, target = _read_stop(name, service, target)
     if service == ENGINE:
         _stop(settings, target, duration)
         return
@@ -129,7 +141,7 @@ def _stop(settings: LabSettings, server: str, seconds: float) -> None:
     Console().print(f"{server} is stopped, comes back at {_clock(note.ends_at)}.", highlight=False)
 
 
-def _engine_words(name: str, service: str | None, target: str) -> tuple[str, str | None, str]:
+def _read_stop(name: str, service: str | None, target: str) -> tuple[str, str | None, str]:
     """Read `stop --target loki` and `stop-loki` alike."""
     if service not in (None, ENGINE, *SERVICES):
         raise LabError(f"`{service}` has no faults.", _nearest(service, (*SERVICES, ENGINE)), 2)
@@ -142,10 +154,10 @@ def _engine_words(name: str, service: str | None, target: str) -> tuple[str, str
 
 
 def _service_of(lab: Lab, name: str, service: str | None, also: Iterable[str] = ()) -> str:
-    """Return the service that has this fault.
+    """Return the service with this fault.
 
     Raises:
-        LabError: none has it, or two have and none was named.
+        LabError: no service has it, or two have it and none was named.
     """
     asked = (service,) if service else SERVICES
     having: dict[str, list[str]] = {}
@@ -169,28 +181,6 @@ def _service_of(lab: Lab, name: str, service: str | None, also: Iterable[str] = 
     raise LabError(f"{where} fault `{name}`.", _nearest(name, names), 2)
 
 
-def _print_active(settings: LabSettings, lab: Lab, console: Console) -> None:
-    lines = []
-    for service in SERVICES:
-        for fault in _or_none(lab.service(service).faults):
-            left = "" if fault.ends_at is None else f", ends in {max(0.0, fault.ends_at - time.time()):.0f} s"
-            where = "" if fault.target == "*" else f" at {fault.target}"
-            lines.append(f"{service}: {fault.fault}{where}, intensity {fault.intensity:g}{left}")
-    for note in stopped(settings.home):
-        what = "hidden" if note.hidden else f"{note.server} is stopped"
-        lines.append(f"{ENGINE}: {what}, ends in {max(0.0, note.ends_at - time.time()):.0f} s")
-    console.print("On now:" if lines else "No fault is on.")
-    for line in lines:
-        console.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
-
-
-def _or_none(ask: Callable[[], list[T]]) -> list[T]:
-    try:
-        return ask()
-    except QueryError:  # the list of faults reports it
-        return []
-
-
 def _lab() -> tuple[LabSettings, Lab]:
     settings = LabSettings.running()
     require_lab(settings)
@@ -208,8 +198,8 @@ def _duration(text: str) -> float:
     return seconds
 
 
-def _given(words: list[str]) -> dict[str, Any]:
-    """Read key=value; a value that is JSON (a number, true) is that, everything else a text."""
+def _read_parameters(words: list[str]) -> dict[str, Any]:
+    """Return the values of key=value by key: JSON (a number, true), or else a text."""
     parameters: dict[str, Any] = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -228,12 +218,8 @@ def _nearest(name: str, names: Iterable[str]) -> str:
     return f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(known)}."
 
 
-def _targets(kind: FaultKind) -> str:
-    return ", ".join(["*", *(f"{one}=..." for one in kind.dimensions)])
-
-
-def _parameters(kind: FaultKind) -> str:
-    return ", ".join(f"{key}={row.get('default', '')}" for key, row in (kind.parameters or {}).items())
+def _remaining(ends_at: float) -> str:
+    return f"ends in {max(0.0, ends_at - time.time()):.0f} s"
 
 
 def _clock(at: float) -> str:

@@ -1,13 +1,11 @@
 """`lab programs`: the server programs of native mode, shared by all checkouts of this machine."""
 
-import sys
 from typing import Annotated
 
 import typer
-from rich.prompt import Confirm
 from rich.table import Table
 
-from lab.console import Console
+from lab.console import Console, confirm_deletion
 from lab.engines.native.install import cache
 from lab.engines.native.install.cache import Entry
 from lab.engines.native.install.programs import PROGRAMS, used
@@ -48,12 +46,11 @@ def clean(
         return
     if not yes:
         console.print(_table(entries))
-        if not sys.stdin.isatty():
-            raise LabError(
-                "This deletes programs that other checkouts may use.", "To confirm: `lab programs clean --yes`.", 2
-            )
-        if not Confirm.ask("Delete these? Other checkouts would download them again", default=False):
-            raise LabError("Nothing was deleted.")
+        confirm_deletion(
+            "lab programs clean",
+            "This deletes programs that other checkouts may use.",
+            "Delete these? Other checkouts would download them again",
+        )
     gone = []
     for entry in entries:
         if entry.remove():

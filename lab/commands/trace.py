@@ -22,6 +22,7 @@ def trace(
     except ValueError as error:
         raise LabError(str(error), "Copy it from an answer of POST /chat or from a log line.", 2) from error
     source = connect(LabSettings.running()).traces()
-    if not wait_for(lambda: source.get(identity), wait):
+    found = wait_for(lambda: source.get(identity), wait)
+    if not found:
         raise LabError(f"No trace {identity} in {source.name}.", "Is it of this lab, and younger than the retention?")
-    show(identity, source, Console())
+    show(found, source.name, Console())
