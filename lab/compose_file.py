@@ -1,8 +1,8 @@
-"""docker-compose.yml as data: the one description of the lab, read by native mode and by the tests."""
+"""Reads docker-compose.yml, which describes the lab, for native mode and the tests."""
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ import yaml
 
 from lab.errors import LabError
 
-# Of Compose's forms those that the lab's file needs; any other dollar is refused, so that no engine reads it alone.
+# The forms of Compose that the lab's file needs; any other dollar is an error, so that both engines read it alike.
 _VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>[A-Z_][A-Z0-9_]*)(?:(?P<kind>:?[-?])(?P<rest>[^${}]*))?\})?")
-# Settings that the lab command alone reads.
+# Settings that only the lab command reads.
 LAB_ONLY = frozenset({"LAB_ENGINE", "GRAFANA_BUILD", "PROGRAM_ARCHIVES", "PROGRAM_DOWNLOADS", "PROGRAM_MIRROR"})
 
 
@@ -28,11 +28,11 @@ class Mount:
 
 @dataclass(frozen=True)
 class Service:
-    """One service of docker-compose.yml with all variables filled in.
+    """A service of docker-compose.yml, with the values of its variables.
 
     Attributes:
         ports: host port by container port, published ones and those of `x-native`.
-        native: the `x-native` mapping, what native mode cannot derive.
+        native: the `x-native` mapping: what native mode cannot derive.
     """
 
     name: str
@@ -50,6 +50,13 @@ class Service:
         """Version of its image, without a leading `v`."""
         return self.image.rpartition(":")[2].removeprefix("v")
 
+    def mounted_files(self, root: Path) -> Iterator[tuple[Mount, Path]]:
+        """Yield the files of the checkout `root` that the service reads, each with its mount."""
+        for mount in self.mounts:
+            for file in sorted((root / mount.source).rglob("*")) if mount.bind else ():
+                if file.is_file() and "__pycache__" not in file.parts:
+                    yield mount, file
+
     @property
     def runs_natively(self) -> bool:
         """Whether native mode starts a process for it (the database and the one-shot have none)."""
@@ -57,10 +64,10 @@ class Service:
 
 
 def load(path: Path, values: Mapping[str, str]) -> dict[str, Service]:
-    """Services of the compose file by name, in file order.
+    """Return the services of the compose file by name, in file order.
 
     Raises:
-        LabError: not YAML, written in a form that native mode does not know, or a variable has no value.
+        LabError: it is not YAML, has a form that native mode cannot read, or a variable has no value.
     """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -78,7 +85,7 @@ def load(path: Path, values: Mapping[str, str]) -> dict[str, Service]:
 
 
 def check_names(path: Path, values: Mapping[str, str]) -> None:
-    """Check that each setting of the compose file exists. Unused settings are allowed.
+    """Check that each setting of the compose file exists; unused settings are allowed.
 
     Raises:
         LabError: a setting is missing (Compose would read it as empty) or misspelt.
@@ -103,10 +110,10 @@ def check_names(path: Path, values: Mapping[str, str]) -> None:
 
 
 def interpolate(text: str, values: Mapping[str, str]) -> str:
-    """Compose's `${NAME}`, `${NAME-default}`, `${NAME:-default}`, `${NAME?message}`, `${NAME:?message}` and `$$`.
+    """Return `text` with values for `${NAME}`, `${NAME-default}`, `${NAME:-default}`, `${NAME?message}` and `$$`.
 
     Raises:
-        LabError: a variable without value and without default, or a dollar that is none of these.
+        LabError: a variable has no value and no default, or a dollar has another form.
     """
 
     def value(found: re.Match[str]) -> str:

@@ -6,9 +6,7 @@ server's image runs its own checker over the mounted folder.
 
 import os
 import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,17 +36,19 @@ class Checkers:
 
     def __init__(self, settings: LabSettings, services: Mapping[str, Service], folder: Path, containers: bool) -> None:
         self._settings = settings
-        self._services = {name: service for name, service in services.items() if service.runs_natively}
-        self._folder = folder
         self._containers = containers
+        native = {name: service for name, service in services.items() if service.runs_natively}
+        self._derivations = {name: Derivation(service, native, folder) for name, service in native.items()}
         self._written: set[str] = set()
         self.unchecked: dict[str, str] = {}
 
     def run(self, server: str, program: str, arguments: Sequence[str]) -> CheckerOutput | None:
         """Run a server's checker with its container's `arguments`; return None if there is none (see `unchecked`)."""
-        executable = None if server in self.unchecked else self.program(server, program)
+        if server in self.unchecked:
+            return None
+        executable = self.program(server, program)
         if executable is None:
-            return self._in_container(server, program, arguments) if server not in self.unchecked else None
+            return None if server in self.unchecked else self._in_container(server, program, arguments)
         derivation = self.derived(server)
         done = subprocess.run(
             [str(executable), *(derivation.text(argument) for argument in arguments)],
@@ -65,7 +65,7 @@ class Checkers:
 
     def program(self, server: str, program: str) -> Path | None:
         """Return the executable on this machine, or None."""
-        found = find(str(self._services[server].native["program"]), self._settings.values)
+        found = find(str(self._derivations[server].service.native["program"]), self._settings.values)
         if not isinstance(found, Missing):
             path = found.path.resolve().with_name(program)
             if path.is_file():
@@ -78,17 +78,16 @@ class Checkers:
         return None
 
     def derived(self, server: str) -> Derivation:
-        """How the server reads its files natively; they are written into the folder that is thrown away."""
-        derivation = Derivation(self._services[server], self._services, self._folder)
+        """Write the native form of a server's files into the temporary folder, once, and return it."""
         if server not in self._written:
             self._written.add(server)
-            derivation.write(self._settings, ())
-        return derivation
+            self._derivations[server].write(self._settings, ())
+        return self._derivations[server]
 
     def named(self, server: str, text: str) -> str:
         """Return a server's output with its paths replaced by those of the checkout."""
-        derivation = Derivation(self._services[server], self._services, self._folder)
-        for mount in self._services[server].mounts:
+        derivation = self._derivations[server]
+        for mount in derivation.service.mounts:
             if mount.bind:
                 source = mount.source.removeprefix("./")
                 for place in (derivation.place(mount).resolve(), derivation.place(mount), mount.target):
@@ -105,10 +104,3 @@ class Checkers:
             self.unchecked[server] = f"its container could not be run: {answer.stderr.strip()[-200:]}"
             return None
         return CheckerOutput(answer.returncode, self.named(server, answer.stdout + answer.stderr))
-
-
-@contextmanager
-def checkers(settings: LabSettings, services: Mapping[str, Service], containers: bool) -> Iterator[Checkers]:
-    """The checkers, with a folder for the time of the check."""
-    with tempfile.TemporaryDirectory(prefix="lab-check-") as folder:
-        yield Checkers(settings, services, Path(folder), containers)

@@ -1,17 +1,18 @@
-"""All checks of one checkout."""
+"""Runs all checks on a checkout."""
 
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import compose_file
 from lab.checks import alert_rules, server_configs
-from lab.checks.checkers import checkers
+from lab.checks.checkers import Checkers
 from lab.checks.finding import Finding
 from lab.checks.loki_rules import check_loki_rules, free_ports
 from lab.checks.yaml_files import YamlFile, read
@@ -22,8 +23,8 @@ from loadtest.scenarios import registry
 # Folders with files that servers and the pager read.
 FOLDERS = ("prometheus", "alertmanager", "loki", "tempo", "collector", "grafana/provisioning", "oncall")
 _ROTATION = "oncall/rotation.yml"
-# The pager reads the rotation; asked as a program, because the lab command knows no service.
-_ASK_PAGER = (
+# The pager parses the rotation. It is run as a program, because the lab command imports no service.
+_READ_ROTATION = (
     "import pathlib, sys; from services.pager.oncall.rotation import Rotation; "
     "print(*Rotation(pathlib.Path(sys.argv[1])).read().problems, sep='\\n')"
 )
@@ -48,8 +49,8 @@ def check(root: Path = ROOT, environment: Mapping[str, str] = os.environ, *, con
 
     Args:
         root: the checkout.
-        environment: what the shell sets over `.env`; by default the process's own.
-        containers: run the servers' checkers in containers where this machine has not the programs themselves.
+        environment: overrides `.env`.
+        containers: run a checker in a container if this machine has no such program.
     """
     report = Report()
     try:
@@ -75,7 +76,8 @@ def check(root: Path = ROOT, environment: Mapping[str, str] = os.environ, *, con
     for name, file in files.items():
         if name.startswith(("prometheus/rules/", "loki/rules/")):
             found += alert_rules.check_rules(root, file)
-    with checkers(settings, services, containers) as tools:
+    with tempfile.TemporaryDirectory(prefix="lab-check-") as folder:
+        tools = Checkers(settings, services, Path(folder), containers)
         broken = {finding.file for finding in found if finding.file not in files}
         tools.unchecked |= dict.fromkeys(unread, "some of its files cannot be read")
         said = [*server_configs.check_configs(tools, files)]
@@ -112,7 +114,7 @@ def _of_settings(root: Path, error: LabError) -> list[Finding]:
 
 
 def _read_all(root: Path, report: Report) -> tuple[dict[str, YamlFile], set[str]]:
-    """Every YAML file by name, and the servers that could not read all of theirs."""
+    """Return every YAML file by name, and the servers with files that cannot be read."""
     files, unread = {}, set()
     for folder in FOLDERS:
         for place in sorted((root / folder).rglob("*")):
@@ -144,7 +146,7 @@ def _boards(root: Path, report: Report) -> Iterator[Finding]:
 
 
 def _rotation(root: Path, file: YamlFile) -> Iterator[Finding]:
-    command = [sys.executable, "-c", _ASK_PAGER, str(root / file.name)]
+    command = [sys.executable, "-c", _READ_ROTATION, str(root / file.name)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         yield Finding(file.name, 0, f"the pager cannot read it: {done.stderr.strip()[-200:]}", "`lab logs pager`.")

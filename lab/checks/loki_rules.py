@@ -1,6 +1,6 @@
 """Checks Loki's rule files with a Loki, because there is no separate checker for them.
 
-Native mode starts one over the files for half a second, on ports of its own. In containers the running Loki parses
+Native mode runs one over the files for half a second, on its own ports. In containers the running Loki parses
 each expression.
 """
 
@@ -17,7 +17,7 @@ import yaml
 
 from lab.checks.checkers import CheckerOutput, Checkers
 from lab.checks.finding import Finding, remedy_for
-from lab.checks.server_configs import complaints
+from lab.checks.server_configs import parse_findings
 from lab.checks.yaml_files import YamlFile, entries, first_line, value_of
 from lab.query.http import new_client
 
@@ -27,7 +27,7 @@ _UNLISTED = re.compile(r'msg="unable to list rules" err="(?P<text>.*error parsin
 
 
 def free_ports() -> dict[str, str]:
-    """Settings of `.env` that keep a Loki of ours away from the lab's, and from its Alertmanager."""
+    """Return free ports as settings, so that the Loki of a check reaches neither the lab's nor its Alertmanager."""
     ports = {}
     for key in ("LOKI_PORT", "LOKI_GRPC_PORT", "ALERTMANAGER_PORT"):
         with socket.socket() as probe:
@@ -37,7 +37,7 @@ def free_ports() -> dict[str, str]:
 
 
 def check_loki_rules(checkers: Checkers, files: Mapping[str, YamlFile], running: str) -> Iterator[Finding]:
-    """Every rule of every file; `running` is the address of the lab's own Loki."""
+    """Yield the findings in all rule files; `running` is the URL of the lab's own Loki."""
     rules = {name: file for name, file in files.items() if name.startswith("loki/rules/fake/")}
     if not rules:
         return
@@ -55,10 +55,10 @@ def check_loki_rules(checkers: Checkers, files: Mapping[str, YamlFile], running:
             found = list(_expressions(client, url, rules))
             yield from found
             reported = {finding.file for finding in found}
-            said = checkers.named("loki", _refusal(client, url, output))
+            said = checkers.named("loki", _load_error(client, url, output))
             if said and not any(name in said for name in reported):
                 main = next((name for name in rules if name in said), next(iter(rules)))
-                yield from complaints(CheckerOutput(1, said), main, rules)
+                yield from parse_findings(CheckerOutput(1, said), main, rules)
 
 
 def _expressions(client: httpx.Client, url: str, files: Mapping[str, YamlFile]) -> Iterator[Finding]:
@@ -78,8 +78,8 @@ def _expressions(client: httpx.Client, url: str, files: Mapping[str, YamlFile]) 
                 yield Finding(name, first_line(expr) + inner - 1, text, remedy_for("parse error"))
 
 
-def _refusal(client: httpx.Client, url: str, output: Path) -> str:
-    """The first finding for which the ruler takes none of the files; empty when it takes them all."""
+def _load_error(client: httpx.Client, url: str, output: Path) -> str:
+    """Return the error for which the ruler loads none of the files; empty if it loads them."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if found := _UNLISTED.search(output.read_text(encoding="utf-8", errors="replace")):
@@ -92,7 +92,7 @@ def _refusal(client: httpx.Client, url: str, output: Path) -> str:
 
 @contextmanager
 def _loki(checkers: Checkers, program: Path, client: httpx.Client) -> Iterator[tuple[str, Path]]:
-    """A Loki over the derived files; its address (empty when it does not start) and what it writes."""
+    """Run a Loki over the derived files; yield its URL (empty if it does not start) and its output file."""
     derivation = checkers.derived("loki")
     url = derivation.ready_url()
     output = derivation.folder / "loki.out"
@@ -111,7 +111,7 @@ def _loki(checkers: Checkers, program: Path, client: httpx.Client) -> Iterator[t
             alive = process.poll() is None
             yield url.removesuffix("/ready") if alive else "", output
         finally:
-            # It has no data that a clean end would save.
+            # It has no data to save.
             process.kill()
             process.wait()
 

@@ -10,7 +10,7 @@ from lab.checks.checkers import CheckerOutput, Checkers
 from lab.checks.finding import Finding, remedy_for
 from lab.checks.yaml_files import YamlFile, entries, first_line, quoted, value_of
 
-# By server: its folder in the checkout, its checker with its arguments, and the file it speaks of when it names none.
+# Server and folder, checker, its arguments, and the file of messages that name none.
 CONFIGS = (
     (
         "prometheus",
@@ -40,7 +40,7 @@ CONFIGS = (
 )
 _PLACE = re.compile(r"(?P<file>[\w./-]+\.ya?ml)[\"']?: ?(?:(?P<line>\d+):\d+: )?(?P<text>.*)")
 _LINE = re.compile(r"\bline (?P<line>\d+): (?P<text>.*)")
-# The frame of what the checkers print around a complaint.
+# What the checkers print around a message.
 _FRAME = re.compile(
     r"\s*("
     r"Checking [^'\s]+|Checking '[^']*'\s+SUCCESS|SUCCESS.*|FAILED:?"
@@ -52,30 +52,31 @@ _WARNING = re.compile(r"level=(debug|info|warn)|\bWARN\b|^time=.*level=WARN", re
 
 
 def check_configs(checkers: Checkers, files: Mapping[str, YamlFile]) -> Iterator[Finding]:
-    """Each server's main files."""
-    # They wait for their programs, each alone for up to a second.
+    """Yield the findings in the main files of each server."""
+    # Each waits for its program, for up to a second.
     with ThreadPoolExecutor(len(CONFIGS)) as pool:
         answers = pool.map(lambda row: checkers.run(row[0], row[1], row[2]), CONFIGS)
         for (server, _, _, main), said in zip(CONFIGS, answers, strict=True):
             if said is not None and said.code:
-                yield from complaints(said, f"{server}/{main}", files)
+                yield from parse_findings(said, f"{server}/{main}", files)
 
 
 def check_prometheus_rules(checkers: Checkers, names: Sequence[str], files: Mapping[str, YamlFile]) -> list[Finding]:
-    """Every rule file of Prometheus; promtool checks all of them, even after an error."""
+    """Return the findings in Prometheus' rule files; promtool checks all of them, even after an error."""
     paths = [name.replace("prometheus/", "/etc/prometheus/", 1) for name in names]
     if not paths:
         return []
     said = checkers.run("prometheus", "promtool", ("check", "rules", "--lint=all", "--lint-fatal", *paths))
-    return complaints(said, names[0], files) if said is not None and said.code else []
+    return parse_findings(said, names[0], files) if said is not None and said.code else []
 
 
-def complaints(said: CheckerOutput, main: str, files: Mapping[str, YamlFile]) -> list[Finding]:
+def parse_findings(said: CheckerOutput, main: str, files: Mapping[str, YamlFile]) -> list[Finding]:
     """Return the findings in the output of a checker that has failed; at least one.
 
     Args:
-        main: the file when the output names none.
-        files: those that are YAML, to look up line numbers.
+        said: the output.
+        main: the file if the output names none.
+        files: YAML files, for line numbers.
     """
     findings: dict[Finding, None] = {}
     current, folder = main, main.split("/", maxsplit=1)[0]
@@ -91,15 +92,16 @@ def complaints(said: CheckerOutput, main: str, files: Mapping[str, YamlFile]) ->
             current, line, text = place["file"], int(place["line"] or 0), place["text"]
         if inner := _LINE.search(text):
             line, text = line or int(inner["line"]), inner["text"]
-        text = _plain(text)
+        text = _shorten(text)
         if text:
-            line = _inner(files.get(current), line, text) or _look(files.get(current), text)
+            file = files.get(current)
+            line = _line_within(file, line, text) or _line_named(file, text)
             findings[Finding(current, line, text, remedy_for(f"{raw} {text}"))] = None
     return list(findings) or [Finding(main, 0, f"is refused: {said.text.strip()[-300:]}", remedy_for(said.text))]
 
 
-def _plain(text: str) -> str:
-    """A complaint without what only a programmer of that server understands."""
+def _shorten(text: str) -> str:
+    """Return a message without the internals of the server."""
     text = re.sub(r"^yaml: (unmarshal errors:)?", "", text.strip())
     text = re.sub(r"^Metric: (\S+)$", r'duplicate rule: "\1" with the same labels', text)
     return re.sub(
@@ -107,8 +109,8 @@ def _plain(text: str) -> str:
     ).strip()
 
 
-def _inner(file: YamlFile | None, line: int, text: str) -> int:
-    """The line within an expression of several lines; promtool names the one where the expression begins."""
+def _line_within(file: YamlFile | None, line: int, text: str) -> int:
+    """Return the line within an expression of several lines; promtool reports that of its begin."""
     inside = re.search(r"could not parse expression: (\d+):\d+", text)
     for kind in ("alert", "record") if file and inside else ():
         for _, rule in entries(file.node if file else None, kind):
@@ -118,8 +120,8 @@ def _inner(file: YamlFile | None, line: int, text: str) -> int:
     return line
 
 
-def _look(file: YamlFile | None, text: str) -> int:
-    """The line that a complaint means by the names in it: its rule's, else the first with a word that it quotes."""
+def _line_named(file: YamlFile | None, text: str) -> int:
+    """Return the line of the rule that a message names, else the first line with a word that it quotes."""
     if file is None:
         return 0
     if found := re.search(r'group "(?P<group>[^"]+)", rule (?P<number>\d+)', text):

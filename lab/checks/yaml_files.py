@@ -18,9 +18,9 @@ class YamlFile:
     """A file that is YAML.
 
     Attributes:
-        name: as it is called in the checkout.
+        name: its path in the checkout.
         data: its content.
-        node: the same with places; None for JSON's null.
+        node: the same with line numbers; None for `null`.
     """
 
     name: str
@@ -29,13 +29,13 @@ class YamlFile:
     text: str
 
     def line_of(self, word: str) -> int:
-        """The first line with `word`; 0 where there is none."""
+        """Return the number of the first line with `word`; 0 if there is none."""
         lines = self.text.splitlines()
         return next((number for number, line in enumerate(lines, start=1) if word in line), 0)
 
 
 def read(root: Path, file: Path) -> tuple[YamlFile | None, list[Finding]]:
-    """A YAML file of the checkout, or what is wrong with it."""
+    """Return a YAML file of the checkout, or else the findings in it."""
     name = file.relative_to(root).as_posix()
     try:
         text = file.read_bytes().decode("utf-8-sig")
@@ -60,7 +60,7 @@ def read(root: Path, file: Path) -> tuple[YamlFile | None, list[Finding]]:
 
 
 def entries(node: yaml.Node | None, key: str) -> Iterator[tuple[int, yaml.MappingNode]]:
-    """Every mapping below `node` that has `key`, with the line where it begins."""
+    """Yield every mapping below `node` that has `key`, with its first line."""
     if isinstance(node, yaml.MappingNode):
         if any(one.value == key for one, _ in node.value):
             yield node.start_mark.line + 1, node
@@ -72,7 +72,7 @@ def entries(node: yaml.Node | None, key: str) -> Iterator[tuple[int, yaml.Mappin
 
 
 def value_of(node: yaml.MappingNode, key: str) -> yaml.Node | None:
-    """The value of a key in a mapping."""
+    """Return the value of a key in a mapping."""
     return next((value for one, value in node.value if one.value == key), None)
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import httpx
 from lab import compose_file
 from lab.console import Console
 from lab.engines import containers, docker, volume_versions
-from lab.engines.config_reload import RELOADED_BY_SIGHUP, at_start_only, mounted
+from lab.engines.config_reload import RELOADED_BY_SIGHUP, at_start_only
 from lab.engines.engine import Diagnosis, Engine, ServiceStatus, answers, start_failure
 from lab.engines.mounts import check_mounts
 from lab.errors import LabError
@@ -67,23 +67,21 @@ class ComposeEngine(Engine):
         self._run_shown(board, "down", "--remove-orphans", "--volumes", word="deleted")
         self.settings.state_file.unlink(missing_ok=True)
 
-    def restart(self, names: Iterable[str], board: Board) -> None:
+    def restart(self, names: Sequence[str], board: Board) -> None:
         """Recreate the containers with the current settings and code."""
-        chosen = list(names)
         left_out = self.left_out()
-        self._up(board, left_out, "--force-recreate", *(["--no-deps", *chosen] if chosen else []))
-        self._wait(board, chosen or [name for name in self.services if name not in left_out])
+        self._up(board, left_out, "--force-recreate", *(["--no-deps", *names] if names else []))
+        self._wait(board, names or [name for name in self.services if name not in left_out])
 
-    def stop(self, names: Iterable[str]) -> None:
+    def stop(self, names: Sequence[str]) -> None:
         """Run `docker compose stop`; the containers stay, and Docker does not restart them."""
-        self._run_for(list(names), "stop")
+        self._run_for(names, "stop")
 
-    def start(self, names: Iterable[str]) -> None:
+    def start(self, names: Sequence[str]) -> None:
         """Start the same containers again, without their dependencies, and wait until they are ready."""
-        chosen = list(names)
         # `docker compose start` would also start their dependencies, which may be stopped on purpose.
-        self._run_for(chosen, "up", "--detach", "--no-deps", "--no-recreate", "--no-build")
-        self._wait(Board(Console(quiet=True)), chosen)
+        self._run_for(names, "up", "--detach", "--no-deps", "--no-recreate", "--no-build")
+        self._wait(Board(Console(quiet=True)), names)
 
     def reload(self) -> list[tuple[str, str]]:
         """Send SIGHUP to servers; return (service, file) of files that changed since their container started."""
@@ -94,7 +92,7 @@ class ComposeEngine(Engine):
         waiting = []
         for name, row in rows.items():
             age = docker.age(details.get(row["ID"][:12], {}).get("State", {}).get("StartedAt", ""))
-            for file in mounted(self.services[name], self.settings.root) if age is not None else ():
+            for _, file in self.services[name].mounted_files(self.settings.root) if age is not None else ():
                 inner = file.relative_to(self.settings.root).as_posix()
                 if at_start_only(inner) and file.stat().st_mtime > time.time() - (age or 0):
                     waiting.append((name, inner))
@@ -118,7 +116,7 @@ class ComposeEngine(Engine):
             reason = answer.stderr.strip()
         raise LabError(f"The secret `{name}` cannot be read: {reason}", "Is the lab running? `lab status`.")
 
-    def _run_for(self, names: list[str], command: str, *options: str) -> None:
+    def _run_for(self, names: Sequence[str], command: str, *options: str) -> None:
         self._require_known(names)
         answer = docker.compose(self.settings, command, *options, *names, seconds=READY_SECONDS)
         if answer.returncode:
@@ -156,7 +154,7 @@ class ComposeEngine(Engine):
         other = volume_versions.conflicts(self.settings, self.name, self.services, self._volumes())
         return other + containers.diagnoses(self.settings, self.services, docker.rows(self.settings))
 
-    def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
+    def logs(self, names: Sequence[str], lines: int, follow: bool) -> None:
         """Run `docker compose logs`."""
         options = ["--tail", str(lines), *(["--follow"] if follow else [])]
         docker.compose(self.settings, "logs", *options, *names, show=True)
@@ -224,7 +222,7 @@ class ComposeEngine(Engine):
             for name in self.services:
                 board.done(name, word)
 
-    def _wait(self, board: Board, names: Iterable[str]) -> None:
+    def _wait(self, board: Board, names: Sequence[str]) -> None:
         deadlines = dict.fromkeys(names, time.monotonic() + READY_SECONDS)
         failed: dict[str, str] = {}
         while deadlines:

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -92,11 +92,11 @@ class Engine(ABC):
         """Delete the data of a lab that does not run."""
 
     @abstractmethod
-    def restart(self, names: Iterable[str], board: Board) -> None:
+    def restart(self, names: Sequence[str], board: Board) -> None:
         """Stop and start services with the current settings."""
 
     @abstractmethod
-    def stop(self, names: Iterable[str]) -> None:
+    def stop(self, names: Sequence[str]) -> None:
         """Stop services, without those that depend on them; a stopped service is not an error.
 
         Raises:
@@ -104,7 +104,7 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def start(self, names: Iterable[str]) -> None:
+    def start(self, names: Sequence[str]) -> None:
         """Start stopped services with their last settings and wait until each is ready.
 
         Raises:
@@ -140,10 +140,10 @@ class Engine(ABC):
         """Return the known problems of services, each with its cause."""
 
     @abstractmethod
-    def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
+    def logs(self, names: Sequence[str], lines: int, follow: bool) -> None:
         """Print the standard output of services."""
 
-    def _require_known(self, names: Iterable[str]) -> None:
+    def _require_known(self, names: Sequence[str]) -> None:
         for name in names:
             if name not in self.services:
                 raise LabError(f"There is no service `{name}`.", f"Services: {', '.join(self.services)}.", 2)

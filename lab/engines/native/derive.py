@@ -101,13 +101,10 @@ class Derivation:
 
     def _sources(self, settings: LabSettings) -> Iterator[tuple[Path, Path, str]]:
         """Yield each mounted file of the checkout, its copy, and the service that it is about (empty: all)."""
-        for mount in self.service.mounts:
-            source = settings.root / mount.source
-            for file in sorted(source.rglob("*")) if mount.bind else ():
-                if file.is_file() and "__pycache__" not in file.parts:
-                    inner = file.relative_to(source)
-                    about = _PER_SERVICE.fullmatch(inner.as_posix())
-                    yield file, self.place(mount) / inner, about["service"] if about else ""
+        for mount, file in self.service.mounted_files(settings.root):
+            inner = file.relative_to(settings.root / mount.source)
+            about = _PER_SERVICE.fullmatch(inner.as_posix())
+            yield file, self.place(mount) / inner, about["service"] if about else ""
 
     def _copy_file(self, file: Path, copy: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lab import compose_file, ports
@@ -178,29 +178,26 @@ class NativeEngine(Engine):
         """Delete the run folder of a lab that does not run: data, derived configuration, logs."""
         shutil.rmtree(self.settings.native, ignore_errors=True)
 
-    def restart(self, names: Iterable[str], board: Board) -> None:
+    def restart(self, names: Sequence[str], board: Board) -> None:
         """Stop and start services (none named: all) with the current settings."""
-        chosen = list(names)
-        self._require_known(chosen)
-        if not chosen:
-            self.down(board)
+        self._require_known(names)
+        if names:
+            self.supervisor.stop(names)
         else:
-            self.supervisor.stop(chosen)
+            self.down(board)
         self.up(board)
 
-    def stop(self, names: Iterable[str]) -> None:
+    def stop(self, names: Sequence[str]) -> None:
         """Stop services; supervisord does not restart them."""
-        chosen = list(names)
-        self._require_configured(chosen)
-        self.supervisor.stop(chosen)
+        self._require_configured(names)
+        self.supervisor.stop(names)
 
-    def start(self, names: Iterable[str]) -> None:
+    def start(self, names: Sequence[str]) -> None:
         """Start services with their last settings, and wait until each is ready."""
-        chosen = list(names)
-        self._require_configured(chosen)
-        for name in chosen:
+        self._require_configured(names)
+        for name in names:
             self.supervisor.start(name)
-        deadlines = dict.fromkeys(chosen, time.monotonic() + READY_SECONDS)
+        deadlines = dict.fromkeys(names, time.monotonic() + READY_SECONDS)
         failed: dict[str, str] = {}
         while deadlines:
             failed |= self._settle(deadlines, self._fault, Board(Console(quiet=True)))
@@ -223,7 +220,7 @@ class NativeEngine(Engine):
         self.supervisor.signal([name for name in RELOADED_BY_SIGHUP if name in running], "HUP")
         return waiting
 
-    def _require_configured(self, names: Iterable[str]) -> None:
+    def _require_configured(self, names: Sequence[str]) -> None:
         """Refuse services that supervisord does not have."""
         self._require_known(names)
         configured = self.supervisor.processes()
@@ -276,11 +273,10 @@ class NativeEngine(Engine):
         """Return data of another version."""
         return volume_versions.conflicts(self.settings, self.name, self.services, self._volumes())
 
-    def logs(self, names: Iterable[str], lines: int, follow: bool) -> None:
+    def logs(self, names: Sequence[str], lines: int, follow: bool) -> None:
         """Print the standard output of services."""
-        chosen = list(names) or list(self.services)
-        self._require_known(chosen)
-        output.show(self.supervisor, chosen, lines, follow)
+        self._require_known(names)
+        output.show(self.supervisor, names or list(self.services), lines, follow)
 
     def _missing(self) -> dict[str, str]:
         state = read_state(self.settings.home)

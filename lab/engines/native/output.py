@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.engines.native.supervisor import Supervisor
@@ -10,8 +10,8 @@ from lab.engines.native.supervisor import Supervisor
 _POLL_SECONDS = 0.3
 
 
-def show(supervisor: Supervisor, names: Iterable[str], lines: int, follow: bool) -> None:
-    """Print the last lines of each service; with `follow` also what comes, until the reader interrupts."""
+def show(supervisor: Supervisor, names: Sequence[str], lines: int, follow: bool) -> None:
+    """Print the last lines of each service; with `follow` also new ones, until Ctrl-C."""
     offsets: dict[str, int] = {}
     for name in names:
         for line in supervisor.tail(name, lines):

@@ -128,33 +128,31 @@ class _Runner:
 
     def __call__(self, command: list[str], folder: Path, **environment: str) -> str:
         env = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", **environment}
-        # A process group of its own: Ctrl-C must stop the compiler's children too.
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if "-json" not in command else subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
         kept: list[str] = []
-        try:
-            assert process.stdout is not None
-            with self._log.open("a", encoding="utf-8") as log:
-                log.write(f"$ {' '.join(command)}\n")
+        with self._log.open("a", encoding="utf-8", buffering=1) as log:
+            log.write(f"$ {' '.join(command)}\n")
+            # A process group of its own: Ctrl-C must stop the compiler's children too.
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log if "-json" in command else subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+            try:
+                assert process.stdout is not None
                 for line in process.stdout:
                     kept.append(line)
                     log.write(line)
                     self._say(line.strip()[:100])
-                if process.stderr:
-                    log.write(process.stderr.read())
-            code = process.wait()
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                code = process.wait()
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
         if code:
             last = self._log.read_text(encoding="utf-8").splitlines()[-4:]
             raise LabError(
