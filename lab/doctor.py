@@ -17,10 +17,10 @@ from lab.errors import LabError
 from lab.query import ChatAnswer, Lab, QueryError, wait_for
 from lab.settings import LabSettings, read_state
 
-# The business of the lab's own probes, which business metrics exclude.
+# A business of the lab's own probes, which business metrics exclude.
 BUSINESS = "lab-doctor"
 _REQUESTS = f'ai_requests_total{{business_id="{BUSINESS}", route="/chat"}}'
-# Seconds after which a signal counts as lost: about three times what was measured (docs/architecture.md).
+# Seconds after which a signal is lost: about three times the measured ones (docs/architecture.md).
 METRIC_SECONDS = 15
 LOG_SECONDS = 10
 TRACE_SECONDS = 15
@@ -31,8 +31,8 @@ class Finding:
     """One row of the doctor's report.
 
     Attributes:
-        seconds: from the request to the moment the signal was seen; None where that makes no sense.
-        remedy: what to do, empty if nothing; with `ok` it is advice.
+        seconds: from the request until the signal was stored; None for other checks.
+        remedy: what to do, or empty; with `ok` it is advice.
     """
 
     name: str
@@ -53,24 +53,25 @@ def machine(settings: LabSettings) -> list[Finding]:
 def examine(
     lab: Lab,
     rows: Sequence[ServiceStatus],
-    missing_is_known: Sequence[str] = (),
+    missing: Sequence[str] = (),
     diagnoses: Sequence[Diagnosis] = (),
 ) -> list[Finding]:
-    """Look at the services, then send one marked request and find it in metric, exemplar, log and trace.
+    """Check the services, then send one marked request and find it in metric, exemplar, log and trace.
 
     Args:
+        lab: clients of the servers.
         rows: status rows of the engine.
-        missing_is_known: services that cannot run on this machine; their absence is not a fault.
+        missing: services that cannot run on this machine, which is no fault.
         diagnoses: known problems of services.
     """
-    findings = examine_services([row for row in rows if row.name not in missing_is_known], diagnoses)
+    findings = examine_services([row for row in rows if row.name not in missing], diagnoses)
     if not all(finding.ok for finding in findings if finding.name in {"assistant", "prometheus"}):
         return findings
-    return findings + follow(lab, traces="tempo" not in missing_is_known or lab.endpoints.span_folder is not None)
+    return findings + follow(lab, traces="tempo" not in missing or lab.endpoints.span_folder is not None)
 
 
 def examine_services(rows: Sequence[ServiceStatus], diagnoses: Sequence[Diagnosis]) -> list[Finding]:
-    """Return one finding per service, with its cause if the engine knows it."""
+    """Return one finding per service, with its cause if there is a diagnosis."""
     return [_service(row, diagnoses) for row in rows]
 
 
@@ -91,23 +92,22 @@ def follow(lab: Lab, *, traces: bool = True) -> list[Finding]:
         findings.append(
             Finding("model", False, "the answer is a fallback: the model provider failed", remedy="lab logs model")
         )
-    signals: tuple[tuple[str, Callable[[], str | None], float, str], ...] = (
-        ("log line", lambda: _log(lab, answer), LOG_SECONDS, "lab logs collector loki"),
-        ("metric", lambda: _metric(lab, before), METRIC_SECONDS, "lab logs prometheus"),
-        ("exemplar", lambda: _exemplar(lab, answer), METRIC_SECONDS, "lab logs prometheus"),
-        ("trace", lambda: _trace(lab, answer), TRACE_SECONDS, "lab logs collector tempo"),
-    )
-    if not traces:
-        signals = signals[:-1]
+    signals = [
+        _Signal("log line", lambda: _log(lab, answer), LOG_SECONDS, "lab logs collector loki"),
+        _Signal("metric", lambda: _metric(lab, before), METRIC_SECONDS, "lab logs prometheus"),
+        _Signal("exemplar", lambda: _exemplar(lab, answer), METRIC_SECONDS, "lab logs prometheus"),
+    ]
+    if traces:
+        signals.append(_Signal("trace", lambda: _trace(lab, answer), TRACE_SECONDS, "lab logs collector tempo"))
+    else:
         findings.append(Finding("trace", True, "skipped: no trace storage here"))
-    # Side by side, so that the seconds of one signal do not hide behind those of another.
+    # In parallel, so that each signal has its own seconds.
     with ThreadPoolExecutor(len(signals)) as pool:
-        looks = [pool.submit(_look, ask, name, limit, sent, remedy) for name, ask, limit, remedy in signals]
-    return findings + [look.result() for look in looks]
+        return findings + list(pool.map(lambda signal: signal.find(sent), signals))
 
 
 def show(findings: Sequence[Finding], console: Console) -> None:
-    """Draw the findings as a table."""
+    """Print the findings as a table."""
     table = Table(box=None, pad_edge=False)
     for column in ("", "Check", "Time", "Result", "Fix"):
         table.add_column(column, overflow="fold")
@@ -150,7 +150,7 @@ def _ports(settings: LabSettings, engine: str) -> Finding:
 
 
 def causes(diagnoses: Sequence[Diagnosis]) -> list[Finding]:
-    """What an engine knows of services that do not run, as findings."""
+    """Return the known problems of services that do not run, as findings."""
     return [Finding(each.service, not each.fatal, each.text, remedy=each.remedy) for each in diagnoses]
 
 
@@ -165,22 +165,27 @@ def _service(row: ServiceStatus, diagnoses: Sequence[Diagnosis]) -> Finding:
     return Finding(row.name, ok, text, remedy=remedy)
 
 
-def _look(ask: Callable[[], str | None], name: str, limit: float, sent: float, remedy: str) -> Finding:
-    fault = ""
+@dataclass(frozen=True)
+class _Signal:
+    name: str
+    read: Callable[[], str | None]
+    limit_seconds: float
+    remedy: str
 
-    def careful() -> str | None:
-        nonlocal fault
-        try:
-            return ask()
-        except QueryError as error:
-            fault = str(error)
-            return None
+    def find(self, sent: float) -> Finding:
+        """Wait until the signal of a request, sent at this monotonic time, is stored."""
+        fault = f"not found within {self.limit_seconds} s"
 
-    seen = wait_for(careful, limit)
-    seconds = time.monotonic() - sent
-    if seen is None:
-        return Finding(name, False, fault or f"not found within {limit} s", seconds, remedy)
-    return Finding(name, True, seen, seconds)
+        def read() -> str | None:
+            nonlocal fault
+            try:
+                return self.read()
+            except QueryError as error:
+                fault = str(error)
+                return None
+
+        seen = wait_for(read, self.limit_seconds)
+        return Finding(self.name, bool(seen), seen or fault, time.monotonic() - sent, "" if seen else self.remedy)
 
 
 def _count(lab: Lab) -> float:
@@ -194,10 +199,9 @@ def _metric(lab: Lab, before: float) -> str | None:
 
 def _exemplar(lab: Lab, answer: ChatAnswer) -> str | None:
     now = time.time()
-    for exemplar in lab.prometheus.exemplars(_REQUESTS, now - 120, now + 5):
-        if exemplar.labels.get("trace_id") == answer.trace_id:
-            return f"ai_requests_total carries trace {answer.trace_id}"
-    return None
+    found = lab.prometheus.exemplars(_REQUESTS, now - 120, now + 5)
+    has_trace = any(exemplar.labels.get("trace_id") == answer.trace_id for exemplar in found)
+    return f"ai_requests_total carries trace {answer.trace_id}" if has_trace else None
 
 
 def _log(lab: Lab, answer: ChatAnswer) -> str | None:

@@ -17,6 +17,8 @@ from loadtest.scenarios.declaration import ENGINE, Fault, Scenario
 
 app = typer.Typer(help="Break the lab on purpose, by name, and see what comes of it.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A scenario's name, see `lab scenario list`.")]
+Quick = Annotated[bool, typer.Option("--quick", help="End each fault as soon as its alerts have come.")]
+Report = Annotated[Path | None, typer.Option(help="Where the JSON report goes.")]
 
 
 @app.command("list")
@@ -76,7 +78,7 @@ def run(
     name: Name,
     *,
     seed: Annotated[int, typer.Option(help="The same seed gives the same plan.")] = 1,
-    quick: Annotated[bool, typer.Option("--quick", help="End each fault as soon as its alerts have come.")] = False,
+    quick: Quick = False,
     users: Annotated[
         int | None, typer.Option(min=0, max=1000, help="Peak number of users in addition to the baseline ones.")
     ] = None,
@@ -84,7 +86,7 @@ def run(
         float | None, typer.Option(min=5, max=86400, help="Seconds that it lasts at least; longer faults are cut.")
     ] = None,
     blind: Annotated[bool, typer.Option("--blind", help="Hide the faults until the report.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Where the JSON report goes.")] = None,
+    report: Report = None,
 ) -> None:
     """Run a scenario and say whether what it declares has come.
 
@@ -100,9 +102,9 @@ def drill(
     names: Annotated[list[str] | None, typer.Argument(help="Scenarios, see `lab scenario list`.")] = None,
     *,
     all_: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="End each fault as soon as its alerts have come.")] = False,
+    quick: Quick = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same plans.")] = 1,
-    report: Annotated[Path | None, typer.Option(help="Where the JSON report goes.")] = None,
+    report: Report = None,
     table: Annotated[
         Path | None, typer.Option(help="Markdown file that takes the measured times of the alerts.")
     ] = None,

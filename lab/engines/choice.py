@@ -1,4 +1,4 @@
-"""Chooses the engine, and connects to the servers of a lab."""
+"""Chooses the engine of a lab, and connects to its servers."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from lab.settings import LabSettings
 
 @dataclass(frozen=True)
 class Choice:
-    """The engine of this lab, and why it was chosen."""
+    """The engine of this lab, and the reason."""
 
     engine: Engine
     reason: str
@@ -27,12 +27,12 @@ def choose(settings: LabSettings) -> Choice:
     Raises:
         LabError: LAB_ENGINE requests compose, and it cannot be used here.
     """
-    wanted, why = requested_engine(settings)
-    if wanted == "native":
+    requested, why = requested_engine(settings)
+    if requested == "native":
         return Choice(NativeEngine(settings), why)
     answer = probe()
     limits = "".join(f"; {text}" for text in (*(text for text, _ in answer.cautions), answer.doubt) if text)
-    if wanted == "compose":
+    if requested == "compose":
         if answer.fault:
             raise LabError(f"Containers are requested ({why}), but {answer.fault}.", answer.remedy)
         return Choice(ComposeEngine(settings), why + limits)
@@ -44,23 +44,23 @@ def choose(settings: LabSettings) -> Choice:
 
 
 def requested_engine(settings: LabSettings) -> tuple[str | None, str]:
-    """Return the requested engine and why; None if the machine decides.
+    """Return the requested engine (None: the machine decides) and the reason.
 
     Raises:
         LabError: LAB_ENGINE requests another engine than the one that runs the lab.
     """
-    asked = settings.values.get("LAB_ENGINE") or None
+    setting = settings.values.get("LAB_ENGINE") or None
     running = settings.engine()
-    if running and asked and running != asked:
+    if running and setting and running != setting:
         raise LabError(
-            f"The lab runs on the {running} engine, but LAB_ENGINE requests {asked}.",
+            f"The lab runs on the {running} engine, but LAB_ENGINE requests {setting}.",
             "Stop it first with `make down`, then `make up`.",
         )
-    return asked or running, "LAB_ENGINE requests it" if asked else "the lab runs on it"
+    return setting or running, "LAB_ENGINE requests it" if setting else "the lab runs on it"
 
 
 def current_engine(settings: LabSettings) -> Engine:
-    """Return the engine that runs the lab, native if none does; unlike `choose` it probes nothing."""
+    """Return the engine that runs the lab, or native; unlike `choose` it does not probe Docker."""
     return ComposeEngine(settings) if settings.engine() == "compose" else NativeEngine(settings)
 
 

@@ -12,9 +12,9 @@ _ENTER = stat.S_IROTH | stat.S_IXOTH
 
 
 def unreadable_mounts(settings: LabSettings) -> list[Path]:
-    """Folders of the checkout, mounted or copied into images, in which something is closed to other users.
+    """Return the mounted or copied folders of the checkout that other users cannot read completely.
 
-    A clone made under `umask 077` is closed whole. The folders above do not matter: the engine opens them.
+    In a clone made under `umask 077` all are. The folders above do not matter: the engine opens them.
     """
     services = compose_file.load(settings.root / "docker-compose.yml", settings.values).values()
     mounted = {Path(mount.source) for service in services for mount in service.mounts if mount.bind}
@@ -23,10 +23,10 @@ def unreadable_mounts(settings: LabSettings) -> list[Path]:
 
 
 def check_mounts(settings: LabSettings) -> None:
-    """Refuse to start containers that could not read their configuration.
+    """Check that containers can read their configuration.
 
     Raises:
-        LabError: names the folders and the command that opens them.
+        LabError: they cannot; the message has the folders, and the command that opens them.
     """
     closed = " ".join(str(folder) for folder in unreadable_mounts(settings))
     if closed:
@@ -37,7 +37,7 @@ def check_mounts(settings: LabSettings) -> None:
 
 
 def _copied(root: Path) -> list[Path]:
-    """What `.dockerignore` lets into the images: files keep their rights there."""
+    """Return what `.dockerignore` lets into the images, where files keep their permissions."""
     lines = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
     return [Path(line.removeprefix("!")) for line in lines if line.startswith("!")]
 
@@ -47,10 +47,9 @@ def _open_to_all(top: Path) -> bool:
         return False
     for place, folders, files in os.walk(top):
         folders[:] = [name for name in folders if name != "__pycache__"]
-        # Of a folder that is closed to its owner too, nothing is listed: it is asked from above.
-        closed = [name for name in folders if not _allows(Path(place, name), _ENTER)]
-        closed += [name for name in files if not _allows(Path(place, name), stat.S_IROTH)]
-        if closed:
+        # Checked from the folder above, because nothing is listed of a folder that its owner cannot enter.
+        rights = dict.fromkeys(files, stat.S_IROTH) | dict.fromkeys(folders, _ENTER)
+        if not all(_allows(Path(place, name), needed) for name, needed in rights.items()):
             return False
     return True
 

@@ -104,38 +104,34 @@ def _address() -> str:
 
 def _compose_version() -> str:
     answer = _run("docker", "compose", "version", "--short")
-    if answer.returncode:
-        raise _FaultError(*_plugin_fault())
     version = answer.stdout.strip().removeprefix("v")
-    numbers = _numbers(version)
-    # A build from source may have no number; it is newer than the years in which 2.24 was new.
-    if numbers and numbers < OLDEST:
+    if answer.returncode:
+        raise _plugin_fault()
+    # A build from source may have no number; it is newer than 2.24.
+    if _numbers(version) and _numbers(version) < OLDEST:
         raise _FaultError(
             f"Docker Compose {version} is too old (2.24 or later is needed)", fix_commands.install_compose()
         )
     return version
 
 
-def _plugin_fault() -> tuple[str, str]:
+def _plugin_fault() -> _FaultError:
     alone = shutil.which("docker-compose")
     if alone is None:
-        return "Docker has no Compose plugin", fix_commands.install_compose()
+        return _FaultError("Docker has no Compose plugin", fix_commands.install_compose())
     version = _run(alone, "version", "--short").stdout.strip().removeprefix("v")
     if _numbers(version) < OLDEST:
-        return (
-            f"there is only the old `docker-compose` {version}, which cannot read docker-compose.yml",
-            fix_commands.install_compose(),
-        )
-    return f"`docker-compose` {version} is here, but not as Docker's plugin", fix_commands.link_compose(alone)
+        fault = f"there is only the old `docker-compose` {version}, which cannot read docker-compose.yml"
+        return _FaultError(fault, fix_commands.install_compose())
+    fault = f"`docker-compose` {version} is here, but not as Docker's plugin"
+    return _FaultError(fault, fix_commands.link_compose(alone))
 
 
 def _engine(address: str) -> dict[str, Any]:
     answer = _run("docker", "version", "--format", "{{json .}}")
-    engine: dict[str, Any] | None = None
-    if answer.stdout.startswith("{"):
-        engine = json.loads(answer.stdout).get("Server")
+    engine: dict[str, Any] | None = json.loads(answer.stdout).get("Server") if answer.stdout.startswith("{") else None
     if not engine:
-        raise _FaultError(*_engine_fault(address, answer))
+        raise _engine_fault(address, answer)
     if not podman(engine) and _numbers(engine["ApiVersion"]) < OLDEST_API:
         raise _FaultError(
             f"Docker Engine {engine['Version']} is too old (20.10 or later is needed)", fix_commands.install_docker()
@@ -143,20 +139,21 @@ def _engine(address: str) -> dict[str, Any]:
     return engine
 
 
-def _engine_fault(address: str, answer: subprocess.CompletedProcess[str]) -> tuple[str, str]:
+def _engine_fault(address: str, answer: subprocess.CompletedProcess[str]) -> _FaultError:
     reason = _reason(answer)
     if "permission denied" in reason.lower():
-        return (
-            f"this user may not use Docker's engine ({address.removeprefix('unix://')}: permission denied)",
-            fix_commands.permission(address),
-        )
+        fault = f"this user may not use Docker's engine ({address.removeprefix('unix://')}: permission denied)"
+        return _FaultError(fault, fix_commands.permission(address))
     if answer.returncode == 124:
-        return f"Docker's engine at {address} hangs ({reason})", fix_commands.start_engine(address, again=True)
+        fault = f"Docker's engine at {address} hangs ({reason})"
+        return _FaultError(fault, fix_commands.start_engine(address, again=True))
     if "cannot connect" in reason.lower() or "error during connect" in reason.lower():
-        named = "DOCKER_HOST points to" if os.environ.get("DOCKER_HOST") else "no container engine answers at"
-        ending = ", and no engine answers there" if os.environ.get("DOCKER_HOST") else ""
-        return f"{named} {address}{ending}", fix_commands.start_engine(address)
-    return f"what answers at {address} is no container engine that Docker can use ({reason})", fix_commands.own_engine()
+        fault = f"no container engine answers at {address}"
+        if os.environ.get("DOCKER_HOST"):
+            fault = f"DOCKER_HOST points to {address}, and no engine answers there"
+        return _FaultError(fault, fix_commands.start_engine(address))
+    fault = f"what answers at {address} is no container engine that Docker can use ({reason})"
+    return _FaultError(fault, fix_commands.own_engine())
 
 
 def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:

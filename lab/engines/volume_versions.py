@@ -14,12 +14,12 @@ from lab.engines.engine import Diagnosis
 from lab.files import write_atomically
 from lab.settings import LabSettings
 
-# Its data are readable by the same major version only; the others read what an older one wrote.
+# Only the same major version can read its data; the others read those of older versions.
 _MAJOR_ONLY = {"postgres"}
 
 
 def data_volumes(services: Mapping[str, Service]) -> dict[str, str]:
-    """The service that keeps its data in a volume, by name of the volume; shared volumes hold no server's data."""
+    """Return the service by name of its data volume; shared volumes have no server's data."""
     users: dict[str, list[str]] = {}
     for name, service in services.items():
         if name != "init":
@@ -33,11 +33,14 @@ def record(settings: LabSettings, engine: str, services: Mapping[str, Service], 
     """Record that the current versions have written their volumes.
 
     Args:
+        settings: of the lab.
+        engine: its name.
+        services: of docker-compose.yml.
         there: an identity (creation time) of each existing volume, by name.
     """
     book = _book(settings)
     book[engine] = {
-        volume: {"version": _version(services[name]), "of": there[volume]}
+        volume: {"version": services[name].version, "of": there[volume]}
         for volume, name in data_volumes(services).items()
         if volume in there
     }
@@ -47,14 +50,14 @@ def record(settings: LabSettings, engine: str, services: Mapping[str, Service], 
 def conflicts(
     settings: LabSettings, engine: str, services: Mapping[str, Service], there: Mapping[str, str]
 ) -> list[Diagnosis]:
-    """Volumes that a version wrote which the one of now cannot read (fatal), or may not (a newer one's)."""
+    """Return the volumes that the current version cannot read (fatal), or may be unable to (of a newer version)."""
     kept = _book(settings).get(engine, {})
     found = []
     for volume, name in data_volumes(services).items():
         entry = kept.get(volume, {})
         if volume not in there or entry.get("of") != there[volume]:
             continue
-        before, now = str(entry["version"]), _version(services[name])
+        before, now = str(entry["version"]), services[name].version
         setting = f"{name.upper()}_VERSION"
         setting = setting if setting in settings.values else "LAB_VERSION"
         remedy = f"set {setting}={before} in .env; or `lab clean`, which deletes all data of the lab"
@@ -70,12 +73,8 @@ def conflicts(
     return found
 
 
-def _version(service: Service) -> str:
-    return service.image.rpartition(":")[2].removeprefix("v")
-
-
 def _numbers(version: str) -> tuple[int, ...]:
-    # Patch releases go back and forth.
+    # Any patch release reads the data of another one.
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 

@@ -165,3 +165,10 @@ def test_a_program_is_built_where_its_archive_is_unavailable_and_the_reason_is_n
 def test_what_neither_way_leads_to_says_both_reasons(path: Path) -> None:
     with pytest.raises(UnavailableError, match=r"cannot be downloaded \(PROGRAM_DOWNLOADS.*\), and there is no Go"):
         programs.obtain("loki", VALUES, SILENT)
+
+
+def test_much_error_output_does_not_block_a_build(tmp_path: Path) -> None:
+    log = tmp_path / "build.log"
+    command = ["sh", "-c", "head -c 200000 /dev/zero | tr '\\0' x >&2; echo '{}'", "-json"]
+    assert builds._Runner(log, lambda text: None)(command, tmp_path) == "{}\n"
+    assert log.stat().st_size > 200_000

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_GITHUB = "https://github.com/{repository}/releases/download/v{version}/"
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -93,7 +92,7 @@ class Vendor:
 
 
 def _github(repository: str, file: str) -> tuple[str, ...]:
-    return (_GITHUB.replace("{repository}", repository) + file,)
+    return (f"https://github.com/{repository}/releases/download/v{{version}}/{file}",)
 
 
 VENDORS: Mapping[str, Vendor] = {
