@@ -1,1 +1,1 @@
-"""The `lab` command: a module a job, `engines/` to run the servers, `query/` to ask them."""
+"""The `lab` command: `engines/` runs the servers, `query/` has their clients."""

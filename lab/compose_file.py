@@ -46,6 +46,11 @@ class Service:
     raw: Mapping[str, Any]
 
     @property
+    def program(self) -> str:
+        """Name of the program that native mode runs for it."""
+        return str(self.native["program"])
+
+    @property
     def version(self) -> str:
         """Version of its image, without a leading `v`."""
         return self.image.rpartition(":")[2].removeprefix("v")

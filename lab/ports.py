@@ -1,4 +1,4 @@
-"""Checks that ports are free, and finds out which process holds a busy one."""
+"""Checks that ports are free, and finds the process that holds a busy one."""
 
 import re
 import socket

@@ -28,7 +28,7 @@ _RATIO = re.compile(r"slo:sli_error:ratio_rate\w+")
 
 
 def check_rules(root: Path, file: YamlFile) -> list[Finding]:
-    """Return what the alerts of a rule file lack."""
+    """Return the findings in the rules of a file."""
     findings = list(_shape(file))
     for line, alert, common in _rules(file, "alert"):
         findings += _alert(root, file.name, line, alert, common)
@@ -57,7 +57,7 @@ def _shape(file: YamlFile) -> Iterator[Finding]:
 
 
 def _rules(file: YamlFile, kind: str) -> Iterator[tuple[int, yaml.MappingNode, dict[str, str]]]:
-    """Every rule of a kind with its line and the labels that its group gives it."""
+    """Yield every rule of a kind with its line and the labels of its group."""
     for line, group in entries(file.node, "rules"):
         common, _ = _texts(group, "labels", line)
         for rule_line, rule in entries(value_of(group, "rules"), kind):

@@ -65,7 +65,7 @@ class Checkers:
 
     def program(self, server: str, program: str) -> Path | None:
         """Return the executable on this machine, or None."""
-        found = find(str(self._derivations[server].service.native["program"]), self._settings.values)
+        found = find(self._derivations[server].service.program, self._settings.values)
         if not isinstance(found, Missing):
             path = found.path.resolve().with_name(program)
             if path.is_file():

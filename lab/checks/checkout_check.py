@@ -80,12 +80,12 @@ def check(root: Path = ROOT, environment: Mapping[str, str] = os.environ, *, con
         tools = Checkers(settings, services, Path(folder), containers)
         broken = {finding.file for finding in found if finding.file not in files}
         tools.unchecked |= dict.fromkeys(unread, "some of its files cannot be read")
-        said = [*server_configs.check_configs(tools, files)]
+        reported = [*server_configs.check_configs(tools, files)]
         names = [name for name in files if re.fullmatch(r"prometheus/rules/[^/]+\.yml", name)]
-        said += server_configs.check_prometheus_rules(tools, names, files)
+        reported += server_configs.check_prometheus_rules(tools, names, files)
         if "loki" not in unread:
-            said += check_loki_rules(tools, files, settings.url("loki"))
-        found += [finding for finding in said if finding.file not in broken]
+            reported += check_loki_rules(tools, files, settings.url("loki"))
+        found += [finding for finding in reported if finding.file not in broken]
         report.unchecked = {name: why for name, why in tools.unchecked.items() if name not in unread}
     found += _boards(root, report)
     found += [

@@ -55,10 +55,10 @@ def check_loki_rules(checkers: Checkers, files: Mapping[str, YamlFile], running:
             found = list(_expressions(client, url, rules))
             yield from found
             reported = {finding.file for finding in found}
-            said = checkers.named("loki", _load_error(client, url, output))
-            if said and not any(name in said for name in reported):
-                main = next((name for name in rules if name in said), next(iter(rules)))
-                yield from parse_findings(CheckerOutput(1, said), main, rules)
+            error = checkers.named("loki", _load_error(client, url, output))
+            if error and not any(name in error for name in reported):
+                main = next((name for name in rules if name in error), next(iter(rules)))
+                yield from parse_findings(CheckerOutput(1, error), main, rules)
 
 
 def _expressions(client: httpx.Client, url: str, files: Mapping[str, YamlFile]) -> Iterator[Finding]:
@@ -71,10 +71,10 @@ def _expressions(client: httpx.Client, url: str, files: Mapping[str, YamlFile]) 
                 answer = client.post(f"{url}/loki/api/v1/format_query", data={"query": str(expr.value)})
                 if answer.is_success:
                     continue
-                said = answer.text.strip()
-                place = _PARSE_ERROR.search(said)
+                error = answer.text.strip()
+                place = _PARSE_ERROR.search(error)
                 inner = int(place["line"] or 1) if place else 1
-                text = f"the expression of {about.value} is no LogQL: {place['text'] if place else said}"
+                text = f"the expression of {about.value} is no LogQL: {place['text'] if place else error}"
                 yield Finding(name, first_line(expr) + inner - 1, text, remedy_for("parse error"))
 
 

@@ -74,7 +74,7 @@ def _prometheus(lab: Lab, begun: float) -> bool:
 
 
 def _has(lab: Lab, folder: Path) -> bool:
-    """Whether the ruler, after its sync, has each alert of the files."""
+    """Return whether the ruler has each alert of the files, after its sync."""
     groups = [group for file in folder.glob("*.yml") for group in yaml.safe_load(file.read_text())["groups"]]
     names = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
     return all(lab.loki.rules(name) for name in names)

@@ -56,9 +56,9 @@ def check_configs(checkers: Checkers, files: Mapping[str, YamlFile]) -> Iterator
     # Each waits for its program, for up to a second.
     with ThreadPoolExecutor(len(CONFIGS)) as pool:
         answers = pool.map(lambda row: checkers.run(row[0], row[1], row[2]), CONFIGS)
-        for (server, _, _, main), said in zip(CONFIGS, answers, strict=True):
-            if said is not None and said.code:
-                yield from parse_findings(said, f"{server}/{main}", files)
+        for (server, _, _, main), output in zip(CONFIGS, answers, strict=True):
+            if output is not None and output.code:
+                yield from parse_findings(output, f"{server}/{main}", files)
 
 
 def check_prometheus_rules(checkers: Checkers, names: Sequence[str], files: Mapping[str, YamlFile]) -> list[Finding]:
@@ -66,21 +66,21 @@ def check_prometheus_rules(checkers: Checkers, names: Sequence[str], files: Mapp
     paths = [name.replace("prometheus/", "/etc/prometheus/", 1) for name in names]
     if not paths:
         return []
-    said = checkers.run("prometheus", "promtool", ("check", "rules", "--lint=all", "--lint-fatal", *paths))
-    return parse_findings(said, names[0], files) if said is not None and said.code else []
+    output = checkers.run("prometheus", "promtool", ("check", "rules", "--lint=all", "--lint-fatal", *paths))
+    return parse_findings(output, names[0], files) if output is not None and output.code else []
 
 
-def parse_findings(said: CheckerOutput, main: str, files: Mapping[str, YamlFile]) -> list[Finding]:
+def parse_findings(output: CheckerOutput, main: str, files: Mapping[str, YamlFile]) -> list[Finding]:
     """Return the findings in the output of a checker that has failed; at least one.
 
     Args:
-        said: the output.
+        output: the output.
         main: the file if the output names none.
         files: YAML files, for line numbers.
     """
     findings: dict[Finding, None] = {}
     current, folder = main, main.split("/", maxsplit=1)[0]
-    for raw in said.text.splitlines():
+    for raw in output.text.splitlines():
         if (looked_at := re.fullmatch(r"Checking ([^'\s]+)", raw)) and looked_at[1] in files:
             current = looked_at[1]
         if _FRAME.fullmatch(raw) or _WARNING.search(raw):
@@ -97,7 +97,7 @@ def parse_findings(said: CheckerOutput, main: str, files: Mapping[str, YamlFile]
             file = files.get(current)
             line = _line_within(file, line, text) or _line_named(file, text)
             findings[Finding(current, line, text, remedy_for(f"{raw} {text}"))] = None
-    return list(findings) or [Finding(main, 0, f"is refused: {said.text.strip()[-300:]}", remedy_for(said.text))]
+    return list(findings) or [Finding(main, 0, f"is refused: {output.text.strip()[-300:]}", remedy_for(output.text))]
 
 
 def _shorten(text: str) -> str:

@@ -1,1 +1,1 @@
-"""The two ways to run the lab: containers or native processes. Both read docker-compose.yml."""
+"""The engines of the lab: containers or native processes, both described by docker-compose.yml."""

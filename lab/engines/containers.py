@@ -74,8 +74,8 @@ def _diagnose(settings: LabSettings, service: Service, container: Mapping[str, A
         return _memory(settings, service, container)
     if _is_healthy(container):
         return None
-    said = _logs(container["Id"])
-    return _volume(settings, service, container, said) or _restarts(service, container, said)
+    output = _logs(container["Id"])
+    return _volume(settings, service, container, output) or _restarts(service, container, output)
 
 
 def _is_healthy(container: Mapping[str, Any]) -> bool:
@@ -117,8 +117,8 @@ def _memory(settings: LabSettings, service: Service, container: Mapping[str, Any
     )
 
 
-def _volume(settings: LabSettings, service: Service, container: Mapping[str, Any], said: str) -> Diagnosis | None:
-    other = _OTHER_POSTGRES.search(said)
+def _volume(settings: LabSettings, service: Service, container: Mapping[str, Any], output: str) -> Diagnosis | None:
+    other = _OTHER_POSTGRES.search(output)
     data = {mount["Destination"]: mount for mount in container["Mounts"] if mount.get("Type") == "volume"}
     setting = f"{service.name.upper()}_VERSION"
     if other:
@@ -127,7 +127,7 @@ def _volume(settings: LabSettings, service: Service, container: Mapping[str, Any
             f"its volume was written by PostgreSQL {other['old']}, and this is {settings.values.get(setting, '')}",
             f"set {setting} to a version {other['old']} in .env; or `lab clean`, which deletes all data of the lab",
         )
-    for line in reversed(said.splitlines()):
+    for line in reversed(output.splitlines()):
         if "permission denied" not in line.lower():
             continue
         for target, mount in data.items():
@@ -158,9 +158,9 @@ def _init_image(container: Mapping[str, Any]) -> str:
     return found[0] if found else str(container["Config"]["Image"])
 
 
-def _restarts(service: Service, container: Mapping[str, Any], said: str) -> Diagnosis | None:
+def _restarts(service: Service, container: Mapping[str, Any], output: str) -> Diagnosis | None:
     state, count = container["State"], container["RestartCount"]
-    last = _short(said.strip().splitlines()[-1]) if said.strip() else "it wrote nothing"
+    last = _short(output.strip().splitlines()[-1]) if output.strip() else "it wrote nothing"
     if count >= RESTARTS or state["Status"] == "restarting":
         return Diagnosis(service.name, f"restarted {count} times; last output: {last}", f"lab logs {service.name}")
     if state["Status"] == "exited":

@@ -5,7 +5,7 @@ class QueryError(Exception):
     """A server of the lab gave no usable answer; `str()` returns a sentence."""
 
 
-class ServerMissing(QueryError):  # noqa: N818 - says what is wrong, as StopIteration does
+class ServerMissing(QueryError):  # noqa: N818 - the name is the reason
     """A server does not answer, or reports that it is not ready.
 
     Attributes:

@@ -8,7 +8,7 @@ import httpx
 
 from lab.query.errors import BadAnswer, ServerMissing
 
-# A server on this machine accepts at once or not at all; a query may take its time on a busy machine.
+# A server on this machine accepts at once or never; a query may be slow on a busy machine.
 TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 # Statuses of a proxy, or of a server that starts or stops.
 _NOT_READY = {502, 503, 504}

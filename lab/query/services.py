@@ -40,7 +40,6 @@ class ChatAnswer:
     conversation_id: str
     reply: str
     outcome: str
-    handoff: bool
     appointment: dict[str, Any] | None
     trace_id: str
 
@@ -134,7 +133,6 @@ class Assistant(Service):
             conversation_id=row["conversation_id"],
             reply=row["reply"],
             outcome=row["outcome"],
-            handoff=bool(row.get("handoff")),
             appointment=row.get("appointment"),
             trace_id=row.get("trace_id") or "",
         )

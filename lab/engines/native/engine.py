@@ -103,7 +103,7 @@ class NativeEngine(Engine):
             self.supervisor.start(name)
             deadlines[name] = time.monotonic() + READY_SECONDS
 
-        installing = {name: self._program_name(name) for name, found in wanted.items() if isinstance(found, Missing)}
+        installing = {name: self.services[name].program for name, found in wanted.items() if isinstance(found, Missing)}
         for name in wanted:
             if name not in installing:
                 start(name)
@@ -136,7 +136,7 @@ class NativeEngine(Engine):
         return self.supervisor.reload()
 
     def _show_missing(self, name: str, reason: str, board: Board) -> None:
-        board.missing(name, f"{reason}; without it: {PROGRAMS[self._program_name(name)].loss}")
+        board.missing(name, f"{reason}; without it: {PROGRAMS[self.services[name].program].loss}")
 
     def _fault(self, name: str, late: bool) -> str | None:
         """Return None while a service starts, an empty text once it is ready, else why it failed."""
@@ -288,16 +288,15 @@ class NativeEngine(Engine):
         return {name: "folder" for name, folder in folders.items() if folder.is_dir() and any(folder.iterdir())}
 
     def _program(self, service: Service) -> Found | Missing:
-        program = str(service.native["program"])
-        if program == "python":
-            return Found(Path(sys.executable), self.settings.values["LAB_VERSION"], "checkout")
-        return find(program, self.settings.values)
+        if service.program == "python":
+            return Found(Path(sys.executable), service.version, "checkout")
+        return find(service.program, self.settings.values)
 
     def _process(self, name: str, found: Found, absent: Collection[str]) -> Process:
         service = self.services[name]
         derivation = self.derivation(name)
         environment = derivation.environment()
-        if service.native["program"] == "python":
+        if service.program == "python":
             environment["PYTHONPATH"] = str(self.settings.root)
         command = [str(found.path), *derivation.arguments(found.path, absent)]
         return Process(name, command, environment, self.settings.root, service.stop_seconds)
@@ -305,9 +304,6 @@ class NativeEngine(Engine):
     def derivation(self, name: str) -> Derivation:
         """Return the native form of a service's configuration."""
         return Derivation(self.services[name], self.services, self.settings.native)
-
-    def _program_name(self, service: str) -> str:
-        return str(self.services[service].native["program"])
 
     def _url(self, name: str) -> str | None:
         return None if name == "collector" else self.settings.url(name)

@@ -44,7 +44,6 @@ class Info:
     state: str
     pid: int
     seconds: float
-    error: str
 
 
 class Supervisor:
@@ -147,10 +146,7 @@ class Supervisor:
             rows = self._call("getAllProcessInfo")
         except (OSError, xmlrpc.client.Error):
             return {}
-        return {
-            row["name"]: Info(row["name"], row["statename"], row["pid"], row["now"] - row["start"], row["spawnerr"])
-            for row in rows
-        }
+        return {row["name"]: Info(row["name"], row["statename"], row["pid"], row["now"] - row["start"]) for row in rows}
 
     def start(self, name: str) -> None:
         """Start one process unless it runs; do not wait for it.

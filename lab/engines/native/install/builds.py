@@ -119,7 +119,7 @@ def _build_collector(wanted: str, version: str, work: Path, run: "_Runner") -> N
 
 
 class _Runner:
-    """Runs build commands; their error output goes to a log, its last line to `say`."""
+    """Runs build commands; their output goes to a log, each line also to `say`."""
 
     def __init__(self, log: Path, say: Callable[[str], None]) -> None:
         self._log = log

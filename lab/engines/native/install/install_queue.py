@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from queue import SimpleQueue
 
 import psutil
 
@@ -31,7 +32,7 @@ class _Turns:
 
     @contextmanager
     def take(self, name: str) -> Iterator[None]:
-        """Wait for the turn of `name`, and hold it.
+        """Wait for the turn of `name`, and hold the lock.
 
         Raises:
             LabError: stopped.
@@ -69,9 +70,7 @@ class InstallQueue:
         self._wanted = wanted
         self._values = values
         self._board = board
-        self._results: list[tuple[str, Result]] = []
-        self._open = set(wanted)
-        self._lock = threading.Lock()
+        self._results: SimpleQueue[tuple[str, Result]] = SimpleQueue()
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(name,), name=f"get-{name}", daemon=True) for name in wanted
@@ -88,22 +87,22 @@ class InstallQueue:
 
     def busy(self) -> bool:
         """Whether a program is being installed, or a result was not yet fetched."""
-        with self._lock:
-            return bool(self._open or self._results)
+        return any(thread.is_alive() for thread in self._threads) or not self._results.empty()
 
     def finished(self) -> list[tuple[str, Result]]:
         """Return the results since the last call, by service.
 
         A text is the reason of a failure; `Missing`: this machine cannot obtain the program.
         """
-        with self._lock:
-            results, self._results = self._results, []
+        results = []
+        while not self._results.empty():
+            results.append(self._results.get())
         return results
 
     def stop(self) -> None:
         """Stop the threads and their compilers (Ctrl-C)."""
         self._stopped.set()
-        if self._open:
+        if self.busy():
             for child in psutil.Process().children(recursive=True):
                 child.kill()
         deadline = time.monotonic() + 10
@@ -120,9 +119,7 @@ class InstallQueue:
             result = f"{error.message} {error.remedy}".strip()
         except OSError as error:
             result = f"its program cannot be had: {error}"
-        with self._lock:
-            self._results.append((name, result))
-            self._open.discard(name)
+        self._results.put((name, result))
 
     def _get(self, name: str) -> Found:
         reported = time.monotonic()
