@@ -1,6 +1,5 @@
 """Client of Prometheus."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,10 +69,8 @@ class Prometheus(Server):
         found = self.query(expression)
         return sum(sample.value for sample in found) if found else default
 
-    def exemplars(self, expression: str, start: float | None = None, end: float | None = None) -> list[Exemplar]:
-        """Return the exemplars of the series in an expression, between two Unix times (by default the last 5 min)."""
-        end = time.time() if end is None else end
-        start = end - 300 if start is None else start
+    def exemplars(self, expression: str, start: float, end: float) -> list[Exemplar]:
+        """Return the exemplars of the series in an expression, between two Unix times."""
         params = {"query": expression, "start": repr(start), "end": repr(end)}
         return [
             Exemplar(row["seriesLabels"], one["labels"], float(one["value"]), float(one["timestamp"]))

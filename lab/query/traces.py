@@ -11,15 +11,6 @@ _HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True)
-class SpanEvent:
-    """Something that happened within a span (an exception, a first token); `time` is Unix time in seconds."""
-
-    time: float
-    name: str
-    attributes: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Span:
     """One span. `start` is Unix time in seconds, `duration` seconds; ids are lowercase hex, `parent_id` None for none.
 
@@ -37,7 +28,6 @@ class Span:
     status: str
     attributes: dict[str, Any] = field(default_factory=dict)
     status_message: str = ""
-    events: tuple[SpanEvent, ...] = ()
 
     @property
     def end(self) -> float:
@@ -153,10 +143,6 @@ def _span(row: Mapping[str, Any], service: str) -> Span:
         status=_named(status.get("code", 0), _STATUSES),
         attributes=attributes_of(row.get("attributes")),
         status_message=status.get("message", ""),
-        events=tuple(
-            SpanEvent(int(one.get("timeUnixNano", 0)) / 1e9, one.get("name", ""), attributes_of(one.get("attributes")))
-            for one in row.get("events") or ()
-        ),
     )
 
 

@@ -28,7 +28,7 @@ def test_prometheus_vector_scalar_and_exemplars(server: Any) -> None:
 
     one = {"labels": {"trace_id": TRACE}, "value": "0.2", "timestamp": 1700000000.1}
     server.answer("GET", "/api/v1/query_exemplars", {"data": [{"seriesLabels": {"le": "1"}, "exemplars": [one]}]})
-    (exemplar,) = prometheus.exemplars("x_bucket")
+    (exemplar,) = prometheus.exemplars("x_bucket", 1700000000, 1700000001)
     assert (exemplar.labels["trace_id"], exemplar.value, exemplar.series) == (TRACE, 0.2, {"le": "1"})
 
 
