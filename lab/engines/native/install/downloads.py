@@ -168,7 +168,7 @@ class Download:
             found = json.loads(self._validator.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
     def _size(self) -> int:
         return self.target.stat().st_size if self.target.exists() else 0
