@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.markup import escape
 from rich.table import Table
 
-from lab import compose_file, ports
+from lab import ports
 from lab.console import Console
 from lab.engines.choice import requested_engine
 from lab.engines.engine import Diagnosis, ServiceStatus
@@ -135,10 +135,9 @@ def _engine(settings: LabSettings) -> tuple[str, list[Finding]]:
 
 
 def _ports(settings: LabSettings, engine: str) -> Finding:
-    services = compose_file.load(settings.root / "docker-compose.yml", settings.values)
     asked = {
         port: name
-        for name, service in services.items()
+        for name, service in settings.services().items()
         for inner, port in service.ports.items()
         if engine == "native" or inner not in map(int, service.native.get("ports", {}))
     }

@@ -70,6 +70,14 @@ class LabSettings:
             raise LabError(f"There is no service `{service}`.", f"Services: {', '.join(_FRONT_PORTS)}.", 2)
         return f"http://127.0.0.1:{self.values[_FRONT_PORTS[service]]}"
 
+    def services(self) -> dict[str, compose_file.Service]:
+        """Return the services of docker-compose.yml by name.
+
+        Raises:
+            LabError: the file is invalid.
+        """
+        return compose_file.load(self.root / "docker-compose.yml", self.values)
+
     def ports(self) -> dict[str, int]:
         """Return each port by the name of its setting."""
         return {key: int(value) for key, value in self.values.items() if key.endswith("_PORT")}

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 
-from lab import compose_file
 from lab.console import Console
 from lab.engines import containers, docker, volume_versions
 from lab.engines.config_reload import RELOADED_BY_SIGHUP, at_start_only
@@ -42,9 +41,6 @@ class ComposeEngine(Engine):
     """The lab as containers."""
 
     name = "compose"
-
-    def __init__(self, settings: LabSettings) -> None:
-        super().__init__(settings, compose_file.load(settings.root / "docker-compose.yml", settings.values))
 
     def up(self, board: Board) -> dict[str, str]:
         """Run `docker compose up` and wait until every service is ready."""

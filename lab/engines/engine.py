@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import httpx
 
-from lab.compose_file import Service
 from lab.errors import LabError
 from lab.progress import Board
 from lab.settings import LabSettings, State, read_state
@@ -71,9 +70,9 @@ class Engine(ABC):
 
     name: str
 
-    def __init__(self, settings: LabSettings, services: Mapping[str, Service]) -> None:
+    def __init__(self, settings: LabSettings) -> None:
         self.settings = settings
-        self.services = services
+        self.services = settings.services()
 
     @abstractmethod
     def up(self, board: Board) -> dict[str, str]:

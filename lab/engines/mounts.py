@@ -4,7 +4,6 @@ import os
 import stat
 from pathlib import Path
 
-from lab import compose_file
 from lab.errors import LabError
 from lab.settings import LabSettings
 
@@ -16,7 +15,7 @@ def unreadable_mounts(settings: LabSettings) -> list[Path]:
 
     In a clone made under `umask 077` all are. The folders above do not matter: the engine opens them.
     """
-    services = compose_file.load(settings.root / "docker-compose.yml", settings.values).values()
+    services = settings.services().values()
     mounted = {Path(mount.source) for service in services for mount in service.mounts if mount.bind}
     folders = sorted({*mounted, *_copied(settings.root)})
     return [folder for folder in folders if not _open_to_all(settings.root / folder)]

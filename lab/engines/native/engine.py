@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from lab import compose_file, ports
+from lab import ports
 from lab.compose_file import Service
 from lab.console import Console
 from lab.engines import volume_versions
@@ -37,8 +37,8 @@ class NativeEngine(Engine):
     name = "native"
 
     def __init__(self, settings: LabSettings) -> None:
-        services = compose_file.load(settings.root / "docker-compose.yml", settings.values)
-        super().__init__(settings, {name: service for name, service in services.items() if service.runs_natively})
+        super().__init__(settings)
+        self.services = {name: service for name, service in self.services.items() if service.runs_natively}
         self.supervisor = Supervisor(settings.native)
 
     def up(self, board: Board) -> dict[str, str]:

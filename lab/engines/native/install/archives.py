@@ -160,8 +160,7 @@ class Fetch:
             except DamagedError as error:
                 raise RefusedError(f"{source} cannot be used: {error}") from error
             self._require_version(cache.place_in(made, self.name), source)
-            cache.record(made, cache.ARCHIVE, source)
-            cache.put(made, self.folder)
+            cache.put(made, self.folder, cache.ARCHIVE, source)
         return cache.place_in(self.folder, self.name)
 
     def _require_version(self, program: Path, source: str) -> None:

@@ -84,8 +84,7 @@ def build(name: str, version: str, folder: Path, say: Callable[[str], None]) -> 
             _build_collector(wanted, version, work, run)
         else:
             _build_module(module, wanted, version, work, run)
-        cache.record(work / "bin", cache.BUILT, wanted)
-        cache.put(work / "bin", folder)
+        cache.put(work / "bin", folder, cache.BUILT, wanted)
     return cache.place_in(folder, name)
 
 

@@ -73,14 +73,17 @@ def origin(folder: Path) -> str:
         return BUILT
 
 
-def record(folder: Path, origin: str, source: str) -> None:
-    """Write into a version's folder its origin (`archive`, `built`) and its source (a URL, a file, a module)."""
+def put(made: Path, folder: Path, origin: str, source: str) -> None:
+    """Move a finished folder into the cache, in one step; the caller holds the lock.
+
+    Args:
+        made: the finished folder.
+        folder: of the version in the cache.
+        origin: `archive` or `built`.
+        source: a URL, a file or a module.
+    """
     text = json.dumps({"origin": origin, "from": source, "platform": str(Platform.here()), "at": int(time.time())})
-    (folder / _RECORD).write_text(text + "\n", encoding="utf-8")
-
-
-def put(made: Path, folder: Path) -> None:
-    """Move a finished folder into the cache, in one step; the caller holds the lock."""
+    (made / _RECORD).write_text(text + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     made.replace(folder)
 
