@@ -5,14 +5,18 @@ import sys
 import typer
 
 from lab.commands import exercise, fault, programs, scenario
-from lab.commands.check import check, reload
+from lab.commands.check import check
+from lab.commands.clean import clean
 from lab.commands.doctor import doctor
+from lab.commands.down import down
+from lab.commands.drill import drill
 from lab.commands.key import key
-from lab.commands.lifecycle import clean, down, restart, up
 from lab.commands.logs import logs
-from lab.commands.scenario import drill
+from lab.commands.reload import reload
+from lab.commands.restart import restart
 from lab.commands.status import status
 from lab.commands.trace import trace
+from lab.commands.up import up
 from lab.console import Console
 from lab.engines.compose import adopt
 from lab.errors import LabError

@@ -1,1 +1,1 @@
-"""The `lab` command: its sub-commands."""
+"""The `lab` command: one module per command."""

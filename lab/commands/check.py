@@ -1,4 +1,4 @@
-"""`lab check` and `lab reload`."""
+"""`lab check`."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -29,11 +29,6 @@ def check(
         raise LabError(f"{_count(report)}{kept}", f"Fix them, then run `{command}` again.")
     if reload:
         _reload_servers(console)
-
-
-def reload() -> None:
-    """Check the configuration, then reload it in the running servers; an invalid one is not reloaded."""
-    check(reload=True)
 
 
 def require_valid_configuration(names: Sequence[str]) -> None:

@@ -8,7 +8,6 @@ from rich.table import Table
 
 from lab.console import Console
 from lab.errors import LabError
-from lab.scenarios.drill.drill import execute as run_drill
 from lab.scenarios.run.context import Options
 from lab.scenarios.run.runner import execute
 from lab.settings import LabSettings
@@ -44,7 +43,7 @@ def list_() -> None:
 @app.command()
 def show(name: Name) -> None:
     """Show what a scenario does and what must come of it."""
-    scenario = _scenario(name)
+    scenario = find_scenario(name)
     plan = scenario.plan(seed=1)
     table = Table(box=None, show_header=False)
     table.add_row("story", scenario.summary)
@@ -92,37 +91,23 @@ def run(
 
     Exit code: 0 everything as declared, 1 not, 2 wrong input, 130 stopped by Ctrl-C.
     """
-    scenario = _scenario(name)
+    scenario = find_scenario(name)
     settings = LabSettings.running()
     options = Options(seed, quick, users, duration, blind, report)
     raise typer.Exit(execute(scenario, options, settings, Console()))
 
 
-def drill(
-    names: Annotated[list[str] | None, typer.Argument(help="Scenarios, see `lab scenario list`.")] = None,
-    *,
-    all_: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
-    quick: Quick = False,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same plans.")] = 1,
-    report: Report = None,
-    table: Annotated[
-        Path | None, typer.Option(help="Markdown file that takes the measured times of the alerts.")
-    ] = None,
-) -> None:
-    """Run many scenarios, and say of each whether what it declares has come.
+def find_scenario(name: str) -> type[Scenario]:
+    """Return the scenario of that name.
 
-    Exit code: 0 everything as declared, 1 not, 2 wrong input, 130 stopped by Ctrl-C.
+    Raises:
+        LabError: there is none; the message names the nearest one.
     """
-    if bool(names) == all_:
-        raise LabError("Which scenarios?", "Name some, or say `lab drill --all`.", 2)
-    broken: list[registry.Broken] = []
-    if all_:
-        found, broken = registry.find()
-        chosen = list(found.values())
-    else:
-        chosen = [_scenario(name) for name in dict.fromkeys(names or [])]
-    options = Options(seed, quick, report=report)
-    raise typer.Exit(run_drill(chosen, broken, options, LabSettings.running(), Console(), table=table))
+    try:
+        return registry.get(name)
+    except registry.UnknownScenarioError as error:
+        hint = f"Did you mean `{error.nearest}`? " if error.nearest else ""
+        raise LabError(str(error), f"{hint}`lab scenario list` shows them all.", 2) from error
 
 
 def _fault(fault: Fault) -> str:
@@ -133,14 +118,6 @@ def _fault(fault: Fault) -> str:
     where = "" if fault.target == "*" else f" at {fault.target}"
     details = "".join(f", {key} {value}" for key, value in fault.parameters.items())
     return f"{fault.service} {fault.name}{where}, intensity {fault.intensity:g}{details}: {when}"
-
-
-def _scenario(name: str) -> type[Scenario]:
-    try:
-        return registry.get(name)
-    except registry.UnknownScenarioError as error:
-        hint = f"Did you mean `{error.nearest}`? " if error.nearest else ""
-        raise LabError(str(error), f"{hint}`lab scenario list` shows them all.", 2) from error
 
 
 def _users(scenario: type[Scenario]) -> str:

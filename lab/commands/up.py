@@ -1,14 +1,10 @@
-"""`lab up`, `lab down`, `lab restart` and `lab clean`."""
+"""`lab up`."""
 
 import os
 import sys
 import time
-from typing import Annotated
 
-import typer
-
-from lab.commands.check import require_valid_configuration
-from lab.console import Console, confirm_deletion
+from lab.console import Console
 from lab.engines.choice import Choice, choose
 from lab.locks import lab_lock
 from lab.progress import Board
@@ -51,35 +47,3 @@ def up() -> None:
     for name, text in _PURPOSES.items():
         if name not in missing:
             console.print(f"  {settings.url(name)}  {text}")
-
-
-def down() -> None:
-    """Stop the lab and keep its data."""
-    settings = LabSettings.running()
-    console = Console()
-    with lab_lock(settings, "down"), Board(console) as board:
-        choose(settings).engine.down(board)
-    console.print("Stopped. `make clean` deletes the data.")
-
-
-def restart(names: Annotated[list[str] | None, typer.Argument(help="Services; none means all.")] = None) -> None:
-    """Restart services with the current configuration; refuses servers whose configuration is invalid."""
-    settings = LabSettings.load()
-    require_valid_configuration(names or [])
-    with lab_lock(settings, "restart"), Board() as board:
-        choose(settings).engine.restart(names or [], board)
-
-
-def clean(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Stop the lab and delete its data."""
-    settings = LabSettings.running()
-    if not yes:
-        question = f"Delete all data of the lab in {settings.home}?"
-        confirm_deletion("lab clean", "This deletes all data of the lab.", question)
-    with lab_lock(settings, "clean"):
-        engine = choose(settings).engine
-        with Board() as board:
-            if read_state(settings.home):
-                engine.down(board)
-            engine.clean(board)
-    Console().print("All data of the lab is deleted.")
