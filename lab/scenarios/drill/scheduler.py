@@ -70,8 +70,8 @@ class Schedule:
     def _in_the_figures(self, member: Member) -> BlockReason | None:
         # What cannot be asked the scenario says in its own words.
         with contextlib.suppress(LabError):
-            if load_ended_at := unmet_precondition(self.lab, member.scenario):
-                return BlockReason(f"{load_ended_at.of} is still in the figures", soft=True)
+            if unmet := unmet_precondition(self.lab, member.scenario):
+                return BlockReason(f"{unmet.cause} is still in the figures", soft=True)
             if effects := already_true(self.lab, member.plan):
                 return BlockReason(f"what happened before is still in the figures ({effects[0].text})", soft=True)
         return None

@@ -148,7 +148,7 @@ def unmet_precondition(lab: Lab, scenario: type[Scenario]) -> Precondition | Non
 def _wait_for_precondition(lab: Lab, precondition: Precondition, *, stop: Stop, say: Callable[[str], None]) -> None:
     if not _holds(lab, precondition):
         return
-    say(f"Waiting until {precondition.of} has left the metrics.")
+    say(f"Waiting until {precondition.cause} has left the metrics.")
     wait_for(lambda: stop.asked or not _holds(lab, precondition), _LEFTOVER_SECONDS, every=1.0)
 
 
@@ -162,7 +162,7 @@ def _holds(lab: Lab, seen: Effect | Precondition) -> bool:
     try:
         return any(sample.value > 0 for sample in lab.prometheus.query(seen.query))
     except QueryError as error:
-        what = seen.text if isinstance(seen, Effect) else seen.of
+        what = seen.text if isinstance(seen, Effect) else seen.cause
         raise LabError(f"`{what}` cannot be queried: {error}", "Fix its query in the scenario.") from error
 
 
