@@ -58,8 +58,8 @@ def _start(environment: Any, **_: Any) -> None:
         metrics.serve(collectors, listen)
     every = float(os.environ.get("JOURNEY_SECONDS") or 0)
     if every > 0:
-        customer = Journey(environment.host, asked=load.journey)
-        _in_background(customer.go_on, every, lambda run: journey.ran(run.failing_step, run.seconds))
+        customer = Journey(environment.host, stats=load.journey)
+        _in_background(customer.repeat, every, lambda run: journey.record(run.failing_step, run.seconds))
 
 
 def _start_scenario(environment: Any, count: collector.StatsCollector) -> None:

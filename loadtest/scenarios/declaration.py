@@ -96,6 +96,18 @@ class PlannedFault(Fault):
         return f"{self.name}-{self.target}" if self.service == ENGINE else self.name
 
 
+def fault_request(fault: Fault, *, hidden: bool = False) -> dict[str, Any]:
+    """Return the body of the admin API's request that switches a fault on; signals do not name a `hidden` one."""
+    body: dict[str, Any] = {
+        "fault": fault.name,
+        "intensity": fault.intensity,
+        "duration_seconds": fault.duration,
+        "target": fault.target,
+        "parameters": dict(fault.parameters),
+    }
+    return body | {"hidden": True} if hidden else body
+
+
 @dataclass(frozen=True)
 class Expected:
     """The expectations of a plan; see Scenario for each field."""

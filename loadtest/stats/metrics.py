@@ -103,8 +103,8 @@ class JourneyMetrics:
             names.JOURNEY_FAILURES, "Journeys that failed since the last good one.", registry=registry
         )
 
-    def ran(self, failing_step: str | None, seconds: float) -> None:
-        """Note a run: the step at which it failed, None when it came to its end."""
+    def record(self, failing_step: str | None, seconds: float) -> None:
+        """Record a journey: its failing step, None after a success, and its seconds."""
         if self._up is None:
             # Not before the first run: neither 0 nor 1 would be true.
             self._up = Gauge(names.JOURNEY_UP, "1 when the newest journey came to its end.", registry=self._registry)

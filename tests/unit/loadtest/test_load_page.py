@@ -193,8 +193,8 @@ def test_a_scenario_next_to_another_ones_fault_is_refused(door: Door, chosen: tu
     assert door.on() == []
 
 
-def test_a_door_that_does_not_open_is_named(door: Door, chosen: tuple[WebUi, Any]) -> None:
+def test_an_admin_api_that_refuses_the_token_is_named(door: Door, chosen: tuple[WebUi, Any]) -> None:
     door.server.answer("GET", "/admin/faults", {"detail": "This address needs the admin token."}, 401)
     answer = chosen[1].post("/swarm", data={"scenario": "quick"}).get_json()
-    assert "admin API of assistant does not open: status 401" in answer["message"]
+    assert "admin API of assistant does not list its faults: status 401" in answer["message"]
     assert chosen[0].run is None
