@@ -1,7 +1,7 @@
 """Runs one scenario, from its preflight to its report."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,12 @@ from lab.query import Lab, QueryError
 from lab.scenarios import screen
 from lab.scenarios.judge import alert_latency, bookings, report
 from lab.scenarios.judge.verdict import Check, judge
-from lab.scenarios.observe.alert_observer import Baseline
-from lab.scenarios.observe.timeline import Event, Timeline
-from lab.scenarios.run import preflight
+from lab.scenarios.observe.timeline import Timeline
 from lab.scenarios.run.context import Options, RunContext, RunSpec
+from lab.scenarios.run.preflight import check_preconditions
 from lab.scenarios.run.scenario_lock import scenario_lock
 from lab.scenarios.run.session import Session
 from lab.scenarios.run.stop_signals import stop_on_signals
-from lab.scenarios.run.stopped_servers import Servers
 from lab.settings import LabSettings
 from loadtest.scenarios.declaration import Expected, Plan, Scenario
 
@@ -28,18 +26,13 @@ EXIT_CODES = {"passed": 0, "failed": 1, "aborted": 1, "stopped": 130}
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a run: `outcome` is passed, failed, aborted or stopped; `content` is its report.
+    """The result of a run: `outcome` is passed, failed, aborted or stopped, `content` the report in `path`."""
 
-    `latencies` are those of its alerts.
-    """
-
-    scenario: str
     outcome: str
     checks: list[Check]
-    timeline: Timeline
     path: Path
-    content: dict[str, Any] = field(repr=False)
-    latencies: list[alert_latency.AlertLatency] = field(default_factory=list)
+    content: dict[str, Any]
+    latencies: list[alert_latency.AlertLatency]
 
 
 def execute(scenario: type[Scenario], options: Options, settings: LabSettings, console: Console) -> int:
@@ -52,12 +45,12 @@ def execute(scenario: type[Scenario], options: Options, settings: LabSettings, c
     plan = plan_of(scenario, options)
     with scenario_lock(settings.home, scenario.name), stop_on_signals() as stop:
         context = RunContext(connect(settings), settings, console, stop)
-        baseline = run_preflight(context, scenario, plan)
-        if stop.asked:
-            console.print(f"{scenario.name}: stopped before it started; nothing was changed.", highlight=False)
+        baseline = check_preconditions(context, scenario, plan)
+        if stop.is_set():
+            context.say(f"{scenario.name}: stopped before it started; nothing was changed.")
             return EXIT_CODES["stopped"]
         run = Run(context, RunSpec(scenario, plan, options, baseline))
-        run.go()
+        run.execute()
         return EXIT_CODES[run.finish().outcome]
 
 
@@ -68,10 +61,10 @@ def require_lab(settings: LabSettings) -> None:
 
 
 def plan_of(scenario: type[Scenario], options: Options) -> Plan:
-    """Draw the plan that the options ask for.
+    """Return the plan of a scenario with these options.
 
     Raises:
-        LabError: it cannot be had in the duration that is asked for.
+        LabError: a fault of the plan starts after the duration.
     """
     plan = scenario.plan(options.seed, quick=options.quick, users=options.users)
     if options.duration is None:
@@ -84,24 +77,8 @@ def plan_of(scenario: type[Scenario], options: Options) -> Plan:
         ) from error
 
 
-def run_preflight(context: RunContext, scenario: type[Scenario], plan: Plan) -> Baseline:
-    """Return the baseline of a run that may start.
-
-    Raises:
-        LabError: the reason why it may not.
-    """
-
-    def say(text: str) -> None:
-        context.console.print(text, highlight=False, soft_wrap=True)
-
-    try:
-        return preflight.check(context.lab, context.settings, scenario, plan, stop=context.stop, say=say)
-    except QueryError as error:
-        raise LabError(str(error), "See `lab status`.") from error
-
-
 class Run:
-    """One run of a scenario: `go`, then `finish`."""
+    """One run of a scenario: `execute`, then `finish` once its alerts have resolved."""
 
     def __init__(self, context: RunContext, spec: RunSpec) -> None:
         self.scenario = spec.scenario
@@ -112,41 +89,39 @@ class Run:
         self._path = spec.options.report or path
         summary = "hidden faults: find the cause." if spec.hidden else spec.scenario.summary
         title = f"{spec.scenario.name}: {summary}"
-        self._session = Session(
+        self.session = Session(
             context,
             spec,
-            servers=Servers(context.settings),
             screen=screen.Screen(context.console, title, self._timeline, spec.prefix),
             timeline=self._timeline,
             log=self._path.with_suffix(".locust.log"),
         )
         self._bookings: Check | None = None
 
-    def go(self) -> None:
-        """Run until it is finished, stopped or aborted; everything is as before then, but for the end of its alerts."""
-        session = self._session
+    def execute(self) -> None:
+        """Run until the scenario has finished, is stopped or aborted; its alerts may still have to resolve."""
+        session = self.session
         session.run()
         if session.ledger and not session.stopped and not session.aborted:
-            self._bookings = bookings.row(self._context.lab, session.ledger)
-
-    def awaiting(self, now: float) -> tuple[str, ...]:
-        """Return the alerts whose end is still to come, and in time."""
-        return () if self._session.stopped else self._session.awaiting(now)
-
-    def look(self, now: float) -> list[Event]:
-        """Look which alerts ended since the run was over; return what is new."""
-        return self._session.resolutions(now)
+            self._bookings = bookings.check_bookings(self._context.lab, session.ledger)
 
     def finish(self, others_alerts: frozenset[str] = frozenset(), *, brief: bool = False) -> Result:
-        """Judge, write the report and print both; `others_alerts` may fire without being its own."""
-        expected = self._spec.plan.expected
-        session = self._session
+        """Judge the run, write and print its report, and return the result.
+
+        Args:
+            others_alerts: alerts that may fire without being the scenario's own.
+            brief: print the outcome only.
+
+        Raises:
+            Exception: the unexpected error that aborted the run.
+        """
+        expected, session = self._spec.plan.expected, self.session
         checks = judge(
             expected,
             self._timeline,
             load_ended_at=session.load_ended_at,
             already_true=self._spec.baseline.already_true,
-            # Alerts of before are not its own, also when they are notified only now.
+            # Alerts that were active before are not its own, even if they are notified during the run.
             others_alerts=others_alerts | self._spec.baseline.active_alerts,
         )
         if self._bookings is not None:
@@ -154,23 +129,22 @@ class Run:
         latencies = _latencies(
             self._context.lab, expected, self._timeline, session.load_ended_at, self._context.settings
         )
-        if session.stopped or (self._context.stop.asked and self.awaiting(time.time())):
+        if session.stopped or (self._context.stop.is_set() and session.unresolved(time.time())):
             outcome = "stopped"
         elif session.aborted:
             outcome = "aborted"
         else:
             outcome = "passed" if all(row.ok for row in checks) else "failed"
         content = self._content(outcome, checks, latencies)
-        report.write(self._path, content, self._timeline)
-        name = self.scenario.name
+        report.write(self._path, content)
         if self._spec.hidden:
             screen.print_revealed(self._context.console, self.scenario.summary, self._timeline)
         if outcome != "stopped" and not brief:
             screen.print_end(self._context.console, checks, latencies)
-        self._context.console.print(f"{name}: {outcome}. Report: {self._path}", highlight=False, soft_wrap=True)
-        if session.broken is not None:
-            raise session.broken
-        return Result(name, outcome, checks, self._timeline, self._path, content, latencies)
+        self._context.say(f"{self.scenario.name}: {outcome}. Report: {self._path}")
+        if session.error is not None:
+            raise session.error
+        return Result(outcome, checks, self._path, content, latencies)
 
     def _content(
         self, outcome: str, checks: list[Check], latencies: list[alert_latency.AlertLatency]
@@ -180,7 +154,7 @@ class Run:
             "scenario": self.scenario.name,
             "summary": self.scenario.summary,
             "outcome": outcome,
-            "reason": self._session.aborted or None,
+            "reason": self.session.aborted or None,
             "exit_code": EXIT_CODES[outcome],
             "seed": options.seed,
             "quick": options.quick,
@@ -195,7 +169,8 @@ class Run:
             ],
             "expected": [{"what": r.what, "expected": r.expected, "observed": r.seen, "ok": r.ok} for r in checks],
             "pages": [latency.as_dict() for latency in latencies],
-            "requests": self._session.user_stats,
+            "requests": self.session.user_stats,
+            **report.timeline_content(self._timeline),
         }
 
 
@@ -207,8 +182,8 @@ def _latencies(
     for alert in expected.proven:
         try:
             latency = alert_latency.measure(lab, timeline, alert, load_ended_at=load_ended_at, silence=silence)
-        except (QueryError, KeyError):  # a service to the reader: the verdict does not need it
-            latency = None
+        except (QueryError, KeyError):  # the verdict does not need it
+            continue
         if latency is not None:
             latencies.append(latency)
     return latencies

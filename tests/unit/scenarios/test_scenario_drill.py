@@ -17,7 +17,7 @@ from lab.cli import app
 from lab.errors import LabError
 from lab.query import wait_for
 from lab.scenarios.drill.drill import execute
-from lab.scenarios.drill.groups import Member, grouped
+from lab.scenarios.drill.groups import Member, group_members
 from lab.scenarios.run.context import Options
 from loadtest.scenarios import catalogue as package
 from loadtest.scenarios import registry
@@ -127,7 +127,7 @@ def member(name: str, **declared: Any) -> Member:
 
 def test_only_those_that_cannot_be_confused_run_side_by_side() -> None:
     def names(*members: Member) -> list[list[str]]:
-        return [[one.scenario.name for one in group] for group in grouped(members)]
+        return [[one.scenario.name for one in group] for group in group_members(members)]
 
     memory = member("memory", exclusive_resources=("memory",), expected_alerts=("MemoryHigh",))
     door = member(
@@ -158,7 +158,7 @@ def test_only_those_that_cannot_be_confused_run_side_by_side() -> None:
         member("late", exclusive_resources=("x",), min_uptime_seconds=600),
         member("y", exclusive_resources=("y",)),
     ]
-    assert [[one.scenario.name for one in group] for group in grouped(late, frozenset({"late"}))] == [
+    assert [[one.scenario.name for one in group] for group in group_members(late, frozenset({"late"}))] == [
         ["memory", "y"],
         ["late"],
     ]

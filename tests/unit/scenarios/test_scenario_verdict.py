@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from lab.query import NotifiedAlert, RuleAlert
 from lab.scenarios.judge.verdict import judge
-from lab.scenarios.observe.alert_observer import AlertWatch, Baseline
+from lab.scenarios.observe.alert_observer import AlertObserver, Baseline
 from lab.scenarios.observe.timeline import Event, Timeline
 from loadtest.scenarios.declaration import ANY, Scenario
 
@@ -80,7 +80,7 @@ def test_an_alert_is_inhibited_when_alertmanager_says_so() -> None:
         labels = {"alertname": name, "service": "assistant"}
         return NotifiedAlert(name, "suppressed" if by else "active", labels, {}, 1.0, None, (), by, ("application",))
 
-    watch = AlertWatch(Baseline(frozenset(), ()))
+    watch = AlertObserver(Baseline(frozenset(), ()))
 
     def events(*alerts: NotifiedAlert) -> list[tuple[str, str]]:
         return [(one.kind, one.alert) for one in watch.alertmanager(list(alerts), ("Held",), 5.0)]
@@ -94,7 +94,7 @@ def test_alerts_of_the_logs_and_of_metrics_do_not_end_each_other() -> None:
     def alert(name: str) -> RuleAlert:
         return RuleAlert(name, "firing", {"alertname": name, "severity": "ticket"}, {}, 3.0)
 
-    watch = AlertWatch(Baseline(frozenset(), (), log_alerts=(alert("Old"),)))
+    watch = AlertObserver(Baseline(frozenset(), (), log_alerts=(alert("Old"),)))
     assert [e.kind for e in watch.loki([alert("Old"), alert("New")], 5.0)] == ["pending", "firing"]
     assert list(watch.prometheus([], 6.0)) == []
     assert [(e.kind, e.text) for e in watch.loki([alert("Old")], 7.0)] == [("cleared", "New no longer holds in Loki")]
