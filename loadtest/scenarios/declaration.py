@@ -66,6 +66,12 @@ class Effect:
     always: bool = False
 
 
+def log_effect(text: str, kind: str, event: str, *, within: float) -> Effect:
+    """Return the effect that the assistant logs an event of that kind within `within` seconds."""
+    query = f'{{service_name="assistant", kind="{kind}"}} | event="{event}"'
+    return Effect(text, query, within, source="loki")
+
+
 @dataclass(frozen=True)
 class Absence:
     """A forbidden observation: during the run `query` never returns a value above zero in Prometheus."""

@@ -1,4 +1,4 @@
-"""Groups the scenarios of a drill that may run at the same time: their alerts can be told apart."""
+"""Groups the scenarios of a drill that may run at the same time: their alerts differ."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

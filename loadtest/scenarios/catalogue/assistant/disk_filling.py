@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from loadtest.scenarios.declaration import Effect, Fault, Scenario
+from loadtest.scenarios.declaration import Effect, Fault, Scenario, log_effect
 
 
 class DiskFilling(Scenario):
@@ -17,12 +17,7 @@ class DiskFilling(Scenario):
             'min(lab_disk_free_bytes{path="data"} / lab_disk_limit_bytes{path="data"}) < bool 0.1',
             within=30,
         ),
-        Effect(
-            "the logs show it",
-            '{service_name="assistant", kind="performance"} | event="disk.low"',
-            within=25,
-            source="loki",
-        ),
+        log_effect("the logs show it", "performance", "disk.low", within=25),
     )
     expected_alerts = ("DiskFilling",)
     within: ClassVar = {"DiskFilling": 75}

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from loadtest.scenarios.declaration import Effect, Scenario, Stage
+from loadtest.scenarios.declaration import Effect, Scenario, Stage, log_effect
 
 
 class TokenGuessing(Scenario):
@@ -18,12 +18,7 @@ class TokenGuessing(Scenario):
             'sum(increase(lab_admin_requests_total{job="assistant",result="refused"}[30s]))',
             within=40,
         ),
-        Effect(
-            "the audit log holds them",
-            '{service_name="assistant", kind="audit"} | event="admin.refused"',
-            within=40,
-            source="loki",
-        ),
+        log_effect("the audit log holds them", "audit", "admin.refused", within=40),
     )
     expected_alerts = ("AuthFailures",)
     within: ClassVar = {"AuthFailures": 75}

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from loadtest.scenarios.declaration import Effect, Fault, Scenario
+from loadtest.scenarios.declaration import Effect, Fault, Scenario, log_effect
 
 # 32 MiB a second: from 130 MiB to 80 % of the limit of 512 MiB in nine seconds.
 LEAK = {"bytes_per_second": 32 * 1024 * 1024}
@@ -21,12 +21,7 @@ class MemoryLeak(Scenario):
     faults = (Fault("assistant", "memory-leak", at=(1, 3), duration=90, parameters=LEAK),)
     effects = (
         MEMORY_HIGH,
-        Effect(
-            "the logs show it",
-            '{service_name="assistant", kind="performance"} | event="memory.high"',
-            within=25,
-            source="loki",
-        ),
+        log_effect("the logs show it", "performance", "memory.high", within=25),
     )
     expected_alerts = ("MemoryHigh",)
     # The rule's `for` is longer than a garbage collection.

@@ -1,6 +1,6 @@
 """The database refuses every connection."""
 
-from loadtest.scenarios.declaration import ERROR_ALERTS, Effect, Fault, Scenario
+from loadtest.scenarios.declaration import ERROR_ALERTS, Effect, Fault, Scenario, log_effect
 from loadtest.scenarios.preconditions import NO_RECENT_RESTART
 
 
@@ -13,12 +13,7 @@ class DatabaseDown(Scenario):
     effects = (
         Effect("the assistant has no database", "1 - min(ai_database_up)", within=20),
         Effect("requests fail", 'sum(increase(ai_requests_total{outcome="error"}[30s]))', within=25),
-        Effect(
-            "the logs show it",
-            '{service_name="assistant", kind="error"} | event="database.down"',
-            within=25,
-            source="loki",
-        ),
+        log_effect("the logs show it", "error", "database.down", within=25),
     )
     expected_alerts = ("DatabaseDown",)
     allowed_alerts = ("SlowResponses", *ERROR_ALERTS, "SyntheticJourneyFailing", "ConversionDrop", "NewErrorKind")
