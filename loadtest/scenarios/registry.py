@@ -43,10 +43,11 @@ def find() -> tuple[dict[str, type[Scenario]], list[Broken]]:
         for value in vars(loaded).values():
             if not (inspect.isclass(value) and issubclass(value, Scenario) and value.__module__ == loaded.__name__):
                 continue
-            reason = problem(value) or _taken(value, found)
+            reason = problem(value)
+            if reason is None and (other := found.get(value.name)):
+                reason = f"the name `{value.name}` is taken by {other.__module__.rpartition('.')[2]}.py"
             if reason:
-                line = inspect.getsourcelines(value)[1]
-                broken.append(Broken(_file(module.name), line, reason))
+                broken.append(Broken(_file(module.name), inspect.getsourcelines(value)[1], reason))
             else:
                 found[value.name] = value
     return dict(sorted(found.items())), broken
@@ -67,13 +68,6 @@ def get(name: str) -> type[Scenario]:
 
 def _file(module: str) -> str:
     return f"{module.replace('.', '/')}.py"
-
-
-def _taken(scenario: type[Scenario], found: dict[str, type[Scenario]]) -> str | None:
-    other = found.get(scenario.name)
-    if other is None:
-        return None
-    return f"the name `{scenario.name}` is taken by {other.__module__.rpartition('.')[2]}.py"
 
 
 def _broken(name: str, error: Exception) -> Broken:

@@ -25,8 +25,9 @@ from lab.scenarios.observe.alert_observer import Baseline
 from lab.scenarios.observe.resolution_watcher import FinishedRun, ResolutionWatcher
 from lab.scenarios.run.context import Options, RunContext, RunSpec
 from lab.scenarios.run.preflight import SkippedError, check_preconditions, warmup_remaining
-from lab.scenarios.run.runner import EXIT_CODES, Result, Run, plan_of, require_lab
+from lab.scenarios.run.runner import EXIT_CODES, Result, finish, plan_of, require_lab
 from lab.scenarios.run.scenario_lock import scenario_lock
+from lab.scenarios.run.session import Session
 from lab.scenarios.run.stop_signals import stop_on_signals
 from lab.scenarios.screen import print_line
 from lab.settings import LabSettings
@@ -122,7 +123,7 @@ class Drill:
 
     def _run_group(self, group: list[Member]) -> None:
         began = time.monotonic()
-        runs: list[tuple[Member, Run, frozenset[str]]] = []
+        runs: list[tuple[Member, Session, frozenset[str]]] = []
         for member in group:
             result = DrillResult(member.scenario.name, "stopped")
             self.results.append(result)
@@ -144,13 +145,12 @@ class Drill:
                 concurrent_alerts=concurrent_alerts(group, member),
                 prefix=member.scenario.name if len(group) > 1 else "",
             )
-            run = Run(self.context, spec)
-            runs.append((member, run, self._others(group, member, baseline)))
+            runs.append((member, Session(self.context, spec), self._others(group, member, baseline)))
         with ThreadPoolExecutor(max_workers=len(group)) as workers:
-            for future in [workers.submit(run.execute) for _, run, _ in runs]:
+            for future in [workers.submit(session.run) for _, session, _ in runs]:
                 future.result()
-        for member, run, others in runs:
-            self._resolutions.add(FinishedRun(run, others, time.monotonic() - began))
+        for member, session, others in runs:
+            self._resolutions.add(FinishedRun(session, others, time.monotonic() - began))
             self._residual_alerts.append((member.alerts, time.time() + _ALERT_GRACE_SECONDS))
             self._residual_alerts.append((frozenset(member.plan.expected.expected_without_resolve), math.inf))
         self._judge_resolved()
@@ -164,11 +164,11 @@ class Drill:
     def _judge_resolved(self, *, all_: bool = False) -> None:
         """Judge the runs whose alerts have resolved, or all runs."""
         for finished in self._resolutions.pop_resolved(all_=all_):
-            name = finished.run.scenario.name
+            name = finished.session.spec.scenario.name
             result = next(one for one in self.results if one.scenario == name)
             result.seconds = finished.seconds
             try:
-                run = finished.run.finish(finished.others, brief=True)
+                run = finish(finished.session, finished.others, brief=True)
             except Exception as error:  # its report is written; the other scenarios continue
                 result.outcome, result.reason = "aborted", f"{type(error).__name__}: {error}"
                 continue

@@ -50,7 +50,7 @@ class Observer:
         self._inhibited = expected.inhibited_alerts
         self._reads_loki = "loki" in needs
         self._absences = list(expected.absences)
-        self._restart_detector = RestartDetector(lab, needs)
+        self.restart_detector = RestartDetector(lab, needs)
         self._unreachable_since: dict[str, float] = {}
         self._failed_before: float | None = None
         self._effects_at = self._stats_at = 0.0
@@ -66,10 +66,6 @@ class Observer:
             return "", 0.0
         name, since = min(self._unreachable_since.items(), key=lambda one: one[1])
         return name, now - since
-
-    def restarted(self) -> str:
-        """Return a service that restarted without a fault of the run, or an empty text."""
-        return self._restart_detector.restarted
 
     def step(self, now: float, stopped: frozenset[str] = frozenset()) -> Iterator[Event]:
         """Yield the new events; servers in `stopped` need not respond."""
@@ -87,8 +83,8 @@ class Observer:
             self._effects_at = now
             yield from run("prometheus", self._in_prometheus)
             yield from run("loki", self._in_loki)
-            for name in self._restart_detector.services:
-                yield from run(name, partial(self._restart_detector.check, name, stopped))
+            for name in self.restart_detector.services:
+                yield from run(name, partial(self.restart_detector.check, name, stopped))
 
     def resolutions(self, now: float) -> Iterator[Event]:
         """Yield the alerts that were cleared or resolved after the run; other runs may have stopped a server."""
@@ -163,7 +159,7 @@ class Observer:
             events = list(query() or ())
         except ServerMissing as error:
             # A service under load may respond to a scrape slowly; it is not down.
-            if name in stopped or (name in self._restart_detector.services and error.slow):
+            if name in stopped or (name in self.restart_detector.services and error.slow):
                 return
             if name not in self._unreachable_since:
                 self._unreachable_since[name] = time.time()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.scenarios.run.runner import Run
+from lab.scenarios.run.session import Session
 
 _INTERVAL_SECONDS = 2.0
 
@@ -14,7 +14,7 @@ _INTERVAL_SECONDS = 2.0
 class FinishedRun:
     """A run of `seconds` whose alerts have to resolve; other scenarios may fire the alerts in `others`."""
 
-    run: Run
+    session: Session
     others: frozenset[str]
     seconds: float
 
@@ -46,13 +46,13 @@ class ResolutionWatcher:
         """Return the alerts of all runs that still have time to resolve."""
         now = time.time()
         with self._lock:
-            return frozenset(name for one in self._runs for name in one.run.session.unresolved(now))
+            return frozenset(name for one in self._runs for name in one.session.unresolved(now))
 
     def pop_resolved(self, *, all_: bool = False) -> list[FinishedRun]:
         """Remove and return the runs without pending resolutions, or all of them."""
         now = time.time()
         with self._lock:
-            done = [one for one in self._runs if all_ or not one.run.session.unresolved(now)]
+            done = [one for one in self._runs if all_ or not one.session.unresolved(now)]
             self._runs = [one for one in self._runs if one not in done]
         return done
 
@@ -60,7 +60,7 @@ class ResolutionWatcher:
         while not self._end.wait(_INTERVAL_SECONDS):
             now = time.time()
             with self._lock:
-                waiting = [one.run for one in self._runs if one.run.session.unresolved(now)]
-            for run in waiting:
-                for event in run.session.observe_resolutions(now):
-                    self._say(f"{run.scenario.name:<20}  {event.kind:<14} {event.shown}")
+                waiting = [one.session for one in self._runs if one.session.unresolved(now)]
+            for session in waiting:
+                for event in session.observe_resolutions(now):
+                    self._say(f"{session.spec.scenario.name:<20}  {event.kind:<14} {event.shown}")
