@@ -86,7 +86,6 @@ class RandomFault:
 
     fault: Fault
     effects: tuple[Effect, ...] = ()
-    expected_alerts: tuple[str, ...] = ()
     allowed_alerts: tuple[str, ...] = ()
 
 
@@ -255,7 +254,6 @@ class Scenario:
         expected = replace(
             Expected(**{one.name: getattr(cls, one.name) for one in fields(Expected)}),
             effects=_unique(effects),
-            expected_alerts=_unique(cls.expected_alerts, *(draw.expected_alerts for draw in drawn)),
             allowed_alerts=_unique(cls.allowed_alerts, *(draw.allowed_alerts for draw in drawn)),
         )
         return Plan(tuple(faults), weights, stages, cls.quick_duration if quick else cls.duration, expected)

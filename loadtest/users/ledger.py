@@ -9,6 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# The fields of a ledger file.
+_STORED = ("users", "before", "confirmed", "unsure", "unanswered")
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -87,24 +90,15 @@ class Ledger:
 
     def document(self) -> dict[str, Any]:
         """Return the ledger for JSON; `read` is the inverse."""
-        return {
-            "users": sorted(self.users),
-            "before": sorted(self.before),
-            "confirmed": self.confirmed,
-            "unsure": sorted(self.unsure),
-            "unanswered": self.unanswered,
-        }
+        values = {name: getattr(self, name) for name in _STORED}
+        return {name: sorted(value) if isinstance(value, set) else value for name, value in values.items()}
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> "Ledger":
-        """Return the ledger of a document."""
-        return cls(
-            users=set(content["users"]),
-            before=set(content["before"]),
-            confirmed=dict(content["confirmed"]),
-            unsure=set(content["unsure"]),
-            unanswered=int(content["unanswered"]),
-        )
+        """Return the ledger of a document; KeyError where a field is missing."""
+        values = ((name, content[name]) for name in _STORED)
+        fields: dict[str, Any] = {name: set(value) if isinstance(value, list) else value for name, value in values}
+        return cls(**fields)
 
     def compare(self, kept: Iterable[Mapping[str, Any]]) -> Difference:
         """Return the difference to the appointments that the assistant lists for these users."""

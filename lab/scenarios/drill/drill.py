@@ -18,7 +18,7 @@ from rich.text import Text
 from lab.console import Console
 from lab.engines.choice import connect
 from lab.errors import LabError
-from lab.scenarios.drill.groups import Member, concurrent_alerts, conflicts_with_earlier, group_members
+from lab.scenarios.drill.groups import Group, Member, concurrent_alerts, conflicts_with_earlier, group_members
 from lab.scenarios.drill.scheduler import BlockReason, Scheduler
 from lab.scenarios.judge import measured_times, report
 from lab.scenarios.observe.alert_observer import Baseline
@@ -71,7 +71,7 @@ class Drill:
         # Alerts of earlier runs that may still fire, and until which Unix time.
         self._residual_alerts: list[tuple[frozenset[str], float]] = []
 
-    def run(self, groups: Iterable[list[Member]]) -> None:
+    def run(self, groups: Iterable[Group]) -> None:
         """Run the groups, each when nothing blocks it; after Ctrl-C the others are not run."""
         left = list(groups)
         if active := self._scheduler.active():
@@ -85,7 +85,7 @@ class Drill:
             self._judge_resolved(all_=True)
         self.results += [DrillResult(member.scenario.name, "not run") for group in left for member in group]
 
-    def _next(self, left: list[list[Member]]) -> list[Member] | None:
+    def _next(self, left: list[Group]) -> Group | None:
         """Wait until one of the groups may start and return it, None after a stop signal."""
         deadline = time.monotonic() + _MAX_WAIT_SECONDS
         reported = False
@@ -104,12 +104,10 @@ class Drill:
             self.context.stop.wait(1.0)
         return None
 
-    def _find_free(
-        self, left: list[list[Member]]
-    ) -> tuple[list[Member] | None, list[tuple[list[Member], BlockReason]]]:
+    def _find_free(self, left: list[Group]) -> tuple[Group | None, list[tuple[Group, BlockReason]]]:
         """Return the first group that nothing blocks, and the groups before it with what blocks them."""
         now, awaited = self._scheduler.active(), self._resolutions.pending_resolutions()
-        blocked: list[tuple[list[Member], BlockReason]] = []
+        blocked: list[tuple[Group, BlockReason]] = []
         for position, group in enumerate(left):
             is_last = any(member.scenario.last for member in group)
             if conflicts_with_earlier(group, left[:position]) or (is_last and (awaited or position > 0)):
@@ -121,7 +119,7 @@ class Drill:
             blocked.append((group, reason))
         return None, blocked
 
-    def _run_group(self, group: list[Member]) -> None:
+    def _run_group(self, group: Group) -> None:
         began = time.monotonic()
         runs: list[tuple[Member, Session, frozenset[str]]] = []
         for member in group:
@@ -155,7 +153,7 @@ class Drill:
             self._residual_alerts.append((frozenset(member.plan.expected.expected_without_resolve), math.inf))
         self._judge_resolved()
 
-    def _others(self, group: list[Member], member: Member, baseline: Baseline) -> frozenset[str]:
+    def _others(self, group: Group, member: Member, baseline: Baseline) -> frozenset[str]:
         """Return the alerts that may fire during a scenario without being its own."""
         now = time.time()
         residual = [names for names, until in self._residual_alerts if now < until]

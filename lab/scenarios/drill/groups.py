@@ -40,9 +40,12 @@ class Member:
         return bool(self.alerts & {*expected.proven, *expected.forbidden_alerts})
 
 
-def group_members(members: Iterable[Member], alone: frozenset[str] = frozenset()) -> list[list[Member]]:
+Group = list[Member]
+
+
+def group_members(members: Iterable[Member], alone: frozenset[str] = frozenset()) -> list[Group]:
     """Return groups in order, each member in the first group that it fits; those named in `alone` run alone."""
-    groups: list[list[Member]] = []
+    groups: list[Group] = []
     for member in members:
         if member.scenario.name not in alone:
             open_groups = (one for one in groups if len(one) < _MAX_GROUP and one[0].scenario.name not in alone)
@@ -54,12 +57,12 @@ def group_members(members: Iterable[Member], alone: frozenset[str] = frozenset()
     return groups
 
 
-def concurrent_alerts(group: list[Member], member: Member) -> frozenset[str]:
+def concurrent_alerts(group: Group, member: Member) -> frozenset[str]:
     """Return the alerts that the other scenarios of its group may fire."""
     return frozenset().union(*(other.alerts for other in group if other is not member))
 
 
-def conflicts_with_earlier(group: list[Member], earlier: list[list[Member]]) -> bool:
+def conflicts_with_earlier(group: Group, earlier: list[Group]) -> bool:
     """Return whether a group may fire an alert that an earlier scenario expects without waiting until it resolves."""
     lasting = {name for other in earlier for member in other for name in member.plan.expected.expected_without_resolve}
     return any(member.alerts & lasting for member in group)

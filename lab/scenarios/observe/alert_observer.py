@@ -62,32 +62,19 @@ class AlertObserver:
     """Compares the current alerts and incidents with the previous ones and yields the changes as events."""
 
     def __init__(self, baseline: Baseline) -> None:
-        self._in_prometheus = {_series(alert): alert.state for alert in baseline.alerts}
-        self._in_loki = {_series(alert): alert.state for alert in baseline.log_alerts}
+        # The state of each series by server.
+        self._states: dict[str, dict[str, str]] = {
+            "Prometheus": {_series(alert): alert.state for alert in baseline.alerts},
+            "Loki": {_series(alert): alert.state for alert in baseline.log_alerts},
+        }
         self._inhibited: set[str] = set()
         self._before = baseline.incidents
         self._opened: set[str] = set()
         self._resolved: set[str] = set()
 
-    def prometheus(self, alerts: list[RuleAlert], now: float) -> Iterator[Event]:
-        """Yield the changes in Prometheus."""
-        yield from self._changes(self._in_prometheus, "Prometheus", alerts, now)
-
-    def loki(self, alerts: list[RuleAlert], now: float) -> Iterator[Event]:
-        """Yield the changes in Loki's ruler."""
-        yield from self._changes(self._in_loki, "Loki", alerts, now)
-
-    def alertmanager(self, alerts: list[NotifiedAlert], names: tuple[str, ...], now: float) -> Iterator[Event]:
-        """Yield each of the named alerts once, when it is inhibited."""
-        for alert in alerts:
-            if alert.name in names and alert.inhibited_by and alert.name not in self._inhibited:
-                self._inhibited.add(alert.name)
-                service = alert.labels.get("service", _NO_SERVICE)
-                yield Event(now, "inhibited", f"{alert.name} ({service}): inhibited by another alert", alert.name)
-
-    @staticmethod
-    def _changes(states: dict[str, str], where: str, alerts: list[RuleAlert], now: float) -> Iterator[Event]:
-        current = {_series(alert): alert for alert in _without_heartbeat(alerts)}
+    def rule_alerts(self, server: str, alerts: list[RuleAlert], now: float) -> Iterator[Event]:
+        """Yield the changes in the rules of `server`, Prometheus or Loki."""
+        states, current = self._states[server], {_series(alert): alert for alert in _without_heartbeat(alerts)}
         for series, alert in current.items():
             text = f"{alert.name} ({_service(alert)})"
             if series not in states:
@@ -97,9 +84,16 @@ class AlertObserver:
         for series, state in states.items():
             if series not in current and state == "firing":
                 name = series.split("\n", 1)[0]
-                yield Event(now, "cleared", f"{name} no longer holds in {where}", name)
-        states.clear()
-        states.update((series, alert.state) for series, alert in current.items())
+                yield Event(now, "cleared", f"{name} no longer holds in {server}", name)
+        self._states[server] = {series: alert.state for series, alert in current.items()}
+
+    def alertmanager(self, alerts: list[NotifiedAlert], names: tuple[str, ...], now: float) -> Iterator[Event]:
+        """Yield each of the named alerts once, when it is inhibited."""
+        for alert in alerts:
+            if alert.name in names and alert.inhibited_by and alert.name not in self._inhibited:
+                self._inhibited.add(alert.name)
+                service = alert.labels.get("service", _NO_SERVICE)
+                yield Event(now, "inhibited", f"{alert.name} ({service}): inhibited by another alert", alert.name)
 
     def pager(self, incidents: list[Incident]) -> Iterator[Event]:
         """Yield the incidents that were opened or resolved in the run."""

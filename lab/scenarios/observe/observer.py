@@ -114,9 +114,9 @@ class Observer:
         return found[0].value if found and not math.isnan(found[0].value) else None
 
     def _alert_queries(self, now: float) -> Iterator[tuple[str, _Query]]:
-        yield "prometheus", lambda: self._alerts.prometheus(self._lab.prometheus.alerts(), now)
+        yield "prometheus", lambda: self._alerts.rule_alerts("Prometheus", self._lab.prometheus.alerts(), now)
         if self._reads_loki:
-            yield "loki", lambda: self._alerts.loki(self._lab.loki.alerts(), now)
+            yield "loki", lambda: self._alerts.rule_alerts("Loki", self._lab.loki.alerts(), now)
         yield "pager", lambda: self._alerts.pager(self._lab.pager.incidents())
 
     def _failed_requests(self) -> float:

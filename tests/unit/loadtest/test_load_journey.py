@@ -68,7 +68,7 @@ def test_a_journey_books_reads_and_cancels(desk: Desk) -> None:
 
 
 def test_its_requests_are_counted_as_those_of_other_people_are(desk: Desk) -> None:
-    """The service cannot report them apart, so what users saw would are below what the service saw without them."""
+    """The service counts the journey like any user, so the users' side must count it, too."""
     stats = LoadStats()
     journey = Journey(desk.server.url, stats=stats)
     journey.run()
@@ -117,7 +117,7 @@ def test_what_a_failed_journey_left_booked_is_cancelled_by_the_next(desk: Desk) 
     assert [row["status"] for row in desk.rows.values()] == ["cancelled", "cancelled"]
 
 
-class Enough(Exception):  # noqa: N818 - ends the endless
+class Enough(Exception):  # noqa: N818 - ends the loop
     pass
 
 
@@ -141,5 +141,5 @@ def test_it_waits_for_the_start_and_then_goes_on_whatever_happens(desk: Desk) ->
     assert waits[:2] == [1.0, 1.0]  # while the assistant was on its way up, and that is no failure
     assert [run.failing_step for run in runs] == [None, "book", None]
     assert 14 < waits[2] <= 15
-    assert 6.5 < waits[3] <= 7.5  # after a failure: a fault, or a faults?
+    assert 6.5 < waits[3] <= 7.5  # half of the interval after a failure
     assert 14 < waits[4] <= 15

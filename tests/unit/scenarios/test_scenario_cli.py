@@ -68,7 +68,9 @@ def test_only_what_is_new_becomes_an_event_and_each_thing_once() -> None:
     watch = AlertObserver(Baseline(frozenset({"1@100.0"}), (alert("Active", "firing"),)))
 
     def kinds(*alerts: RuleAlert) -> list[tuple[str, str, float]]:
-        return [(event.kind, event.alert, event.at) for event in watch.prometheus(list(alerts), now=100.0)]
+        return [
+            (event.kind, event.alert, event.at) for event in watch.rule_alerts("Prometheus", list(alerts), now=100.0)
+        ]
 
     active, heartbeat = alert("Active", "firing"), alert("Watchdog", "firing", "none")
     assert kinds(active, heartbeat) == []

@@ -130,18 +130,18 @@ def test_only_those_that_cannot_be_confused_run_side_by_side() -> None:
         return [[one.scenario.name for one in group] for group in group_members(members)]
 
     memory = member("memory", exclusive_resources=("memory",), expected_alerts=("MemoryHigh",))
-    door = member(
-        "door", exclusive_resources=("admin API",), expected_alerts=("AuthFailures",), allowed_alerts=("NewErrorKind",)
+    admin = member(
+        "admin", exclusive_resources=("admin API",), expected_alerts=("AuthFailures",), allowed_alerts=("NewErrorKind",)
     )
-    assert names(memory, door) == [["memory", "door"]]
-    assert names(member("silent"), memory, member("silent2"), door) == [["silent"], ["memory", "door"], ["silent2"]]
+    assert names(memory, admin) == [["memory", "admin"]]
+    assert names(member("silent"), memory, member("silent2"), admin) == [["silent"], ["memory", "admin"], ["silent2"]]
     assert names(memory, member("same", exclusive_resources=("memory",))) == [["memory"], ["same"]]
-    assert names(door, member("alike", exclusive_resources=("x",), expected_alerts=("NewErrorKind",))) == [
-        ["door"],
+    assert names(admin, member("alike", exclusive_resources=("x",), expected_alerts=("NewErrorKind",))) == [
+        ["admin"],
         ["alike"],
     ]
-    assert names(door, member("strict", exclusive_resources=("x",), forbidden_alerts=("AuthFailures",))) == [
-        ["door"],
+    assert names(admin, member("strict", exclusive_resources=("x",), forbidden_alerts=("AuthFailures",))) == [
+        ["admin"],
         ["strict"],
     ]
     stop = (Fault("engine", "stop", at=1, duration=5, target="loki"),)

@@ -58,7 +58,7 @@ def test_what_came_before_its_fault_proves_nothing() -> None:
     assert early["page Must"] == (False, "already pending before the fault (not counted)")
     reported_before = verdict(*without(*GOOD[1:3]), Event(9.5, "notified", "", "Must"))
     assert reported_before["page Must"][0] is False
-    # It ceased to for_duration and began again.
+    # It resolved and fired again.
     again = verdict(*GOOD, Event(9, "pending", "", "Must"))
     assert again["page Must"][0] is True
 
@@ -95,9 +95,11 @@ def test_alerts_of_the_logs_and_of_metrics_do_not_end_each_other() -> None:
         return RuleAlert(name, "firing", {"alertname": name, "severity": "ticket"}, {}, 3.0)
 
     watch = AlertObserver(Baseline(frozenset(), (), log_alerts=(alert("Old"),)))
-    assert [e.kind for e in watch.loki([alert("Old"), alert("New")], 5.0)] == ["pending", "firing"]
-    assert list(watch.prometheus([], 6.0)) == []
-    assert [(e.kind, e.text) for e in watch.loki([alert("Old")], 7.0)] == [("cleared", "New no longer holds in Loki")]
+    assert [e.kind for e in watch.rule_alerts("Loki", [alert("Old"), alert("New")], 5.0)] == ["pending", "firing"]
+    assert list(watch.rule_alerts("Prometheus", [], 6.0)) == []
+    assert [(e.kind, e.text) for e in watch.rule_alerts("Loki", [alert("Old")], 7.0)] == [
+        ("cleared", "New no longer holds in Loki")
+    ]
 
 
 def test_active_alerts_are_open_pending_or_firing_anywhere() -> None:
