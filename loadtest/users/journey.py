@@ -102,7 +102,7 @@ class Journey:
         conversation: dict[str, str] = {}
         for message in _MESSAGES:
             body = {"message": message, "business_id": BUSINESS, "user_id": user, **conversation}
-            answer = self._ask("book", "POST", "/chat", body)
+            answer = self._request("book", "POST", "/chat", body)
             if answer.get("outcome") != "ok":
                 raise StepError("book", f"the answer is a {answer.get('outcome')}")
             conversation = {"conversation_id": str(answer.get("conversation_id"))}
@@ -116,37 +116,37 @@ class Journey:
             raise StepError("read", "the appointment is not in the list")
 
     def _cancel(self, user: str, appointment_id: str) -> None:
-        self._ask("cancel", "DELETE", f"/appointments/{appointment_id}")
+        self._request("cancel", "DELETE", f"/appointments/{appointment_id}")
         if self._status("cancel", user, appointment_id) == "booked":
             raise StepError("cancel", "the appointment is still booked")
 
     def _status(self, step: str, user: str, appointment_id: str) -> str | None:
-        rows = self._ask(step, "GET", f"/appointments?user_id={user}").get("appointments") or []
+        rows = self._request(step, "GET", f"/appointments?user_id={user}").get("appointments") or []
         return next((str(row.get("status")) for row in rows if row.get("id") == appointment_id), None)
 
     def _cancel_left(self) -> None:
         for appointment_id in tuple(self._left):
             # The steps report what fails now.
             with contextlib.suppress(StepError):
-                self._ask("cancel", "DELETE", f"/appointments/{appointment_id}", gone_is_fine=True)
+                self._request("cancel", "DELETE", f"/appointments/{appointment_id}", allow_missing=True)
                 self._left.discard(appointment_id)
 
     def _wait_for_start(self, sleep: Callable[[float], None]) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             try:
-                self._send("book", "GET", "/ready", None, gone_is_fine=False)
+                self._send("book", "GET", "/ready", None, allow_missing=False)
             except StepError:
                 sleep(1.0)
             else:
                 return
 
-    def _ask(
-        self, step: str, method: str, path: str, body: dict[str, Any] | None = None, *, gone_is_fine: bool = False
+    def _request(
+        self, step: str, method: str, path: str, body: dict[str, Any] | None = None, *, allow_missing: bool = False
     ) -> dict[str, Any]:
         began, answer = time.monotonic(), None
         try:
-            answer = self._send(step, method, path, body, gone_is_fine=gone_is_fine)
+            answer = self._send(step, method, path, body, allow_missing=allow_missing)
         finally:
             # As for other users, a fallback reply is a failure.
             ok = answer is not None and answer.get("outcome") != "fallback"
@@ -154,11 +154,11 @@ class Journey:
         return answer
 
     def _send(
-        self, step: str, method: str, path: str, body: dict[str, Any] | None, *, gone_is_fine: bool
+        self, step: str, method: str, path: str, body: dict[str, Any] | None, *, allow_missing: bool
     ) -> dict[str, Any]:
         try:
             response = send(method, self._host + path, self._timeout_seconds, json=body)
-            if gone_is_fine and response.status_code in (404, 409):
+            if allow_missing and response.status_code in (404, 409):
                 return {}
             if not response.ok:
                 raise StepError(step, f"status {response.status_code}")

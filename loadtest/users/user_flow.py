@@ -67,7 +67,7 @@ class Person(FastHttpUser):
         while not businesses:
             # Until the assistant responds, the pause is long.
             self._thinks = itertools.repeat(2.0)
-            businesses = self._own_part(self.ask("GET", "/businesses?limit=200", "businesses"))
+            businesses = self._own_part(self.request("GET", "/businesses?limit=200", "businesses"))
             yield
         yield from self.begin()
         for session in self._sessions:
@@ -86,18 +86,26 @@ class Person(FastHttpUser):
         """Yield the pages of a list of appointments, one request each, until the end or a failure."""
         after = ""
         for _ in range(most):
-            answer = self.ask("GET", f"{path}{after}", name)
+            answer = self.request("GET", f"{path}{after}", name)
             yield (answer or {}).get("appointments", [])
             if not answer or not answer.get("next"):
                 return
             after = f"&after={answer['next']}"
 
-    def ask(
-        self, method: str, path: str, name: str, body: dict[str, Any] | None = None, *, gone_is_fine: bool = False
+    def request(
+        self, method: str, path: str, name: str, body: dict[str, Any] | None = None, *, allow_missing: bool = False
     ) -> dict[str, Any] | None:
-        """Send one request and return its JSON object, or None when it failed; never raises."""
+        """Send one request and return its JSON object, None when it failed; never raises.
+
+        Args:
+            method: the HTTP method.
+            path: the path with its query.
+            name: the name of the entry in Locust's statistics.
+            body: sent as JSON.
+            allow_missing: return an empty object for 404 and 409.
+        """
         with self.client.request(method, path, name=name, json=body, catch_response=True) as response:
-            if gone_is_fine and response.status_code in (404, 409):
+            if allow_missing and response.status_code in (404, 409):
                 response.success()
                 return {}
             # Fixed texts: Locust keeps an entry for each one as long as it runs.

@@ -36,13 +36,13 @@ class Customer(Person):
     def session(self, session: Session, business: dict[str, Any]) -> UserFlow:
         """Look at the business, chat, and rate the result."""
         if session.tracks:
-            self.ask("POST", "/track", "track", {"business_id": business["id"], "event": session.tracks})
+            self.request("POST", "/track", "track", {"business_id": business["id"], "event": session.tracks})
             yield
         if session.looks_at_slots:
-            self.ask("GET", f"/businesses/{quote(business['id'])}/slots", "slots")
+            self.request("GET", f"/businesses/{quote(business['id'])}/slots", "slots")
             yield
         if session.prediction:
-            self.ask("POST", "/predict", "predict", session.prediction)
+            self.request("POST", "/predict", "predict", session.prediction)
             yield
         conversation = self._conversation = Conversation(self._send, business["id"], self.ledger)
         yield from self._converse(conversation, session, business["kind"])
@@ -56,7 +56,7 @@ class Customer(Person):
             number = personas.stars(conversation.result(session.goal), session.mood)
             body = {"message_id": conversation.message_id, "stars": number}
             # The database has no message from a time when it was unreachable.
-            self.ask("POST", "/feedback", "feedback", body, gone_is_fine=True)
+            self.request("POST", "/feedback", "feedback", body, allow_missing=True)
             yield
 
     def _converse(self, conversation: Conversation, session: Session, kind: str) -> UserFlow:
@@ -111,7 +111,7 @@ class Customer(Person):
     def _cancel_one(self, appointment_id: str) -> None:
         self.ledger.begin_request(appointment_id)
         path = f"/appointments/{quote(appointment_id)}"
-        if self.ask("DELETE", path, "appointments: cancel", gone_is_fine=True) is not None:
+        if self.request("DELETE", path, "appointments: cancel", allow_missing=True) is not None:
             self.ledger.end_request(appointment_id)
             self.ledger.record(appointment_id, "cancelled")
 
@@ -130,11 +130,11 @@ class Customer(Person):
         return next(self.pages(f"/appointments?user_id={quote(self.name)}&limit=100", "appointments"))
 
     def _send(self, message: str, business_id: str, conversation_id: str | None) -> dict[str, Any] | None:
-        """Send one message; `ask` counts a fallback reply as a failure."""
+        """Send one message; `request` counts a fallback reply as a failure."""
         body = {"message": message, "business_id": business_id, "user_id": self.name}
         if conversation_id:
             body["conversation_id"] = conversation_id
-        return self.ask("POST", "/chat", "chat", body)
+        return self.request("POST", "/chat", "chat", body)
 
 
 class BaselineUser(Customer):
@@ -164,5 +164,5 @@ class Owner(Person):
         for _ in self.pages(path, "appointments: of a business", most=1 + session.doubts):
             yield
         if session.looks_at_slots or session.decides:
-            self.ask("GET", f"/businesses/{quote(business['id'])}/slots", "slots")
+            self.request("GET", f"/businesses/{quote(business['id'])}/slots", "slots")
             yield
