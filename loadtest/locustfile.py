@@ -1,12 +1,11 @@
-"""What Locust loads: the baseline users with the journey and the page, or the users of one scenario.
+"""The locustfile: the baseline users with the journey and the page, or the users of one scenario.
 
 Environment of a scenario's Locust, which the lab command starts on the host: LAB_SCENARIO, LAB_SEED (default 1),
-LAB_QUICK (1: short), LAB_USERS (peak number of users in the place of the scenario's own), LAB_SECONDS (the users leave
-after so long whatever happens; default an hour), LAB_STATS_URL (where the baseline Locust's page is, which counts these
-users too), LAB_LEDGER (file for the appointments that were confirmed to users).
+LAB_QUICK (1: short), LAB_USERS (peak number of users), LAB_SECONDS (maximum duration, default an hour), LAB_STATS_URL
+(page of the baseline Locust, which receives the stats), LAB_LEDGER (file for the confirmed appointments).
 
-Of the baseline one: METRICS_LISTEN (address and port of the metrics page), JOURNEY_SECONDS (0: no journey), MODEL_URL
-and ADMIN_TOKEN_FILE (for faults of scenarios that are started on the page).
+Environment of the baseline Locust: METRICS_LISTEN (address and port of the metrics page), JOURNEY_SECONDS (0: no
+journey), MODEL_URL and ADMIN_TOKEN_FILE (for the faults of scenarios that the page starts).
 """
 
 import json
@@ -33,17 +32,17 @@ from loadtest.web_ui import WebUi, add_arguments
 __all__ = ["BaselineUser", "Customer", "Hesitant", "Impatient", "Intruder", "Owner"]
 
 _USERS: dict[str, Any] = {one.__name__: one for one in (Customer, Hesitant, Impatient, Intruder, Owner, BaselineUser)}
-_on: Any = events  # Locust leaves them untyped
+_on: Any = events  # Locust has no types for them
 
 
 def _start(environment: Any, **_: Any) -> None:
-    """Count requests and prune old seconds; with the web UI also serve metrics, scenarios and the journey."""
+    """Start the stats; with the web UI also the metrics page, the scenarios of the page and the journey."""
     _in_background(pruning.prune_stats, environment.stats)
-    count = collector.StatsCollector(environment)
+    stats = collector.StatsCollector(environment)
     if environment.web_ui is None:
-        _start_scenario(environment, count)
+        _start_scenario(environment, stats)
         return
-    load = metrics.LoadMetrics(count.now)
+    load = metrics.LoadMetrics(stats.now)
     collector.receive(environment.web_ui.app, load)
     admin = {"assistant": environment.host, "model": os.environ.get("MODEL_URL", "")}
     token = os.environ.get("ADMIN_TOKEN_FILE")
@@ -58,13 +57,13 @@ def _start(environment: Any, **_: Any) -> None:
         metrics.serve(collectors, listen)
     every = float(os.environ.get("JOURNEY_SECONDS") or 0)
     if every > 0:
-        customer = Journey(environment.host, asked=load.journey)
-        _in_background(customer.go_on, every, lambda run: journey.ran(run.failing_step, run.seconds))
+        customer = Journey(environment.host, stats=load.journey)
+        _in_background(customer.repeat, every, lambda run: journey.record(run.failing_step, run.seconds))
 
 
-def _start_scenario(environment: Any, count: collector.StatsCollector) -> None:
+def _start_scenario(environment: Any, stats: collector.StatsCollector) -> None:
     if url := os.environ.get("LAB_STATS_URL"):
-        push = collector.StatsPusher(count, url)
+        push = collector.StatsPusher(stats, url)
         push.start()
         environment.events.quitting.add_listener(push.end)
     if path := os.environ.get("LAB_LEDGER"):
@@ -75,18 +74,18 @@ def _start_scenario(environment: Any, count: collector.StatsCollector) -> None:
 
 
 def _in_background(work: Any, *arguments: Any) -> None:
-    # Locust has replaced threads by greenlets: none of them ever waits for another one's request.
+    # Locust replaces threads by greenlets, which do not block each other.
     threading.Thread(target=work, args=arguments, daemon=True).start()
 
 
 def _scenario_shape(stages: tuple[Stage, ...], seconds: float) -> type[LoadTestShape]:
     parent = os.getppid()
-    # Locust takes no notice of SIGTERM while a shape runs: it would die without its stats.
+    # While a shape runs, Locust would exit on SIGTERM without its stats.
     leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: leave.set())
 
     class ScenarioShape(LoadTestShape):
-        """The scenario's users over time: the last stage stays until SIGTERM, or until the parent process exits."""
+        """The scenario's users over time; the last stage lasts until SIGTERM or the exit of the parent process."""
 
         def tick(self) -> tuple[int, float] | None:
             age = time.perf_counter() - self.start_time
@@ -98,9 +97,9 @@ def _scenario_shape(stages: tuple[Stage, ...], seconds: float) -> type[LoadTestS
     return ScenarioShape
 
 
-def _always_shape() -> type[LoadTestShape]:
-    class AlwaysOn(LoadTestShape):
-        """As many baseline users as the page says, and those of the scenario that is chosen there."""
+def _baseline_shape() -> type[LoadTestShape]:
+    class BaselineShape(LoadTestShape):
+        """The baseline users that the page sets, and the users of the scenario that is chosen there."""
 
         use_common_options = True
         chosen: WebUi | None = None
@@ -117,7 +116,7 @@ def _always_shape() -> type[LoadTestShape]:
             users = [BaselineUser, *brought] if steady or not brought else brought
             return steady + wanted, max(rate, float(wanted)), users
 
-    return AlwaysOn
+    return BaselineShape
 
 
 _on.init.add_listener(_start)
@@ -132,4 +131,4 @@ if _name := os.environ.get("LAB_SCENARIO"):
     Shape = _scenario_shape(_plan.stages, float(os.environ.get("LAB_SECONDS", "3600")))
 else:
     _on.init_command_line_parser.add_listener(add_arguments)
-    Shape = _always_shape()
+    Shape = _baseline_shape()

@@ -9,6 +9,7 @@ import httpx
 from lab.query.errors import BadAnswer
 from lab.query.http import Server
 from lab.query.times import parse_time
+from loadtest.scenarios.declaration import Fault, fault_request
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,8 @@ class Service(Server):
             parameters: of the kind.
             hidden: the service names it nowhere while it is on.
         """
-        body: dict[str, Any] = {
-            "fault": fault,
-            "intensity": intensity,
-            "duration_seconds": duration,
-            "target": target,
-            "parameters": dict(parameters or {}),
-        } | ({"hidden": True} if hidden else {})
+        declared = Fault(self.name, fault, 0.0, duration, intensity, target, parameters or {})
+        body = fault_request(declared, hidden=hidden)
         return _fault(self._admin("POST", "/admin/faults", body=body).json())
 
     def fault_off(self, fault: str | None = None, timeout: float | None = None) -> None:

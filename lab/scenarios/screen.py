@@ -1,9 +1,8 @@
-"""Shows a run while it goes: one live table on a terminal, plain lines elsewhere."""
+"""Shows a run: a live table on a terminal, plain lines elsewhere, and the results at the end."""
 
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -13,8 +12,7 @@ from rich.text import Text
 from lab.console import Console
 from lab.scenarios.judge.alert_latency import AlertLatency
 from lab.scenarios.judge.verdict import Check
-from lab.scenarios.observe.timeline import Event, Kind, Timeline
-from lab.scenarios.run.faults import ActiveFault
+from lab.scenarios.observe.timeline import AlertRecord, Event, Timeline
 
 _COLOURS = {
     "fault on": "red",
@@ -30,32 +28,39 @@ _COLOURS = {
     "resolved": "bold green",
     "stopping": "yellow",
 }
+# The states of an alert, in the order in which it has them.
+_STATES = [one.name.removesuffix("_at") for one in fields(AlertRecord) if one.name.endswith("_at")]
 
 
-# What is said of an alert, in the order in which it happens.
-_STEPS: tuple[Kind, ...] = ("pending", "firing", "inhibited", "notified", "cleared", "resolved")
+@dataclass(frozen=True)
+class FaultInterval:
+    """A fault that is on: its label, and its start and latest end in Unix seconds."""
+
+    label: str
+    on_at: float
+    ends_at: float
 
 
 @dataclass
-class Now:
-    """The figures of this moment; None where they are not known."""
+class LiveStats:
+    """The current state of a run; None where a value is unknown."""
 
     phase: str = "starting"
     users: int = 0
     requests_per_second: float | None = None
     failed_share: float | None = None
     p95_seconds: float | None = None
-    faults: list[ActiveFault] = field(default_factory=list)
+    faults: list[FaultInterval] = field(default_factory=list)
 
 
 class Screen:
-    """Draws the run. `show` is called for each new event, `now` is changed by the run as it goes.
+    """Draws a run, whose session calls `show` for each new event and updates `stats`.
 
-    With a `prefix` there are only plain lines, each beginning with it: several runs share the screen.
+    With a `prefix` it prints plain lines that start with it: several runs share the terminal.
     """
 
     def __init__(self, console: Console, title: str, timeline: Timeline, prefix: str = "") -> None:
-        self.now = Now()
+        self.stats = LiveStats()
         self._console = console
         self._title = title
         self._timeline = timeline
@@ -63,57 +68,52 @@ class Screen:
         self._plain = bool(prefix) or not console.is_terminal
 
     def live(self) -> AbstractContextManager[object]:
-        """Return the context within which the live table is drawn."""
+        """Return the context in which the live table is drawn."""
         if self._plain:
-            self._console.print(self._title, highlight=False, soft_wrap=True, markup=False)
+            print_line(self._console, self._title)
             return nullcontext()
         return Live(get_renderable=self.draw, console=self._console, refresh_per_second=4)
 
     def show(self, event: Event) -> None:
-        """Print an event's line where there is no live table to show it."""
+        """Print the line of an event where there is no live table."""
         if self._plain:
-            self._console.print(self._line(event), highlight=False, soft_wrap=True, markup=False)
+            prefix = f"{self._prefix:<20} " if self._prefix else ""
+            print_line(self._console, prefix + _line(self._timeline, event, event.shown))
 
     def draw(self) -> RenderableType:
-        """Return the whole screen as it is now."""
+        """Return the whole screen."""
         age = time.time() - self._timeline.started_at
         parts: list[RenderableType] = [
             Text(self._title, "bold"),
-            Text.assemble((f"{age:6.0f} s  ", "bold cyan"), (self.now.phase, "cyan")),
-            Text(self._figures(), "cyan"),
+            Text.assemble((f"{age:6.0f} s  ", "bold cyan"), (self.stats.phase, "cyan")),
+            Text(self._stats(), "cyan"),
             *self._faults(),
             *self._alerts(),
         ]
-        # Title and figures must stay in sight: of the events only the last ones fit.
-        used = 8 + len(self.now.faults) + len(self._timeline.alerts("pending"))
+        # Title and statistics must stay visible: only the last events fit.
+        used = 8 + len(self.stats.faults) + len(self._timeline.alerts)
         return Group(*parts, self._events(max(5, self._console.height - used)))
 
-    def _line(self, event: Event) -> str:
-        prefix = f"{self._prefix:<20} " if self._prefix else ""
-        return f"{prefix}{self._timeline.seconds(event.at):7.1f} s  {event.kind:<14} {event.shown}"
-
     def _faults(self) -> list[RenderableType]:
-        if not self.now.faults:
+        if not self.stats.faults:
             return []
         table = Table(box=None, pad_edge=False, title="Faults on", title_justify="left", show_header=False)
-        for one in self.now.faults:
+        for one in self.stats.faults:
             since, until = self._timeline.seconds(one.on_at), self._timeline.seconds(one.ends_at)
             table.add_row(Text(one.label, "red"), f"since {since:.1f} s", Text(f"until {until:.0f} s at most", "dim"))
         return [table]
 
     def _alerts(self) -> list[RenderableType]:
-        events = [event for event in self._timeline.events if event.alert]
-        if not events:
+        alerts = self._timeline.alerts
+        if not alerts:
             return []
         table = Table(box=None, pad_edge=False)
         table.add_column("Alert")
-        for step in _STEPS:
-            table.add_column(step, justify="right", style=_COLOURS[step])
-        for name in dict.fromkeys(event.alert for event in events):
-            seconds = {
-                event.kind: self._timeline.seconds(event.at) for event in reversed(events) if event.alert == name
-            }
-            table.add_row(name, *(f"{seconds[step]:.1f} s" if step in seconds else "-" for step in _STEPS))
+        for state in _STATES:
+            table.add_column(state, justify="right", style=_COLOURS[state])
+        for name, record in alerts.items():
+            times = [getattr(record, f"{state}_at") for state in _STATES]
+            table.add_row(name, *("-" if at is None else f"{self._timeline.seconds(at):.1f} s" for at in times))
         return [table]
 
     def _events(self, most: int) -> Table:
@@ -124,29 +124,23 @@ class Screen:
             table.add_row(Text(at, "dim"), kind, Text(event.shown, no_wrap=True, overflow="ellipsis"))
         return table
 
-    def _figures(self) -> str:
-        def or_dash(value: float | None, how: Callable[[float], str]) -> str:
-            return "-" if value is None else how(value)
-
-        return (
-            f"users {self.now.users}   "
-            f"requests/s {or_dash(self.now.requests_per_second, lambda v: f'{v:.1f}')}   "
-            f"failed {or_dash(self.now.failed_share, lambda v: f'{v:.0%}')}   "
-            f"p95 {or_dash(self.now.p95_seconds, lambda v: f'{v:.2f} s')}"
-        )
+    def _stats(self) -> str:
+        stats = self.stats
+        requests = _format(stats.requests_per_second, ".1f")
+        p95 = _format(stats.p95_seconds, ".2f", " s")
+        return f"users {stats.users}   requests/s {requests}   failed {_format(stats.failed_share, '.0%')}   p95 {p95}"
 
 
-def print_revealed(console: Console, story: str, timeline: Timeline) -> None:
-    """Print what a blind run has kept to itself."""
-    console.print(f"Revealed: {story}", highlight=False, soft_wrap=True, markup=False)
+def print_revealed(console: Console, summary: str, timeline: Timeline) -> None:
+    """Print the hidden events of a blind run."""
+    print_line(console, f"Revealed: {summary}")
     for event in timeline.events:
         if event.hidden:
-            line = f"{timeline.seconds(event.at):7.1f} s  {event.kind:<14} {event.text}"
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
+            print_line(console, _line(timeline, event, event.text))
 
 
 def print_end(console: Console, checks: list[Check], latencies: list[AlertLatency]) -> None:
-    """Print expected and seen, and for each page where its time went."""
+    """Print the checks, and the parts of each alert latency."""
     table = Table(title="Expected and seen", title_justify="left")
     for name in ("", "what", "expected", "seen"):
         table.add_column(name)
@@ -171,3 +165,16 @@ def _describe_latency(latency: AlertLatency) -> str:
     least = latency.theoretical_minimum
     minimum = f"{least:.1f} s, the page took {latency.notified / least:.2f} of it" if least else "unknown"
     return f"{latency.alert}: fault to page {latency.notified:.1f} s. Minimum: {text} = {minimum}."
+
+
+def _line(timeline: Timeline, event: Event, text: str) -> str:
+    return f"{timeline.seconds(event.at):7.1f} s  {event.kind:<14} {text}"
+
+
+def _format(value: float | None, spec: str, unit: str = "") -> str:
+    return "-" if value is None else f"{value:{spec}}{unit}"
+
+
+def print_line(console: Console, text: str) -> None:
+    """Print a text as it is, without wrapping."""
+    console.print(text, highlight=False, soft_wrap=True, markup=False)

@@ -1,13 +1,14 @@
 """A scenario: its load, faults, expected effects and alerts.
 
-A scenario is a class in a file of its own in `loadtest/scenarios`, with nothing but declarations in it. Nothing here
-needs Locust, so that the lab command can read scenarios without starting it.
+A scenario is a class of declarations in its own file in `loadtest/scenarios/catalogue`. Nothing here imports Locust:
+the lab command reads scenarios without it.
 """
 
 import itertools
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, TypeVar
 
 from loadtest.scenarios.preconditions import Precondition
@@ -16,17 +17,19 @@ T = TypeVar("T")
 
 # For `forbidden_alerts`: every alert that is not declared otherwise.
 ANY = "*"
-# For `Fault.service`: the fault is done to a whole server, from the host. Its only name is `stop`, `target` the server.
+# For `Fault.service`: the engine stops a whole server, on the host. The fault's name is `stop`, its target the server.
 ENGINE = "engine"
-# Seconds; the services refuse a fault that is to last longer.
+# Seconds; the services refuse a longer fault.
 LONGEST_FAULT = 3600
+# What failed requests alone may fire.
+ERROR_ALERTS = ("ErrorRateCritical", "ErrorRateHigh", "ErrorBudgetFastBurn", "ErrorBudgetSlowBurn")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault, switched on `at` seconds after the start for `duration` seconds.
+    """A fault that starts `at` seconds after the run for `duration` seconds.
 
-    `at` may be a range, from which the seed draws. `service` is the service whose admin API switches it, or ENGINE.
+    The seed draws from `at` where it is a range. `service` is the service whose admin API switches it, or ENGINE.
     """
 
     service: str
@@ -40,7 +43,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Stage:
-    """The number of users at one second of the scenario; between two stages it changes evenly."""
+    """The number of users at one second of the scenario; linear between two stages."""
 
     at: float
     users: int
@@ -48,12 +51,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Effect:
-    """Something that must be seen within `within` seconds.
+    """An expected observation: within `within` seconds Prometheus returns a value above zero, or Loki a new line.
 
-    In Prometheus: `query` gives a value above zero. In Loki: it selects a line that was written since.
-    The seconds count from the moment when the fault `of` is on (a label, such as `errors` or `stop-loki`; empty: the
-    first one), without a fault from the start. What holds before that proves nothing and counts as not seen, except
-    where `always` says that it is something that goes on and must not end.
+    The seconds count from the start of the fault `of`: a label such as `errors` or `stop-loki`, empty for the first
+    one. Without faults they count from the start of the run. An effect that is true earlier is not counted, unless it
+    is `always` true.
     """
 
     text: str
@@ -64,9 +66,15 @@ class Effect:
     always: bool = False
 
 
+def log_effect(text: str, kind: str, event: str, *, within: float) -> Effect:
+    """Return the effect that the assistant logs an event of that kind within `within` seconds."""
+    query = f'{{service_name="assistant", kind="{kind}"}} | event="{event}"'
+    return Effect(text, query, within, source="loki")
+
+
 @dataclass(frozen=True)
 class Absence:
-    """Something that must not be seen in Prometheus while the scenario runs: `query` never gives a value above zero."""
+    """A forbidden observation: during the run `query` never returns a value above zero in Prometheus."""
 
     text: str
     query: str
@@ -74,86 +82,91 @@ class Absence:
 
 @dataclass(frozen=True)
 class RandomFault:
-    """One fault from which a game day draws, with its effects and alerts."""
+    """One fault of a game day's pool, with the effects of this fault and its alerts."""
 
     fault: Fault
     effects: tuple[Effect, ...] = ()
-    expected_alerts: tuple[str, ...] = ()
     allowed_alerts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class PlannedFault:
-    """A fault with its second drawn."""
+class PlannedFault(Fault):
+    """A fault whose second is drawn."""
 
-    service: str
-    name: str
     at: float
-    duration: float
-    intensity: float
-    target: str
-    parameters: Mapping[str, Any]
 
     @property
     def label(self) -> str:
-        """How people call it: its name, for a stopped server `stop-SERVER`."""
+        """Return the name; `stop-SERVER` for a stopped server."""
         return f"{self.name}-{self.target}" if self.service == ENGINE else self.name
+
+
+def fault_request(fault: Fault, *, hidden: bool = False) -> dict[str, Any]:
+    """Return the body of the admin API's request that switches a fault on; signals do not name a `hidden` one."""
+    body: dict[str, Any] = {
+        "fault": fault.name,
+        "intensity": fault.intensity,
+        "duration_seconds": fault.duration,
+        "target": fault.target,
+        "parameters": dict(fault.parameters),
+    }
+    return body | {"hidden": True} if hidden else body
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What must be seen and what must not, and which alerts must, may and must not come; see Scenario."""
+    """The expectations of a plan; see Scenario for each field."""
 
-    effects: tuple[Effect, ...] = ()
-    absences: tuple[Absence, ...] = ()
-    expected_alerts: tuple[str, ...] = ()
-    expected_without_resolve: tuple[str, ...] = ()
-    inhibited_alerts: tuple[str, ...] = ()
-    allowed_alerts: tuple[str, ...] = ()
-    forbidden_alerts: tuple[str, ...] = ()
-    within: Mapping[str, float] = field(default_factory=dict)
-    page_within: float = 60
-    resolve_within: float = 150
+    effects: tuple[Effect, ...]
+    absences: tuple[Absence, ...]
+    expected_alerts: tuple[str, ...]
+    expected_without_resolve: tuple[str, ...]
+    inhibited_alerts: tuple[str, ...]
+    allowed_alerts: tuple[str, ...]
+    forbidden_alerts: tuple[str, ...]
+    within: Mapping[str, float]
+    page_within: float
+    resolve_within: float
 
     @property
     def pages(self) -> tuple[str, ...]:
-        """The alerts that must reach the pager, whether their end is awaited or not."""
+        """Return the alerts that the pager must be notified of."""
         return (*self.expected_alerts, *self.expected_without_resolve)
 
     @property
     def proven(self) -> tuple[str, ...]:
-        """The alerts that the scenario is there to set off."""
+        """Return the alerts that must fire, notified or inhibited."""
         return (*self.pages, *self.inhibited_alerts)
 
     @property
     def declared(self) -> frozenset[str]:
-        """All alerts that it may set off."""
+        """Return the alerts that must or may fire."""
         return frozenset((*self.proven, *self.allowed_alerts))
 
     def limit(self, alert: str) -> float:
-        """Return the seconds within which that alert must come."""
+        """Return the seconds within which the alert must be notified or inhibited."""
         return self.within.get(alert, self.page_within)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A scenario with everything drawn from a seed: the same seed gives the same plan.
+    """What a seed draws for a scenario: the same seed gives the same plan.
 
-    `weights` has the users in addition to the baseline ones, `stages` their number; both empty without users;
-    `duration` is how long it lasts at least, in seconds.
+    `weights` has the user classes in addition to the baseline users, `stages` their number; both are empty without
+    users. `duration` is the minimum duration in seconds.
     """
 
     faults: tuple[PlannedFault, ...]
     weights: Mapping[str, int]
     stages: tuple[Stage, ...]
     duration: float
-    expected: Expected = Expected()
+    expected: Expected
 
     def with_duration(self, seconds: float) -> "Plan":
-        """Return the plan that lasts so long at least: a fault that would go on beyond its end stops there.
+        """Return the plan with a minimum duration of `seconds`; longer faults are cut.
 
         Raises:
-            ValueError: a fault would not have come by then.
+            ValueError: a fault starts less than a second before that.
         """
         late = [fault for fault in self.faults if fault.at + 1 > seconds]
         if late:
@@ -167,97 +180,87 @@ class Scenario:
 
     # As on the command line.
     name: ClassVar[str]
-    # One sentence: what happens to whom.
+    # One sentence: what fails, and what users notice.
     summary: ClassVar[str]
     # User classes of `loadtest.users.users` and their weights, in addition to the baseline users.
     users: ClassVar[Mapping[str, int]] = {}
-    # Number of those users over time.
+    # Number of those users over time; in a quick run `quick_shape`, unless it is empty.
     shape: ClassVar[tuple[Stage, ...]] = ()
-    # The number over time when the command line asks for a quick run; as `shape` when empty.
     quick_shape: ClassVar[tuple[Stage, ...]] = ()
     faults: ClassVar[tuple[Fault, ...]] = ()
     effects: ClassVar[tuple[Effect, ...]] = ()
     absences: ClassVar[tuple[Absence, ...]] = ()
-    # A game day: the seed draws between `draw_least` and `draw_most` of these, one `draw_gap` seconds after the other.
+    # A game day: the seed draws from `min_faults` to `max_faults` of the pool, `fault_interval_seconds` apart.
     fault_pool: ClassVar[tuple[RandomFault, ...]] = ()
     min_faults: ClassVar[int] = 2
     max_faults: ClassVar[int] = 3
     fault_interval_seconds: ClassVar[float] = 30
     # No signal names the faults until the report.
     hidden: ClassVar[bool] = False
-    # Names of alerts that must reach the pager and resolve, may reach it, must not reach it (ANY: no other).
+    # Alerts that must be notified and resolve, may be notified, must not be notified (ANY: all that are not declared).
     expected_alerts: ClassVar[tuple[str, ...]] = ()
     allowed_alerts: ClassVar[tuple[str, ...]] = ()
-    forbidden_alerts: ClassVar[tuple[str, ...]] = ()
-    # Alerts that must reach the pager, and whose windows are too long to wait for their end.
+    forbidden_alerts: ClassVar[tuple[str, ...]] = (ANY,)
+    # Alerts that must be notified; their windows are too long to wait until they resolve.
     expected_without_resolve: ClassVar[tuple[str, ...]] = ()
-    # Alerts that must fire and must not reach the pager: another alert inhibits them.
+    # Alerts that must fire and must not be notified: another alert inhibits them.
     inhibited_alerts: ClassVar[tuple[str, ...]] = ()
-    # Seconds from the first fault to the pager, for alerts that have a time of their own, and from the last fault's
-    # end to resolved.
+    # Seconds from the first fault to the notification (`within`: by alert), and from the last fault's end to resolved.
     page_within: ClassVar[float] = 60
     within: ClassVar[Mapping[str, float]] = {}
     resolve_within: ClassVar[float] = 150
-    # The lab must have run for so long: an alert that compares with what was before needs something to compare with.
+    # Minimum uptime of the lab: an alert that compares with the past needs so much history.
     min_uptime_seconds: ClassVar[float] = 0
-    # What it waits to be rid of before it begins, for as long as a minute's stats remember it.
+    # The preflight waits up to 75 s until these hold.
     preconditions: ClassVar[tuple[Precondition, ...]] = ()
-    # Its place in a drill: lower ones first. With `last` it begins when every other scenario is over and resolved.
+    # Position in a drill: low numbers first. A `last` one starts when all others have finished and resolved.
     order: ClassVar[int] = 50
     last: ClassVar[bool] = False
-    # How long it lasts at least, all at once and with --quick (which also ends a fault once its alerts have come).
+    # Minimum duration in seconds, and that of a quick run, which also ends a fault once its alerts have been notified.
     duration: ClassVar[float] = 60
     quick_duration: ClassVar[float] = 20
-    # How long it goes on after its last fault: an alert sees the end of it a scrape and an evaluation later.
+    # Seconds that a run goes on after its last fault: alerts see its end a scrape and an evaluation later.
     cooldown_seconds: ClassVar[float] = 0
-    # Servers without which it says nothing.
+    # Servers that the scenario cannot run without.
     needs: ClassVar[tuple[str, ...]] = ("assistant", "model", "prometheus")
-    # What it disturbs, in words that other scenarios use too (`memory`, `admin API`, `requests`). A drill runs those
-    # side by side that share no word, when their alerts differ; without any word a scenario runs alone.
+    # Shared resources that it disturbs (`memory`, `admin API`, `requests`). A drill runs scenarios at the same time
+    # when they share none and their alerts differ; a scenario without any runs alone.
     exclusive_resources: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def plan(cls, seed: int, *, quick: bool = False, users: int | None = None) -> Plan:
-        """Draw what the seed decides.
+        """Return the plan of a seed.
 
-        `users` sets the peak number of users in addition to the baseline ones; customers where the scenario has none.
+        Args:
+            seed: the same seed gives the same plan.
+            quick: use the quick shape and duration.
+            users: peak number of users in addition to the baseline ones; customers where the scenario has none.
         """
         rng = random.Random(f"{cls.name}/{seed}")  # noqa: S311 - a plan, not a secret
-        drawn = cls._drawn(rng)
-        turns = [
-            *((fault, 0.0) for fault in cls.faults),
-            *((d.fault, cls.fault_interval_seconds * i) for i, d in enumerate(drawn)),
-        ]
-        faults = tuple(_plan_fault(fault, rng, after) for fault, after in turns)
+        drawn: list[RandomFault] = []
+        if cls.fault_pool:
+            drawn = rng.sample(cls.fault_pool, rng.randint(cls.min_faults, min(cls.max_faults, len(cls.fault_pool))))
+        faults = [_plan_fault(fault, rng) for fault in cls.faults]
+        effects = [*cls.effects]
+        for number, draw in enumerate(drawn):
+            fault = _plan_fault(draw.fault, rng, cls.fault_interval_seconds * number)
+            faults.append(fault)
+            effects += [replace(effect, of=fault.label) for effect in draw.effects]
         stages = (cls.quick_shape or cls.shape) if quick else cls.shape
         weights = cls.users
         if users is not None:
             weights = (cls.users or {"Customer": 1}) if users else {}
             stages = _scaled(stages or (Stage(0, 1),), users) if users else ()
-        duration = cls.quick_duration if quick else cls.duration
-        expected = Expected(
-            effects=_each(cls.effects, *(draw.effects for draw in drawn)),
-            absences=cls.absences,
-            expected_alerts=_each(cls.expected_alerts, *(draw.expected_alerts for draw in drawn)),
-            expected_without_resolve=cls.expected_without_resolve,
-            inhibited_alerts=cls.inhibited_alerts,
-            within=cls.within,
-            allowed_alerts=_each(cls.allowed_alerts, *(draw.allowed_alerts for draw in drawn)),
-            forbidden_alerts=cls.forbidden_alerts,
-            page_within=cls.page_within,
-            resolve_within=cls.resolve_within,
+        expected = replace(
+            Expected(**{one.name: getattr(cls, one.name) for one in fields(Expected)}),
+            effects=_unique(effects),
+            allowed_alerts=_unique(cls.allowed_alerts, *(draw.allowed_alerts for draw in drawn)),
         )
-        return Plan(faults, weights, stages, duration, expected)
-
-    @classmethod
-    def _drawn(cls, rng: random.Random) -> tuple[RandomFault, ...]:
-        if not cls.fault_pool:
-            return ()
-        return tuple(rng.sample(cls.fault_pool, rng.randint(cls.min_faults, min(cls.max_faults, len(cls.fault_pool)))))
+        return Plan(tuple(faults), weights, stages, cls.quick_duration if quick else cls.duration, expected)
 
 
 def users_at(stages: tuple[Stage, ...], second: float) -> int:
-    """Return the number of users at a second of the scenario; after the last stage its number stays."""
+    """Return the number of users at a second of the scenario; the last stage has no end."""
     if not stages or second <= stages[0].at:
         return stages[0].users if stages else 0
     for before, after in itertools.pairwise(stages):
@@ -277,16 +280,10 @@ def problem(scenario: type[Scenario]) -> str | None:
             return wrong
     if bool(scenario.users) != bool(scenario.shape):
         return f"{scenario.__name__}: `users` and `shape` go together"
-    ways = [
-        *scenario.expected_alerts,
-        *scenario.expected_without_resolve,
-        *scenario.inhibited_alerts,
-        *scenario.allowed_alerts,
-    ]
-    if twice := sorted({name for name in ways if ways.count(name) > 1}):
-        return (
-            f"{scenario.__name__}: {', '.join(twice)} is declared twice (expected, without resolve, inhibited, allowed)"
-        )
+    without = (*scenario.expected_without_resolve, *scenario.inhibited_alerts)
+    counts = Counter((*scenario.expected_alerts, *without, *scenario.allowed_alerts))
+    if twice := ", ".join(sorted(name for name, count in counts.items() if count > 1)):
+        return f"{scenario.__name__}: {twice} is declared twice (expected, without resolve, inhibited, allowed)"
     return None
 
 
@@ -301,15 +298,13 @@ def _problem_of_fault(scenario: type[Scenario], fault: Fault) -> str | None:
     return None
 
 
-def _plan_fault(fault: Fault, rng: random.Random, after: float) -> PlannedFault:
+def _plan_fault(fault: Fault, rng: random.Random, after: float = 0.0) -> PlannedFault:
     at = after + (rng.uniform(*fault.at) if isinstance(fault.at, tuple) else fault.at)
-    return PlannedFault(
-        fault.service, fault.name, round(at, 1), fault.duration, fault.intensity, fault.target, fault.parameters
-    )
+    return PlannedFault(**vars(fault) | {"at": round(at, 1)})
 
 
-def _each(*groups: tuple[T, ...]) -> tuple[T, ...]:
-    """Return all members of the groups in their order, each once."""
+def _unique(*groups: Iterable[T]) -> tuple[T, ...]:
+    """Return the members of the groups in order, without duplicates."""
     return tuple(dict.fromkeys(itertools.chain(*groups)))
 
 

@@ -14,7 +14,7 @@ from loadtest.scenarios.declaration import Scenario, problem
 
 @dataclass(frozen=True)
 class Broken:
-    """A scenario file that cannot be used: where and why."""
+    """A scenario file that cannot be used: its name, line and the reason."""
 
     file: str
     line: int
@@ -22,16 +22,15 @@ class Broken:
 
 
 class UnknownScenarioError(LookupError):
-    """There is no scenario of that name; `nearest` is the one that was probably meant, or None."""
+    """There is no scenario of that name; `nearest` is a similar name, or None."""
 
     def __init__(self, name: str, nearest: str | None) -> None:
         super().__init__(f"There is no scenario `{name}`.")
-        self.name = name
         self.nearest = nearest
 
 
 def find() -> tuple[dict[str, type[Scenario]], list[Broken]]:
-    """Return all scenarios by name, and the files that are broken; one broken file hides none of the others."""
+    """Return all scenarios by name, and the files that cannot be used."""
     found: dict[str, type[Scenario]] = {}
     broken: list[Broken] = []
     modules = pkgutil.walk_packages(catalogue.__path__, f"{catalogue.__name__}.")
@@ -44,17 +43,22 @@ def find() -> tuple[dict[str, type[Scenario]], list[Broken]]:
         for value in vars(loaded).values():
             if not (inspect.isclass(value) and issubclass(value, Scenario) and value.__module__ == loaded.__name__):
                 continue
-            reason = problem(value) or _taken(value, found)
+            reason = problem(value)
+            if reason is None and (other := found.get(value.name)):
+                reason = f"the name `{value.name}` is taken by {other.__module__.rpartition('.')[2]}.py"
             if reason:
-                line = inspect.getsourcelines(value)[1]
-                broken.append(Broken(_file(module.name), line, reason))
+                broken.append(Broken(_file(module.name), inspect.getsourcelines(value)[1], reason))
             else:
                 found[value.name] = value
     return dict(sorted(found.items())), broken
 
 
 def get(name: str) -> type[Scenario]:
-    """Return one scenario; UnknownScenarioError offers the nearest name."""
+    """Return the scenario of that name.
+
+    Raises:
+        UnknownScenarioError: there is none; the error has the nearest name.
+    """
     found, _ = find()
     if name in found:
         return found[name]
@@ -64,13 +68,6 @@ def get(name: str) -> type[Scenario]:
 
 def _file(module: str) -> str:
     return f"{module.replace('.', '/')}.py"
-
-
-def _taken(scenario: type[Scenario], found: dict[str, type[Scenario]]) -> str | None:
-    other = found.get(scenario.name)
-    if other is None:
-        return None
-    return f"the name `{scenario.name}` is taken by {other.__module__.rpartition('.')[2]}.py"
 
 
 def _broken(name: str, error: Exception) -> Broken:

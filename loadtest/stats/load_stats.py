@@ -1,4 +1,4 @@
-"""What the users of one Locust process did and saw, as plain numbers that can be sent to another process."""
+"""The requests of the users of one Locust process, as numbers that another process can receive as JSON."""
 
 import bisect
 from collections import Counter
@@ -6,19 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Seconds. Users wait as long as the assistant takes, at most 15 s.
+# Seconds, up to the timeout of a user.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0)
 OUTCOMES = ("ok", "failed")
 BOOKINGS = ("confirmed", "cancelled")
 OTHER = "other"
-# Requests named after ids must not fill Prometheus.
+# The cardinality limit of request names.
 _MOST_NAMES = 16
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass
 class Timing:
-    """How long requests of one name took: how many per bucket (the last one is all above), and seconds in all."""
+    """The durations of the requests of one name: counts by bucket (the last is above all limits), and total seconds."""
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
     seconds: float = 0.0
@@ -26,7 +26,7 @@ class Timing:
 
 @dataclass
 class LoadStats:
-    """Totals since the process started, but `users`: how many of each kind there are now."""
+    """Totals since the process started, and the current number of `users` by class."""
 
     users: dict[str, int] = field(default_factory=dict)
     # By name, method and outcome.
@@ -39,14 +39,14 @@ class LoadStats:
         name = name if name in self.timings or len(self.timings) < _MOST_NAMES else OTHER
         method = method if method in _METHODS else OTHER
         self.requests[name, method, OUTCOMES[not ok]] += 1
-        # The other outcome exists at 0 from now on: a rate needs a first value to start from.
+        # The other outcome exists with 0 from now on: a rate needs a first sample.
         self.requests[name, method, OUTCOMES[ok]] += 0
         timing = self.timings.setdefault(name, Timing())
         timing.counts[bisect.bisect_left(BUCKETS, seconds)] += 1
         timing.seconds += seconds
 
     def document(self) -> dict[str, Any]:
-        """Return them for JSON; `read` takes them back."""
+        """Return the stats for JSON; `read` is the inverse."""
         return {
             "users": self.users,
             "requests": [[*key, count] for key, count in self.requests.items()],
@@ -56,10 +56,10 @@ class LoadStats:
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> "LoadStats":
-        """Return the stats that `document` made.
+        """Return the stats of a document.
 
         Raises:
-            ValueError, TypeError, KeyError, AttributeError: it did not make these.
+            ValueError, TypeError, KeyError, AttributeError: the document is invalid.
         """
         stats = cls(users={_text(key): _count(value) for key, value in content["users"].items()})
         for name, method, outcome, count in content["requests"]:
@@ -76,11 +76,11 @@ class LoadStats:
         return stats
 
 
-def total(all_figures: Iterable[LoadStats]) -> LoadStats:
-    """Add stats up."""
+def total(parts: Iterable[LoadStats]) -> LoadStats:
+    """Return the sum of stats."""
     result = LoadStats()
     users: Counter[str] = Counter()
-    for one in all_figures:
+    for one in parts:
         users.update(one.users)
         for key, count in one.requests.items():
             result.requests[key] += count

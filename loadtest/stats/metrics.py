@@ -1,4 +1,4 @@
-"""The metrics page of the load: the baseline users, a scenario's users, and the synthetic journey."""
+"""The metrics page of the load: baseline users, users of scenarios, and the synthetic journey."""
 
 import threading
 import time
@@ -19,26 +19,26 @@ STEPS: Final = ("book", "read", "cancel")
 # For a run without a failing step.
 NO_STEP: Final = "none"
 _JOURNEY_BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 30.0)
-# Without an update for so long a scenario's Locust has ended, with its users. It sends one every 2 s.
+# A scenario's Locust sends an update every 2 s; without one for so long it has ended.
 _STALE_SECONDS = 8.0
 
 
 class LoadMetrics(Collector):
-    """The stats of this process and of the scenarios' processes, one after the other, as metrics."""
+    """The stats of this process, of the scenarios' processes and of the journey as metrics."""
 
     def __init__(self, own: Callable[[], LoadStats]) -> None:
         self._own = own
-        # What the synthetic journey asks, in this process too.
+        # The requests of the synthetic journey, which runs in this process.
         self.journey = LoadStats()
         self._lock = threading.Lock()
-        # What scenarios that have ended brought, and the one that goes on.
+        # The totals of the scenarios that have ended, and of the current one.
         self._ended = LoadStats()
         self._run = ""
         self._running = LoadStats()
         self._updated_at = 0.0
 
     def update(self, run: str, stats: LoadStats) -> None:
-        """Take the newest totals of a scenario's process; another `run` is another process."""
+        """Store the newest totals of the scenario's process with the id `run`."""
         with self._lock:
             if run != self._run:
                 self._ended = total((self._ended, self._running))
@@ -85,7 +85,7 @@ class LoadMetrics(Collector):
 
 
 class JourneyMetrics:
-    """How the synthetic journey went."""
+    """The results of the synthetic journey as metrics."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._runs = Counter(names.JOURNEY_RUNS, "Synthetic journeys.", names.JOURNEY_RUNS_LABELS, registry=registry)
@@ -103,10 +103,10 @@ class JourneyMetrics:
             names.JOURNEY_FAILURES, "Journeys that failed since the last good one.", registry=registry
         )
 
-    def ran(self, failing_step: str | None, seconds: float) -> None:
-        """Note a run: the step at which it failed, None when it came to its end."""
+    def record(self, failing_step: str | None, seconds: float) -> None:
+        """Record a journey: its failing step, None after a success, and its seconds."""
         if self._up is None:
-            # Not before the first run: neither 0 nor 1 would be true.
+            # Before the first journey neither 0 nor 1 would be true.
             self._up = Gauge(names.JOURNEY_UP, "1 when the newest journey came to its end.", registry=self._registry)
         self._runs.labels("failed" if failing_step else "ok", failing_step or NO_STEP).inc()
         self._duration.observe(seconds)

@@ -1,17 +1,17 @@
-"""Keeps Locust small while it runs for days: it stores each second of each entry for ever."""
+"""Limits Locust's memory over days: it keeps the counts of each second of each entry."""
 
 import time
 from typing import Any
 
-# Locust looks back 12 s for its current rate.
+# Locust computes its current rate from the last 12 s.
 _KEEP_SECONDS = 120
-# Points of the chart on Locust's page, one every 5 s.
+# Points of the chart on Locust's page, one each 5 s.
 _KEEP_POINTS = 720
 _EVERY_SECONDS = 60
 
 
-def forget_old(stats: Any, now: float) -> None:
-    """Drop the per-second counts older than two minutes, and all but the last hour of the chart; totals stay."""
+def delete_old(stats: Any, now: float) -> None:
+    """Delete the counts per second older than two minutes, and the chart older than an hour; totals stay."""
     oldest = int(now) - _KEEP_SECONDS
     for entry in [stats.total, *stats.entries.values()]:
         for counts in (entry.num_reqs_per_sec, entry.num_fail_per_sec):
@@ -21,7 +21,7 @@ def forget_old(stats: Any, now: float) -> None:
 
 
 def prune_stats(stats: Any) -> None:
-    """Do so once a minute, for ever. Run it in a thread: under Locust that is one of its greenlets."""
+    """Delete old counts once a minute without end, in a thread; under Locust that is a greenlet."""
     while True:
         time.sleep(_EVERY_SECONDS)
-        forget_old(stats, time.time())
+        delete_old(stats, time.time())

@@ -1,4 +1,4 @@
-"""A conversation, as the customer sees it."""
+"""A conversation with the assistant, from the customer's side."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,26 +6,26 @@ from typing import Any
 from loadtest.users.ledger import Ledger
 from loadtest.users.personas import Goal, Result
 
-# Sends a message, an id of a business and one of the conversation (None at first); returns the answer or None.
+# Sends a message with the ids of a business and a conversation (None at first); returns the response or None.
 Send = Callable[[str, str, str | None], dict[str, Any] | None]
 
 
 class Conversation:
-    """One conversation; every booking that is confirmed in it goes into the ledger."""
+    """One conversation, which records each confirmed booking in the ledger."""
 
     def __init__(self, send: Send, business_id: str, ledger: Ledger) -> None:
         self._send = send
         self._business_id = business_id
         self._ledger = ledger
         self._conversation_id: str | None = None
-        # Of the last answer.
+        # Of the last response.
         self.message_id: str | None = None
         self.appointment_id: str | None = None
         self.booked = False
         self.ever_booked = False
-        # The last message got no answer, or a fallback reply.
+        # The last message got no response, or a fallback reply.
         self.failed = False
-        # No answer at all: the result is unknown.
+        # It got no response: the result is unknown.
         self.unanswered = False
         self.handed_over = False
 
@@ -35,9 +35,9 @@ class Conversation:
         return self.failed or self.handed_over
 
     def say(self, message: str) -> None:
-        """Say something and take in what the answer changed."""
+        """Send a message and update the state from its response."""
         wish = self.appointment_id if self.booked else None
-        self._ledger.ask(wish)
+        self._ledger.begin_request(wish)
         answer = self._send(message, self._business_id, self._conversation_id)
         if answer is None or "conversation_id" not in answer:
             self.failed = self.unanswered = True
@@ -47,18 +47,17 @@ class Conversation:
         self.failed = answer.get("outcome") != "ok"
         # A fallback reply may replace a confirmation.
         if not self.failed:
-            self._ledger.answered(wish)
+            self._ledger.end_request(wish)
         self.handed_over = bool(answer.get("handoff"))
         if appointment := answer.get("appointment"):
-            self.take(str(appointment["id"]), appointment.get("status", "booked"))
+            self._update(str(appointment["id"]), appointment.get("status", "booked"))
 
-    def take(self, appointment_id: str, status: str) -> None:
-        """Take note of an appointment's state."""
-        news = (appointment_id, status == "booked") != (self.appointment_id, self.booked)
-        self.appointment_id, self.booked = appointment_id, status == "booked"
-        self.ever_booked |= self.booked
-        if news:
+    def _update(self, appointment_id: str, status: str) -> None:
+        booked = status == "booked"
+        if (appointment_id, booked) != (self.appointment_id, self.booked):
             self._ledger.record(appointment_id, status)
+        self.appointment_id, self.booked = appointment_id, booked
+        self.ever_booked |= booked
 
     def result(self, goal: Goal) -> Result:
         """Return the result for a user with that goal."""

@@ -1,7 +1,4 @@
-"""What the simulated customers say: a small grammar of our own, from which a number picks one sentence.
-
-The same number always picks the same sentence, so that a user's plan can be told from its seed alone.
-"""
+"""The sentences of simulated customers: a number picks each sentence, so a user's plan follows from its seed."""
 
 import random
 
@@ -38,7 +35,7 @@ _CHOICES = (
     "The first time is fine.",
 )
 _CONFIRMATIONS = ("Yes, please.", "Yes, book it.", "Yes, that works.", "Sounds good, please book it.")
-# What somebody asks who is not sure yet. None of them asks for a person or names a time.
+# Questions of hesitant customers. None asks for a person or names a time.
 _DOUBTS = (
     "What are your opening hours?",
     "Where exactly are you?",
@@ -63,27 +60,27 @@ def opening(kind: str, wording: int) -> str:
 
 
 def choosing(turn: int, wording: int) -> str:
-    """Return what a customer answers while no booking is made yet: turn 1 picks a time, later ones agree to it."""
+    """Return an answer before the booking: odd turns pick a time, even ones confirm it."""
     return _pick(_CHOICES if turn % 2 else _CONFIRMATIONS, wording + turn)
 
 
 def doubting(turn: int, wording: int) -> str:
-    """Return a question of somebody who cannot decide."""
+    """Return a question of a hesitant customer."""
     return _pick(_DOUBTS, wording + 3 * turn)
 
 
 def reading(wording: int) -> str:
-    """Return a question for one's own appointments."""
+    """Return a question about the customer's appointments."""
     return _pick(_READS, wording)
 
 
 def cancelling(turn: int, wording: int) -> str:
-    """Return the wish to cancel (turn 0), and after that its confirmation."""
+    """Return the request to cancel (turn 0), else its confirmation."""
     return _pick(_CANCEL_CONFIRMATIONS if turn else _CANCELS, wording)
 
 
 def leaving(wording: int) -> str:
-    """Return the last words of a customer who gives up."""
+    """Return the last message of a customer who does not book."""
     return _pick(_FAREWELLS, wording)
 
 

@@ -1,4 +1,4 @@
-"""Who tries tokens at the admin API. Nothing of it is meant to succeed: only a refusal counts as a good answer."""
+"""The user that guesses tokens of the admin API; only status 401 counts as a success."""
 
 import itertools
 import os
@@ -8,7 +8,7 @@ from loadtest.users.user_flow import Person, UserFlow
 
 
 class Intruder(Person):
-    """Tries one token after the other."""
+    """Calls the admin API with one invalid token after the other."""
 
     def _run_sessions(self) -> UserFlow:
         for attempt in attempts(int(os.environ.get("LAB_SEED", "1")), self.name):

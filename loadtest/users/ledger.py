@@ -9,6 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# The fields of a ledger file.
+_STORED = ("users", "before", "confirmed", "unsure", "unanswered")
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -29,85 +32,76 @@ class Difference:
 
 @dataclass
 class Ledger:
-    """The appointments of all users of one Locust process, by id. Without `keeping` they are only counted.
+    """The appointments of all users of one Locust process, by id; without `keeping` it only counts them.
 
-    The baseline users go on for days; only a run that has an end keeps ids.
+    Baseline users run for days, so only the ledger of a scenario keeps ids.
     """
 
     keeping: bool = True
     users: set[str] = field(default_factory=set)
-    # Of earlier runs of the same users.
+    # Appointments from before the run.
     before: set[str] = field(default_factory=set)
     # id -> booked or cancelled.
     confirmed: dict[str, str] = field(default_factory=dict)
-    # Those that may have been cancelled: the answer never came, or was a fallback reply.
+    # Ids that may be cancelled: the response was missing or a fallback reply.
     unsure: set[str] = field(default_factory=set)
-    # Requests without an answer, or with a fallback reply.
+    # Requests without a response, or with a fallback reply.
     unanswered: int = 0
     confirmations: int = 0
     cancellations: int = 0
 
     @classmethod
     def of(cls, environment: Any) -> "Ledger":
-        """Return the one ledger of a Locust environment; it keeps ids where LAB_LEDGER names a file for them."""
+        """Return the ledger of a Locust environment; it keeps ids when LAB_LEDGER is set."""
         found: Ledger | None = getattr(environment, "lab_ledger", None)
         if found is None:
             found = environment.lab_ledger = cls(keeping=bool(os.environ.get("LAB_LEDGER")))
         return found
 
     def join(self, user: str) -> None:
-        """Note that this user takes part."""
+        """Add a user."""
         if self.keeping:
             self.users.add(user)
 
     def found(self, appointment_ids: Iterable[str]) -> None:
-        """Store the appointments that existed at the start, without those confirmed in this run."""
+        """Add appointments from before the run."""
         if self.keeping:
             self.before.update(one for one in appointment_ids if one not in self.confirmed)
 
     def record(self, appointment_id: str, status: str) -> None:
-        """Record a confirmation; cancelling an appointment of before is not counted."""
+        """Record a confirmed booking or cancellation; it keeps no cancellation of an appointment from before."""
         self.confirmations += status == "booked"
         self.cancellations += status == "cancelled"
         self.unsure.discard(appointment_id)
         if self.keeping and (status == "booked" or appointment_id in self.confirmed):
             self.confirmed[appointment_id] = status
 
-    def ask(self, appointment_id: str | None) -> None:
-        """Note a wish that may book, or cancel this appointment; `answered` when its answer came.
-
-        A user that is stopped in between leaves it so: the result is unknown.
-        """
+    def begin_request(self, appointment_id: str | None) -> None:
+        """Record a request that may book, or cancel this appointment; its result is unknown until `end_request`."""
         self.unanswered += 1
         if self.keeping and appointment_id:
             self.unsure.add(appointment_id)
 
-    def answered(self, appointment_id: str | None) -> None:
-        """Note that the answer came."""
+    def end_request(self, appointment_id: str | None) -> None:
+        """Record the response of a request."""
         self.unanswered -= 1
         if appointment_id:
             self.unsure.discard(appointment_id)
 
     def document(self) -> dict[str, Any]:
-        """Return it for a JSON file; `read` takes it back."""
-        return {
-            "users": sorted(self.users),
-            "before": sorted(self.before),
-            "confirmed": self.confirmed,
-            "unsure": sorted(self.unsure),
-            "unanswered": self.unanswered,
-        }
+        """Return the ledger for JSON; `read` is the inverse."""
+        values = {name: getattr(self, name) for name in _STORED}
+        return {name: sorted(value) if isinstance(value, set) else value for name, value in values.items()}
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> "Ledger":
-        """Return the ledger that `document` made."""
-        ledger = cls(users=set(content["users"]), before=set(content["before"]), confirmed=dict(content["confirmed"]))
-        ledger.unsure = set(content["unsure"])
-        ledger.unanswered = int(content["unanswered"])
-        return ledger
+        """Return the ledger of a document; KeyError where a field is missing."""
+        values = ((name, content[name]) for name in _STORED)
+        fields: dict[str, Any] = {name: set(value) if isinstance(value, list) else value for name, value in values}
+        return cls(**fields)
 
     def compare(self, kept: Iterable[Mapping[str, Any]]) -> Difference:
-        """Compare with the appointments that the assistant lists for these users, whatever their status."""
+        """Return the difference to the appointments that the assistant lists for these users."""
         status = {str(row["id"]): str(row["status"]) for row in kept if row["id"] not in self.before}
         sure = ((one, expected) for one, expected in self.confirmed.items() if one not in self.unsure)
         wrong = (one for one, expected in sure if status.get(one, expected) != expected)

@@ -1,9 +1,10 @@
-"""What each simulated person has in mind, decided from a seed before anything is sent.
+"""Personas and the sessions that a seed draws for each simulated user.
 
-The answers of the assistant never change a plan, only how far it gets: the same seed gives the same plan. Nothing is
-drawn from the clock, so that a figure of today looks like one of tomorrow at any hour.
+The same seed gives the same plan: the assistant's responses change only how far a user gets. Nothing depends on the
+clock, so the metrics look the same at any hour.
 """
 
+import bisect
 import itertools
 import random
 from collections.abc import Iterator
@@ -11,21 +12,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 Goal = Literal["book", "hesitate", "give up", "look around"]
-# What came of a conversation, for the person.
+# The result of a conversation for its user.
 Result = Literal["booked", "left", "not booked", "handed over", "failed"]
 
 
 @dataclass(frozen=True)
 class Persona:
-    """What one kind of person is like: goals with weights, seconds between two requests, and how often they insist."""
+    """One kind of user: weighted goals, the range of think times in seconds, and possible numbers of retries."""
 
     goals: tuple[tuple[Goal, int], ...]
     thinks: tuple[float, float]
     patience: tuple[int, ...]
 
 
-CHARACTERS = {
-    # With four of them about two requests a second reach the assistant.
+PERSONAS = {
+    # Four of them send about two requests a second.
     "BaselineUser": Persona((("book", 80), ("hesitate", 12), ("give up", 8)), (1.0, 2.2), (1, 2, 3)),
     "Customer": Persona((("book", 75), ("hesitate", 15), ("give up", 10)), (1.0, 2.2), (1, 2, 3)),
     "Hesitant": Persona((("book", 10), ("hesitate", 60), ("give up", 30)), (2.0, 6.0), (1, 2)),
@@ -33,9 +34,7 @@ CHARACTERS = {
     "Owner": Persona((("look around", 100),), (1.5, 5.0), (1,)),
 }
 
-# How popular a business is: its place in the list to this power. 1 is the classic heavy tail of cities and words.
-_TAIL = 1.0
-# When people want to come, hour by hour from 8 to 18: before work, late morning, a dip at lunch, after work.
+# The weights of hours from 8 to 18: peaks in the late morning and after work, a dip at lunch.
 _HOURS = dict(zip(range(8, 19), (5, 9, 13, 12, 6, 6, 9, 11, 13, 11, 5), strict=True))
 _DAYS = dict(enumerate((20, 18, 17, 16, 19, 10)))
 _STARS: dict[Result, dict[int, int]] = {
@@ -49,12 +48,12 @@ _STARS: dict[Result, dict[int, int]] = {
 
 @dataclass(frozen=True)
 class Session:
-    """One appointment in a person's life: booked, read, cancelled; or only thought about.
+    """One session of a user: an appointment is booked, read and cancelled, or the user leaves without one.
 
-    `business` and `mood` are numbers from 0 to 1: `popular` makes a business of the one, `stars` a rating of the
-    other. `wording` picks the sentences; `doubts` is how many questions a hesitating person asks before the decision
-    that `decides` holds; `prediction` holds the features of a no-show prediction, `patience` says how often they ask
-    again when the assistant fails, `thinks` are seconds between requests, used in turn.
+    `business` and `mood` are numbers from 0 to 1, which `popular` maps to a business and `stars` to a rating.
+    `wording` picks the sentences, `doubts` is the number of questions before a hesitant user decides (`decides`).
+    `prediction` has the features of a no-show prediction. `patience` is the number of retries, `thinks` are the think
+    times in seconds, used in turn.
     """
 
     goal: Goal
@@ -73,34 +72,24 @@ class Session:
     thinks: tuple[float, ...]
 
 
-def plan_of(seed: int, user_class: str, number: int, steps: int) -> tuple[Session, ...]:
-    """Return the first sessions of a user: what the class of that name does as its user number so and so."""
-    return tuple(itertools.islice(sessions(seed, f"{user_class.lower()}-{number}", user_class), steps))
-
-
 def sessions(seed: int, person: str, user_class: str = "Customer") -> Iterator[Session]:
-    """Yield a person's sessions without end; each is drawn from the seed, the person and its number alone."""
-    persona = CHARACTERS[user_class]
+    """Yield a user's sessions without end; each depends on the seed, the user's name and its number only."""
+    persona = PERSONAS[user_class]
     for number in itertools.count():
         yield _session(random.Random(f"{seed}/{person}/{number}"), persona)  # noqa: S311 - a plan, not a secret
 
 
 def popular(share: float, count: int) -> int:
-    """Return the place (from 0) of a business among `count`, the first the most popular, for a number from 0 to 1."""
-    weights = list(itertools.accumulate(1 / place**_TAIL for place in range(1, count + 1)))
-    wanted = share * weights[-1]
-    return next((place for place, reached in enumerate(weights) if reached > wanted), count - 1)
+    """Return the index of a business among `count` for a number from 0 to 1; popularity follows Zipf's law."""
+    weights = list(itertools.accumulate(1 / rank for rank in range(1, count + 1)))
+    return min(bisect.bisect_right(weights, share * weights[-1]), count - 1)
 
 
 def stars(result: Result, mood: float) -> int:
-    """Return how many stars a person in that mood (0 to 1, 0 the best) gives for what came of the conversation."""
-    odds = _STARS[result]
-    reached = 0
-    for number, weight in odds.items():
-        reached += weight
-        if mood * sum(odds.values()) < reached:
-            return number
-    return min(odds)
+    """Return the rating of a user in that mood, from 0 (best) to 1, for the result of a conversation."""
+    weights = list(itertools.accumulate(_STARS[result].values()))
+    position = bisect.bisect_right(weights, mood * weights[-1])
+    return list(_STARS[result])[min(position, len(weights) - 1)]
 
 
 def _session(rng: random.Random, persona: Persona) -> Session:
@@ -126,7 +115,7 @@ def _session(rng: random.Random, persona: Persona) -> Session:
 def _features(rng: random.Random) -> dict[str, float]:
     """Draw the features of a no-show prediction.
 
-    Hour and day are those of the appointment, from curves that never change: steady traffic never drifts.
+    Hour and day are those of the appointment. Their weights are constant, so steady traffic has no drift.
     """
     return {
         "lead_time_hours": round(min(rng.expovariate(1 / 96), 24 * 60), 1),

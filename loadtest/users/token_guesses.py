@@ -1,4 +1,4 @@
-"""Calls of the admin API without a valid token: drawn from a seed."""
+"""Calls of the admin API with invalid tokens, drawn from a seed."""
 
 import random
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _WORDS = ("admin", "changeme", "password", "root", "letmein", "test", "secret", 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try: what is asked for, with which token, and how many seconds the intruder waits after it."""
+    """One call with a token; `pause` is the think time after it in seconds."""
 
     method: str
     path: str
@@ -19,7 +19,7 @@ class Attempt:
 
 
 def attempts(seed: int, name: str) -> Iterator[Attempt]:
-    """Yield the tries of one intruder without end: common words, and now and then what looks like a real token."""
+    """Yield the calls of one intruder without end, with common words and random tokens of the real length."""
     rng = random.Random(f"{seed}/{name}")  # noqa: S311 - a plan, not a secret
     while True:
         method, path = rng.choice(_ADMIN_CALLS)

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any, ClassVar
 
 from locust import task
@@ -11,20 +12,20 @@ from locust.contrib.fasthttp import FastHttpUser
 from loadtest.users.ledger import Ledger
 from loadtest.users.personas import Session, popular, sessions
 
-# Pages of an own list that are read to the end; some days of the baseline users.
+# Pages of a user's list that are read, enough for some days of a baseline user.
 _MOST_PAGES = 200
-# One request of a person. Each `next` of a flow sends at most one, so that think times and a stop come between them.
+# Each `next` sends at most one request, so that think times and a stop come between requests.
 UserFlow = Iterator[None]
 
 
 class Person(FastHttpUser):
-    """Runs the sessions of its number and seed; subclasses define a session."""
+    """A user that runs the sessions of its seed and number; subclasses define a session."""
 
     abstract = True
-    # A little longer than the assistant gives itself for a chat.
+    # Longer than the assistant's deadline for a chat.
     network_timeout = 15.0
     connection_timeout = 5.0
-    # Into how many parts the businesses are divided; each person keeps to one. 1: all use all.
+    # The businesses are divided into so many parts, and each user uses one.
     parts: ClassVar[int] = 1
     _taken: ClassVar[dict[str, set[int]]] = {}
 
@@ -32,7 +33,7 @@ class Person(FastHttpUser):
         super().__init__(environment)
         kind = type(self).__name__
         taken = self._taken.setdefault(kind, set())
-        # The smallest free number: a new user continues the plan, and the bookings, of one that left.
+        # The lowest free number: a new user continues the plan and the bookings of one that left.
         self.number = next(number for number in itertools.count() if number not in taken)
         taken.add(self.number)
         plan = f"{kind.lower()}-{self.number}"
@@ -54,7 +55,7 @@ class Person(FastHttpUser):
         next(self._flow)
 
     def on_stop(self) -> None:
-        """Give the number back."""
+        """Free the number."""
         self._taken[type(self).__name__].discard(self.number)
 
     def session(self, session: Session, business: dict[str, Any]) -> UserFlow:
@@ -64,9 +65,9 @@ class Person(FastHttpUser):
     def _run_sessions(self) -> UserFlow:
         businesses: list[dict[str, Any]] = []
         while not businesses:
-            # A long pause while the assistant is not there yet: asking faster would only fill the log.
+            # Until the assistant responds, the pause is long.
             self._thinks = itertools.repeat(2.0)
-            businesses = self._own_part(self.ask("GET", "/businesses?limit=200", "businesses"))
+            businesses = self._own_part(self.request("GET", "/businesses?limit=200", "businesses"))
             yield
         yield from self.begin()
         for session in self._sessions:
@@ -74,32 +75,40 @@ class Person(FastHttpUser):
             yield from self.session(session, businesses[popular(session.business, len(businesses))])
 
     def begin(self) -> UserFlow:
-        """Do what comes before the first session."""
+        """Send the requests before the first session."""
         yield from ()
 
     def _own_part(self, answer: dict[str, Any] | None) -> list[dict[str, Any]]:
-        businesses = sorted((answer or {}).get("businesses", ()), key=_by_id)
+        businesses = sorted((answer or {}).get("businesses", ()), key=itemgetter("id"))
         return businesses[self.number % self.parts :: self.parts] or businesses
 
     def pages(self, path: str, name: str, most: int = _MOST_PAGES) -> Iterator[list[dict[str, Any]]]:
-        """Yield the appointments of a list page by page, each page one request; ends when one fails."""
+        """Yield the pages of a list of appointments, one request each, until the end or a failure."""
         after = ""
         for _ in range(most):
-            answer = self.ask("GET", f"{path}{after}", name)
+            answer = self.request("GET", f"{path}{after}", name)
             yield (answer or {}).get("appointments", [])
             if not answer or not answer.get("next"):
                 return
             after = f"&after={answer['next']}"
 
-    def ask(
-        self, method: str, path: str, name: str, body: dict[str, Any] | None = None, *, gone_is_fine: bool = False
+    def request(
+        self, method: str, path: str, name: str, body: dict[str, Any] | None = None, *, allow_missing: bool = False
     ) -> dict[str, Any] | None:
-        """Send one request and return its JSON object, or None when it failed; never raises."""
+        """Send one request and return its JSON object, None when it failed; never raises.
+
+        Args:
+            method: the HTTP method.
+            path: the path with its query.
+            name: the name of the entry in Locust's statistics.
+            body: sent as JSON.
+            allow_missing: return an empty object for 404 and 409.
+        """
         with self.client.request(method, path, name=name, json=body, catch_response=True) as response:
-            if gone_is_fine and response.status_code in (404, 409):
+            if allow_missing and response.status_code in (404, 409):
                 response.success()
                 return {}
-            # Few and fixed words: Locust keeps an entry for each text for as long as it runs.
+            # Fixed texts: Locust keeps an entry for each one as long as it runs.
             if not 200 <= response.status_code < 300:
                 response.failure(f"status {response.status_code}")
                 return None
@@ -116,7 +125,3 @@ class Person(FastHttpUser):
             if answer.get("outcome") == "fallback":
                 response.failure("fallback")
             return answer
-
-
-def _by_id(row: dict[str, Any]) -> str:
-    return str(row["id"])

@@ -1,4 +1,4 @@
-"""Locust users that live through the plans of `people` against the assistant's public API."""
+"""Locust users that run the sessions of their personas against the assistant's public API."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,40 +13,38 @@ _MOST_TURNS = 5
 
 
 class Customer(Person):
-    """Books an appointment in a conversation, reads it, cancels it, rates the chat; leaves nothing booked behind.
+    """Books an appointment in a chat, reads it, cancels it and rates the chat; some leave without a booking."""
 
-    Some only ask, cannot decide, or give up in the middle.
-    """
-
-    # Whether a message in the middle of a conversation is sent again when it failed; the first one always is.
+    # Whether it also sends later messages again after a failure; it always does so with the first one.
     insists = False
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self._talk: Conversation | None = None
+        self._conversation: Conversation | None = None
 
     def on_stop(self) -> None:
-        """Cancel what is booked at this moment: the person leaves."""
-        if self._talk and self._talk.booked and self._talk.appointment_id:
-            self._cancel_one(self._talk.appointment_id)
+        """Cancel the current booking, because the user leaves."""
+        conversation = self._conversation
+        if conversation and conversation.booked and conversation.appointment_id:
+            self._cancel_one(conversation.appointment_id)
         super().on_stop()
 
     def begin(self) -> UserFlow:
-        """Cancel what an earlier life left behind when it was stopped in the middle."""
+        """Cancel the bookings of an earlier run that was stopped."""
         yield from self._cancel_everything(self.ledger.found)
 
     def session(self, session: Session, business: dict[str, Any]) -> UserFlow:
-        """Look around, conversation, and rate what really happened."""
+        """Look at the business, chat, and rate the result."""
         if session.tracks:
-            self.ask("POST", "/track", "track", {"business_id": business["id"], "event": session.tracks})
+            self.request("POST", "/track", "track", {"business_id": business["id"], "event": session.tracks})
             yield
         if session.looks_at_slots:
-            self.ask("GET", f"/businesses/{quote(business['id'])}/slots", "slots")
+            self.request("GET", f"/businesses/{quote(business['id'])}/slots", "slots")
             yield
         if session.prediction:
-            self.ask("POST", "/predict", "predict", session.prediction)
+            self.request("POST", "/predict", "predict", session.prediction)
             yield
-        conversation = self._talk = Conversation(self._send, business["id"], self.ledger)
+        conversation = self._conversation = Conversation(self._send, business["id"], self.ledger)
         yield from self._converse(conversation, session, business["kind"])
         if conversation.booked:
             yield from self._read(conversation, session)
@@ -57,8 +55,8 @@ class Customer(Person):
         if session.rates and conversation.message_id:
             number = personas.stars(conversation.result(session.goal), session.mood)
             body = {"message_id": conversation.message_id, "stars": number}
-            # What was said while the database was away is not known to it.
-            self.ask("POST", "/feedback", "feedback", body, gone_is_fine=True)
+            # The database has no message from a time when it was unreachable.
+            self.request("POST", "/feedback", "feedback", body, allow_missing=True)
             yield
 
     def _converse(self, conversation: Conversation, session: Session, kind: str) -> UserFlow:
@@ -79,7 +77,7 @@ class Customer(Person):
             yield from self._say(conversation, grammar.leaving(session.wording))
 
     def _say(self, conversation: Conversation, message: str, times: int = 1) -> UserFlow:
-        """Say something, again up to so many times when it fails."""
+        """Send a message, up to `times` times until it succeeds."""
         for _ in range(times):
             conversation.say(message)
             yield
@@ -103,7 +101,7 @@ class Customer(Person):
         yield
         left = {str(row["id"]) for row in rows if row["status"] == "booked"}
         if conversation.booked and conversation.appointment_id:
-            # The list is a page long, and an old customer's is longer.
+            # A customer's list may be longer than its first page.
             left.add(conversation.appointment_id)
         for appointment_id in sorted(left):
             self._cancel_one(appointment_id)
@@ -111,10 +109,10 @@ class Customer(Person):
         conversation.booked = False
 
     def _cancel_one(self, appointment_id: str) -> None:
-        self.ledger.ask(appointment_id)
+        self.ledger.begin_request(appointment_id)
         path = f"/appointments/{quote(appointment_id)}"
-        if self.ask("DELETE", path, "appointments: cancel", gone_is_fine=True) is not None:
-            self.ledger.answered(appointment_id)
+        if self.request("DELETE", path, "appointments: cancel", allow_missing=True) is not None:
+            self.ledger.end_request(appointment_id)
             self.ledger.record(appointment_id, "cancelled")
 
     def _cancel_everything(self, found: Callable[[list[str]], None] | None = None) -> UserFlow:
@@ -132,39 +130,39 @@ class Customer(Person):
         return next(self.pages(f"/appointments?user_id={quote(self.name)}&limit=100", "appointments"))
 
     def _send(self, message: str, business_id: str, conversation_id: str | None) -> dict[str, Any] | None:
-        """Send one message; a fallback in the place of an answer counts as failed, as it does for the person."""
+        """Send one message; `request` counts a fallback reply as a failure."""
         body = {"message": message, "business_id": business_id, "user_id": self.name}
         if conversation_id:
             body["conversation_id"] = conversation_id
-        return self.ask("POST", "/chat", "chat", body)
+        return self.request("POST", "/chat", "chat", body)
 
 
 class BaselineUser(Customer):
-    """The baseline customer: with four of them about two requests a second, and every one of them succeeds."""
+    """The baseline customer; without faults all its requests succeed."""
 
-    # Each keeps to a part of its own: two never want the same free time.
+    # Different businesses: two users never want the same free time.
     parts = 4
 
 
 class Hesitant(Customer):
-    """Asks a lot, takes time, and books seldom."""
+    """Asks many questions with long think times, and books seldom."""
 
 
 class Impatient(Customer):
-    """Takes a slow answer for none, and sends everything again at once until it works."""
+    """Has a short timeout, and sends each message again until it succeeds."""
 
     network_timeout = 4.0
     insists = True
 
 
 class Owner(Person):
-    """Owns a business and reads its lists: appointments page by page, free times."""
+    """Reads the appointments and the free times of a business."""
 
     def session(self, session: Session, business: dict[str, Any]) -> UserFlow:
-        """Read what a morning at the desk takes."""
+        """Read some pages of appointments, and perhaps the free times."""
         path = f"/appointments?business_id={quote(business['id'])}&limit=50"
         for _ in self.pages(path, "appointments: of a business", most=1 + session.doubts):
             yield
         if session.looks_at_slots or session.decides:
-            self.ask("GET", f"/businesses/{quote(business['id'])}/slots", "slots")
+            self.request("GET", f"/businesses/{quote(business['id'])}/slots", "slots")
             yield

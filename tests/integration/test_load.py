@@ -72,7 +72,7 @@ def test_users_of_a_scenario_are_counted_and_their_bookings_kept(journey_lab: Ru
             eventually(lambda query=query: lab.prometheus.value(query) == 6, 40)
         confirmed = 'locust_bookings_total{origin="scenario",event="confirmed"}'
         eventually(lambda: lab.prometheus.value(confirmed) >= 20, 60)
-        assert load.died() is None
+        assert load.failure() is None
     finally:
         saw = load.stop()
     assert sum(row["failures"] for row in saw.values()) == 0

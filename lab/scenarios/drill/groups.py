@@ -1,12 +1,12 @@
-"""Which scenarios of a drill may run side by side: those that cannot be taken for each other."""
+"""Groups the scenarios of a drill that may run at the same time: their alerts differ."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loadtest.scenarios.declaration import ENGINE, Plan, Scenario
 
-# More would only compete for the machine, and find each other's load.
-_MOST = 4
+# More would compete for the CPU and affect each other's latencies.
+_MAX_GROUP = 4
 
 
 @dataclass(frozen=True)
@@ -18,49 +18,51 @@ class Member:
 
     @property
     def alerts(self) -> frozenset[str]:
-        """The alerts that it may set off."""
+        """Return the alerts that it may fire."""
         return self.plan.expected.declared
 
     @property
-    def sociable(self) -> bool:
-        """Return whether it declares exclusive resources, and stops no server."""
+    def runs_alone(self) -> bool:
+        """Return whether it declares no exclusive resources, stops a server, or is the last one."""
         stops = any(fault.service == ENGINE for fault in self.plan.faults)
-        return bool(self.scenario.exclusive_resources) and not (stops or self.scenario.last)
+        return not self.scenario.exclusive_resources or stops or self.scenario.last
 
     def fits(self, other: "Member") -> bool:
-        """Return whether the alerts of both can be distinguished."""
-        if not (self.sociable and other.sociable) or set(self.scenario.exclusive_resources) & set(
-            other.scenario.exclusive_resources
-        ):
+        """Return whether both may run at the same time."""
+        shared = set(self.scenario.exclusive_resources) & set(other.scenario.exclusive_resources)
+        if self.runs_alone or other.runs_alone or shared:
             return False
-        mine, theirs = self.plan.expected, other.plan.expected
-        forbidden = {*mine.forbidden_alerts} & other.alerts or {*theirs.forbidden_alerts} & self.alerts
-        return not (self.alerts & {*theirs.proven} or other.alerts & {*mine.proven} or forbidden)
+        return not (self._disturbs(other) or other._disturbs(self))
+
+    def _disturbs(self, other: "Member") -> bool:
+        """Return whether it may fire an alert that the other one expects or forbids."""
+        expected = other.plan.expected
+        return bool(self.alerts & {*expected.proven, *expected.forbidden_alerts})
 
 
-def grouped(members: Iterable[Member], young: frozenset[str] = frozenset()) -> list[list[Member]]:
-    """Put each member into the first group in which it fits everybody; the order stays as near as can be.
+Group = list[Member]
 
-    Those in `young` wait for the lab's warm-up, alone.
-    """
-    groups: list[list[Member]] = []
+
+def group_members(members: Iterable[Member], alone: frozenset[str] = frozenset()) -> list[Group]:
+    """Return groups in order, each member in the first group that it fits; those named in `alone` run alone."""
+    groups: list[Group] = []
     for member in members:
-        alone = member.scenario.name in young
-        homes = (g for g in groups if len(g) < _MOST and g[0].scenario.name not in young)
-        home = None if alone else next((g for g in homes if all(member.fits(other) for other in g)), None)
-        if home is None:
-            groups.append([member])
-        else:
-            home.append(member)
+        if member.scenario.name not in alone:
+            open_groups = (one for one in groups if len(one) < _MAX_GROUP and one[0].scenario.name not in alone)
+            group = next((one for one in open_groups if all(map(member.fits, one))), None)
+            if group is not None:
+                group.append(member)
+                continue
+        groups.append([member])
     return groups
 
 
-def concurrent_alerts(group: list[Member], member: Member) -> list[frozenset[str]]:
-    """Return the alerts of those that run side by side with it."""
-    return [other.alerts for other in group if other is not member]
+def concurrent_alerts(group: Group, member: Member) -> frozenset[str]:
+    """Return the alerts that the other scenarios of its group may fire."""
+    return frozenset().union(*(other.alerts for other in group if other is not member))
 
 
-def conflicts_with_earlier(group: list[Member], earlier: list[list[Member]]) -> bool:
-    """Return whether it may fire an alert that an earlier one expects and that stays active for long."""
+def conflicts_with_earlier(group: Group, earlier: list[Group]) -> bool:
+    """Return whether a group may fire an alert that an earlier scenario expects without waiting until it resolves."""
     lasting = {name for other in earlier for member in other for name in member.plan.expected.expected_without_resolve}
     return any(member.alerts & lasting for member in group)

@@ -1,6 +1,6 @@
-"""Alert latency: the time from a fault to its notification by part, and the theoretical minimum of this lab's settings.
+"""Alert latency: the seconds from a fault to its notification by part, and their theoretical minimum.
 
-Without a fault (a crowd, an intruder) the seconds count from the start of the scenario's users.
+Without a fault (more users, an intruder) they count from the start of the run.
 """
 
 import re
@@ -8,17 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from lab.query import Lab
-from lab.scenarios.judge.verdict import origin
 from lab.scenarios.observe.timeline import Timeline
 
 _MATCHER = re.compile(r"""^\s*"?(?P<name>[\w.]+)"?\s*(?P<how>=~|!~|!=|=)\s*"?(?P<value>.*?)"?\s*$""")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-# Its absence opens an incident in the pager; it has no rule's `for`.
+# The pager opens an incident in its absence; its latency has no rule's `for`.
 HEARTBEAT = "Watchdog"
 
 
@@ -26,10 +22,10 @@ HEARTBEAT = "Watchdog"
 class AlertLatency:
     """The latency of an alert in seconds; None where a part was not observed.
 
-    When it was `pending`, `firing`, `notified` (or `inhibited`) after the fault, and `resolved` after the fault's end.
-    The theoretical minimum has parts: `first_failure`, fault to the first failed answer; `crossing`, from there
-    until the alert was pending (its window had to cross the threshold, a scrape and an evaluation had to see it); then
-    what the settings take: the rule's `for_duration` ("for") and Alertmanager's `group_wait`.
+    `pending`, `firing`, `notified` and `inhibited` count from the fault, `resolved` from the end of the fault. The
+    parts of the theoretical minimum: `first_failure`, from the fault to the first failed response; `crossing`, from
+    there to pending (the window crosses the threshold, a scrape, an evaluation); then the settings, the rule's
+    `for_duration` and Alertmanager's `group_wait`.
     """
 
     alert: str
@@ -42,12 +38,12 @@ class AlertLatency:
     first_failure: float | None
     crossing: float | None
     for_duration: float
-    group_wait: float | None
+    group_wait: float
 
     @property
     def theoretical_minimum(self) -> float | None:
-        """The sum of the parts; None where a part is not known, and for an inhibited alert."""
-        if self.crossing is None or self.group_wait is None or self.inhibited is not None:
+        """Return the sum of the parts; None where a part is unknown, and for an inhibited alert."""
+        if self.crossing is None or self.inhibited is not None:
             return None
         return (self.first_failure or 0.0) + self.crossing + self.for_duration + self.group_wait
 
@@ -57,93 +53,92 @@ class AlertLatency:
         return {key: round(value, 1) if isinstance(value, float) else value for key, value in parts.items()}
 
 
-def failed_answers(lab: Lab) -> float:
-    """Return how many requests have failed since the assistant started, from its own metrics page."""
-    text = lab.assistant.request("GET", "/metrics", headers={"Accept": "text/plain"}, timeout=2.0).text
-    samples = (one for family in text_string_to_metric_families(text) for one in family.samples)
-    return sum(one.value for one in samples if one.name == "ai_requests_total" and one.labels["outcome"] != "ok")
-
-
 def measure(
     lab: Lab, timeline: Timeline, alert: str, *, load_ended_at: float | None = None, silence: float = 60.0
 ) -> AlertLatency | None:
-    """Measure an alert's latency from the first fault; None when it was neither notified nor inhibited.
+    """Return an alert's latency from the first fault; None when it was neither notified nor inhibited.
 
     Args:
-        load_ended_at: end of the cause without a fault, Unix time.
+        lab: the lab with the rules and routes of the alert.
+        timeline: the timeline of the run.
+        alert: the name of the alert.
+        load_ended_at: end of the load of a run without faults, Unix time.
         silence: maximum age of a heartbeat in the pager, seconds.
+
+    Raises:
+        QueryError: a server did not respond.
+        KeyError: there is no such rule.
     """
-    begin, notified, inhibited = origin(timeline), timeline.first("notified", alert), timeline.first("inhibited", alert)
-    ended = notified or inhibited
-    if ended is None:
+    record = timeline.alert(alert)
+    if record.reached_at is None:
         return None
-    resolved, off = timeline.first("resolved", alert), timeline.last("fault off") or load_ended_at
-
-    def since(at: float | None) -> float | None:
-        return None if at is None else at - begin
-
-    pending = _last(timeline, "pending", alert, ended)
-    failure = timeline.first("first failure", since=begin)
-    if failure is not None and pending is not None and failure > pending:
-        failure = None  # failed answers are not this alert's cause
-    rule = {} if alert == HEARTBEAT else _rule(lab, alert)
-    crossing = None if pending is None else pending - (failure or begin)
-    for_duration = silence
-    group_wait: float | None = 0.0
-    if rule:
-        for_duration = float(rule["duration"])
-        group_wait = _group_wait(lab, {"alertname": alert, **_labels(lab, rule, alert)})
+    ended_at = timeline.last("fault off") or load_ended_at
+    failure_at = timeline.first("first failure")
+    crossing: float | None = None
+    rule: dict[str, Any] = {}
+    for_duration, group_wait = silence, 0.0
+    if alert == HEARTBEAT:
+        # The silence counts from the last heartbeat, some seconds before the fault.
+        failure_at = None
     else:
-        # The time counts from the last heartbeat, some seconds before the fault.
-        failure, crossing = None, None
+        rule = _rule(lab, alert)
+        for_duration = float(rule["duration"])
+        labels = {"alertname": alert, **_labels(lab, rule, alert)}
+        group_wait = route_group_wait(alertmanager_config(lab)["route"], labels)
+        if record.pending_at is not None:
+            if failure_at is not None and failure_at > record.pending_at:
+                failure_at = None  # failed responses are not the cause of this alert
+            crossing = record.pending_at - (failure_at or timeline.origin)
+
+    def seconds(at: float | None, since: float | None = timeline.origin) -> float | None:
+        return None if at is None or since is None else at - since
+
+    resolved = seconds(record.resolved_at, ended_at)
     return AlertLatency(
         alert=alert,
         severity=str(rule.get("labels", {}).get("severity", "page")),
-        pending=since(pending),
-        firing=since(_last(timeline, "firing", alert, ended)),
-        notified=since(notified),
-        inhibited=since(inhibited) if notified is None else None,
-        resolved=None if resolved is None or off is None else max(0.0, resolved - off),
-        first_failure=since(failure),
+        pending=seconds(record.pending_at),
+        firing=seconds(record.firing_at),
+        notified=seconds(record.notified_at),
+        inhibited=seconds(record.inhibited_at) if record.notified_at is None else None,
+        resolved=None if resolved is None else max(0.0, resolved),
+        first_failure=seconds(failure_at),
         crossing=crossing,
         for_duration=for_duration,
         group_wait=group_wait,
     )
 
 
-def _last(timeline: Timeline, kind: str, alert: str, by: float) -> float | None:
-    """Return the last such event before `by`: an alert that stopped in between started again."""
-    found = [event.at for event in timeline.events if event.kind == kind and event.alert == alert]
-    return max((at for at in found if at <= by), default=None)
-
-
 def _rule(lab: Lab, alert: str) -> dict[str, Any]:
-    """Return the rule of that name, of Prometheus or of Loki's ruler.
-
-    Raises:
-        KeyError: there is none.
-    """
-    found = [rule for rule in lab.prometheus.rules(alert) if rule.get("type") == "alerting"]
-    found = found or [rule for rule in lab.loki.rules(alert) if rule.get("type") == "alerting"]
-    if not found:
-        raise KeyError(alert)
-    return found[0]
+    """Return the alerting rule of that name, of Prometheus or of Loki's ruler; KeyError without one."""
+    for server in (lab.prometheus, lab.loki):
+        for rule in server.rules(alert):
+            if rule.get("type") == "alerting":
+                return rule
+    raise KeyError(alert)
 
 
 def _labels(lab: Lab, rule: dict[str, Any], alert: str) -> dict[str, str]:
-    """Return the labels with which the alert was routed: those it was seen with, else the rule's own."""
+    """Return the labels by which Alertmanager routed the alert: those of its series, else those of its rule."""
     for sample in lab.prometheus.query(f'last_over_time(ALERTS{{alertname="{alert}",alertstate="firing"}}[15m])'):
         return sample.labels
     return dict(rule.get("labels", {}))
 
 
-def _group_wait(lab: Lab, labels: dict[str, str]) -> float | None:
-    text = lab.alertmanager.json("GET", "/api/v2/status")["config"]["original"]
-    return route_group_wait(yaml.safe_load(text)["route"], labels)
+def alertmanager_config(lab: Lab) -> dict[str, Any]:
+    """Return the running configuration of Alertmanager.
+
+    Raises:
+        QueryError: Alertmanager did not respond.
+    """
+    return dict(yaml.safe_load(lab.alertmanager.json("GET", "/api/v2/status")["config"]["original"]))
 
 
 def route_group_wait(route: dict[str, Any], labels: dict[str, str], inherited: str = "30s") -> float:
-    """Walk Alertmanager's routing tree with an alert's labels and return the group wait it meets, in seconds."""
+    """Return the `group_wait` of the route that matches an alert's labels, in seconds.
+
+    amtool can test routes too, but it is not installed where the lab runs in containers.
+    """
     own = route.get("group_wait", inherited)
     for child in route.get("routes") or ():
         if all(matches(matcher, labels) for matcher in child.get("matchers") or ()):
@@ -152,7 +147,7 @@ def route_group_wait(route: dict[str, Any], labels: dict[str, str], inherited: s
 
 
 def matches(matcher: str, labels: dict[str, str]) -> bool:
-    """Return whether a matcher of Alertmanager matches an alert's labels."""
+    """Return whether a matcher of Alertmanager's configuration matches an alert's labels."""
     found = _MATCHER.match(matcher)
     if not found:
         return False

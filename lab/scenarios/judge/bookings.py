@@ -1,4 +1,4 @@
-"""Whether every appointment that was confirmed to a user of the run is kept, and none that was not."""
+"""Checks that the assistant stores the appointments that it confirmed to users of a run, and no others."""
 
 import json
 from pathlib import Path
@@ -8,13 +8,13 @@ from lab.query import Lab, QueryError
 from lab.scenarios.judge.verdict import Check
 from loadtest.users.ledger import Difference, Ledger
 
-_PAGE = 200
-_MOST_NAMED = 3
+_PAGE_SIZE = 200
+_MAX_IDS = 3
 _WHAT = "bookings confirmed to the scenario's users"
 
 
-def row(lab: Lab, ledger_file: Path) -> Check:
-    """Return the verdict on what was confirmed; the file stays where something is wrong."""
+def check_bookings(lab: Lab, ledger_file: Path) -> Check:
+    """Return the check of the confirmed bookings; delete the ledger file when it passes."""
     expected = "stored as confirmed, and no others"
     try:
         difference = settle(lab, ledger_file)
@@ -29,15 +29,15 @@ def row(lab: Lab, ledger_file: Path) -> Check:
     kinds = {"lost": difference.lost, "of another status": difference.wrong_status}
     if len(difference.orphans) > difference.unanswered:
         kinds["unconfirmed"] = difference.orphans
-    parts = (f"{len(ids)} {name} ({', '.join(ids[:_MOST_NAMED])})" for name, ids in kinds.items() if ids)
+    parts = (f"{len(ids)} {name} ({', '.join(ids[:_MAX_IDS])})" for name, ids in kinds.items() if ids)
     return Check(_WHAT, expected, f"of {difference.confirmed}: {'; '.join(parts)}", False)
 
 
 def settle(lab: Lab, ledger_file: Path) -> Difference | None:
-    """Compare the confirmations of a run with the assistant's list; None without a ledger.
+    """Return the difference between the confirmations of a run and the assistant's lists; None without a ledger.
 
     Raises:
-        QueryError: the assistant does not answer.
+        QueryError: the assistant did not respond.
     """
     try:
         ledger = Ledger.read(json.loads(ledger_file.read_text(encoding="utf-8")))
@@ -48,7 +48,7 @@ def settle(lab: Lab, ledger_file: Path) -> Difference | None:
 
 def _appointments(lab: Lab, user: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    params = {"user_id": user, "limit": str(_PAGE)}
+    params = {"user_id": user, "limit": str(_PAGE_SIZE)}
     while True:
         page = lab.assistant.json("GET", "/appointments", params=params)
         rows += page["appointments"]

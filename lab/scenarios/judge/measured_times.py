@@ -1,4 +1,4 @@
-"""The table of measured alert latencies, with the theoretical minimum of each."""
+"""Tables of measured alert latencies, with the theoretical minimum of each."""
 
 import re
 from collections.abc import Iterable
@@ -13,14 +13,14 @@ _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _HEADINGS = ("Alert", "Scenario", "Pending", "Firing", "Notified", "Minimum", "Resolved")
 
 
-def table(latencies: Iterable[tuple[str, AlertLatency]]) -> Table:
-    """Return the table for the terminal; each latency comes with the name of its scenario."""
-    made = Table(title="Seconds from the fault, and from its end to resolved", title_justify="left")
+def latency_table(latencies: Iterable[tuple[str, AlertLatency]]) -> Table:
+    """Return the table for the terminal, from pairs of a scenario's name and a latency."""
+    table = Table(title="Seconds from the fault, and from its end to resolved", title_justify="left")
     for number, heading in enumerate(_HEADINGS):
-        made.add_column(heading, justify="left" if number < 2 else "right", no_wrap=number > 1)
+        table.add_column(heading, justify="left" if number < 2 else "right", no_wrap=number > 1)
     for cells in _rows(latencies):
-        made.add_row(*cells)
-    return made
+        table.add_row(*cells)
+    return table
 
 
 def markdown(latencies: Iterable[tuple[str, AlertLatency]], *, quick: bool, engine: str, at: float) -> str:
@@ -37,11 +37,8 @@ def markdown(latencies: Iterable[tuple[str, AlertLatency]], *, quick: bool, engi
 
 
 def write(path: Path, text: str) -> None:
-    """Write the table: between its two marks where the file has them, else as the whole file."""
-    try:
-        before = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        before = ""
+    """Write the table between the two marks of the file; without marks it becomes the whole file."""
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
     marks = re.compile(f"({re.escape(_BEGIN)}\n).*({re.escape(_END)})", re.DOTALL)
     new = marks.sub(lambda found: f"{found[1]}{text}{found[2]}", before) if marks.search(before) else text
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Compares what a scenario declares with what was observed."""
+"""Compares the expectations of a scenario with the observations of a run."""
 
 from dataclasses import dataclass
 
-from lab.scenarios.observe.timeline import Timeline
+from lab.scenarios.observe.timeline import AlertRecord, Kind, Timeline
 from loadtest.scenarios.declaration import ANY, Absence, Effect, Expected
 
 
@@ -16,11 +16,6 @@ class Check:
     ok: bool
 
 
-def origin(timeline: Timeline, fault: str = "") -> float:
-    """Return the Unix time from which expectations count: that fault's beginning (any: the first), else the start."""
-    return timeline.first("fault on", fault=fault) or timeline.started_at
-
-
 def judge(
     expected: Expected,
     timeline: Timeline,
@@ -32,109 +27,102 @@ def judge(
     """Return a check for each declared effect, absence and alert, and for each other alert.
 
     Args:
+        expected: the expectations of the plan.
+        timeline: the observations of the run.
         load_ended_at: end of the load without faults, Unix time: alerts must resolve after it.
         already_true: effects that were true before the run.
         others_alerts: alerts that may fire without being the scenario's own.
     """
-    start = origin(timeline)
     checks = [_effect(effect, timeline, already_true) for effect in expected.effects]
     checks += [_absence(absence, timeline) for absence in expected.absences]
     for alert in expected.expected_alerts:
-        checks += [_page(expected, alert, timeline), _resolved(expected, alert, timeline, load_ended_at)]
-    checks += [_page(expected, alert, timeline) for alert in expected.expected_without_resolve]
+        checks += [_notified(expected, alert, timeline), _resolved(expected, alert, timeline, load_ended_at)]
+    checks += [_notified(expected, alert, timeline) for alert in expected.expected_without_resolve]
     checks += [_inhibited(expected, alert, timeline) for alert in expected.inhibited_alerts]
-    paged = [name for name in timeline.alerts("notified") if name in expected.proven or name not in others_alerts]
-    forbidden = [name for name in expected.forbidden_alerts if name != ANY]
-    checks += [
-        Check(f"page {name}", "must not come", _notified(name, timeline, start), False)
-        for name in paged
-        if name in forbidden
-    ]
-    others = [name for name in paged if name not in (*expected.declared, *forbidden)]
+    return checks + _other_pages(expected, timeline, others_alerts)
+
+
+def _other_pages(expected: Expected, timeline: Timeline, others_alerts: frozenset[str]) -> list[Check]:
+    """Return the checks of the forbidden, the undeclared and the allowed alerts that were notified."""
+    times = {name: record.notified_at for name, record in timeline.alerts.items() if record.notified_at is not None}
+    pages = {
+        name: f"after {at - timeline.origin:.1f} s"
+        for name, at in sorted(times.items(), key=lambda one: one[1])
+        if name in expected.proven or name not in others_alerts
+    }
     strict = ANY in expected.forbidden_alerts
-    checks += [
-        Check(
-            f"page {name}",
-            "must not come" if strict else "not declared",
-            _notified(name, timeline, start),
-            not strict,
-        )
-        for name in others
-    ]
-    checks += [
-        Check(f"page {name}", "may come", _notified(name, timeline, start), True)
-        for name in paged
-        if name in expected.allowed_alerts
-    ]
-    if expected.forbidden_alerts and all(row.ok for row in checks if row.expected == "must not come"):
-        what = "any other page" if strict else ", ".join(forbidden)
-        checks.append(Check(what, "must not come", "none came", True))
+    forbidden = [name for name in expected.forbidden_alerts if name != ANY]
+    undeclared = [name for name in pages if name not in (*expected.declared, *forbidden)]
+    checks = [Check(f"page {name}", "must not come", pages[name], False) for name in pages if name in forbidden]
+    expectation = "must not come" if strict else "not declared"
+    checks += [Check(f"page {name}", expectation, pages[name], not strict) for name in undeclared]
+    passed = all(check.ok for check in checks)
+    allowed = [name for name in pages if name in expected.allowed_alerts]
+    checks += [Check(f"page {name}", "may come", pages[name], True) for name in allowed]
+    if expected.forbidden_alerts and passed:
+        checks.append(Check("any other page" if strict else ", ".join(forbidden), "must not come", "none came", True))
     return checks
 
 
 def _effect(effect: Effect, timeline: Timeline, already_true: tuple[Effect, ...]) -> Check:
-    start = origin(timeline, effect.of)
-    at = next((event.at for event in timeline.events if event.kind == "effect" and event.text == effect.text), None)
     expected = f"within {effect.within:g} s"
+    at = _first_of(timeline, "effect", effect.text)
     if at is None:
         seen = "already true before the fault (not counted)" if effect in already_true else "not seen"
         return Check(effect.text, expected, seen, False)
-    return Check(effect.text, expected, f"after {at - start:.1f} s", at - start <= effect.within)
+    seconds = at - (timeline.first("fault on", effect.of) or timeline.started_at)
+    return Check(effect.text, expected, f"after {seconds:.1f} s", seconds <= effect.within)
 
 
 def _absence(absence: Absence, timeline: Timeline) -> Check:
-    found = (event.at for event in timeline.events if event.kind == "unwanted" and event.text == absence.text)
-    at = next(found, None)
-    seen = "not seen" if at is None else f"seen after {at - origin(timeline):.1f} s"
+    at = _first_of(timeline, "unwanted", absence.text)
+    seen = "not seen" if at is None else f"seen after {at - timeline.origin:.1f} s"
     return Check(absence.text, "must not be seen", seen, at is None)
 
 
-def _page(declared: Expected, alert: str, timeline: Timeline) -> Check:
-    start, limit = origin(timeline), declared.limit(alert)
-    expected = f"within {limit:g} s"
-    paged = timeline.first("notified", alert)
-    if paged is None:
-        return Check(f"page {alert}", expected, _notified(alert, timeline, start), False)
-    # An alert of before the fault does not count.
-    if _pending_at(alert, timeline, paged) < start:
-        return Check(f"page {alert}", expected, "already pending before the fault (not counted)", False)
-    return Check(f"page {alert}", expected, _notified(alert, timeline, start), paged - start <= limit)
+def _first_of(timeline: Timeline, kind: Kind, text: str) -> float | None:
+    return next((one.at for one in timeline.events if (one.kind, one.text) == (kind, text)), None)
 
 
-def _pending_at(alert: str, timeline: Timeline, by: float) -> float:
-    """Return when an alert that was notified at `by` became pending: Unix time."""
-    pending = [e.at for e in timeline.events if e.kind == "pending" and e.alert == alert and e.at <= by]
-    return max(pending, default=by)
+def _notified(declared: Expected, alert: str, timeline: Timeline) -> Check:
+    record, limit = timeline.alert(alert), declared.limit(alert)
+    what, expected = f"page {alert}", f"within {limit:g} s"
+    if record.notified_at is None:
+        return Check(what, expected, _reached_state(record), False)
+    return _in_time(what, expected, record, limit, timeline.origin)
 
 
 def _inhibited(declared: Expected, alert: str, timeline: Timeline) -> Check:
-    start, limit = origin(timeline), declared.limit(alert)
+    record, limit = timeline.alert(alert), declared.limit(alert)
     what, expected = f"inhibited {alert}", f"fires within {limit:g} s and is inhibited"
-    if (paged := timeline.first("notified", alert)) is not None:
-        return Check(what, expected, f"notified after {paged - start:.1f} s", False)
-    held = timeline.first("inhibited", alert)
-    if held is None:
-        firing = timeline.first("firing", alert)
-        seen = _notified(alert, timeline, start) if firing is None else "fires without being inhibited"
+    if record.notified_at is not None:
+        return Check(what, expected, f"notified after {record.notified_at - timeline.origin:.1f} s", False)
+    if record.inhibited_at is None:
+        seen = _reached_state(record) if record.firing_at is None else "fires without being inhibited"
         return Check(what, expected, seen, False)
-    if _pending_at(alert, timeline, held) < start:
+    return _in_time(what, expected, record, limit, timeline.origin)
+
+
+def _in_time(what: str, expected: str, record: AlertRecord, limit: float, origin: float) -> Check:
+    """Return the check of an alert that was notified or inhibited."""
+    reached_at = record.reached_at or 0.0
+    if (record.pending_at or reached_at) < origin:
         return Check(what, expected, "already pending before the fault (not counted)", False)
-    return Check(what, expected, f"after {held - start:.1f} s", held - start <= limit)
+    seconds = reached_at - origin
+    return Check(what, expected, f"after {seconds:.1f} s", seconds <= limit)
 
 
 def _resolved(declared: Expected, alert: str, timeline: Timeline, load_ended_at: float | None) -> Check:
     faulty = timeline.first("fault on") is not None
-    off, resolved = timeline.last("fault off") if faulty else load_ended_at, timeline.first("resolved", alert)
+    ended_at, resolved_at = timeline.last("fault off") if faulty else load_ended_at, timeline.alert(alert).resolved_at
     expected = f"within {declared.resolve_within:g} s of {'the fault' if faulty else 'its cause'}'s end"
-    if resolved is None or off is None:
+    if resolved_at is None or ended_at is None:
         return Check(f"resolved {alert}", expected, "not seen", False)
-    took = max(0.0, resolved - off)
-    return Check(f"resolved {alert}", expected, f"after {took:.1f} s", took <= declared.resolve_within)
+    seconds = max(0.0, resolved_at - ended_at)
+    return Check(f"resolved {alert}", expected, f"after {seconds:.1f} s", seconds <= declared.resolve_within)
 
 
-def _notified(alert: str, timeline: Timeline, start: float) -> str:
-    at = timeline.first("notified", alert)
-    if at is not None:
-        return f"after {at - start:.1f} s"
-    reached = [kind for kind in ("firing", "pending") if alert in timeline.alerts(kind)]
-    return f"reached {reached[0]} only" if reached else "never pending"
+def _reached_state(record: AlertRecord) -> str:
+    if record.firing_at is not None:
+        return "reached firing only"
+    return "never pending" if record.pending_at is None else "reached pending only"

@@ -1,37 +1,29 @@
-"""Notices when a service of ours dies in the middle of a run and comes back as if nothing had been."""
-
-import re
-from collections.abc import Iterator
+"""Detects a restart of a service during a run: it ends the faults and resets the counters."""
 
 from lab.query import Lab
-from lab.scenarios.observe.timeline import Event
+from lab.scenarios.observe.service_metrics import service_samples
 
-_STARTED = re.compile(r"^process_start_time_seconds(?:\{[^}]*\})?\s+(\S+)", re.MULTILINE)
 _SERVICES = ("assistant", "model")
 
 
 class RestartDetector:
-    """The start times of the services that a run needs. A new one has lost its faults, and counts from zero."""
+    """Compares the start times of the services that a run needs."""
 
     def __init__(self, lab: Lab, needs: tuple[str, ...]) -> None:
         self._lab = lab
-        self._started: dict[str, str] = {}
+        self._start_times: dict[str, float] = {}
         self.services = tuple(name for name in _SERVICES if name in needs)
         # The service that restarted without a fault of the run; empty without one.
         self.restarted = ""
 
-    def look(self, name: str, stopped: frozenset[str]) -> Iterator[Event]:
-        """Look at one service. A server in `stopped` may come back as another one.
+    def check(self, name: str, stopped: frozenset[str]) -> None:
+        """Compare the start time of one service; a server in `stopped` may restart.
 
         Raises:
-            ServerMissing: it does not answer.
+            QueryError: the service did not respond.
         """
-        text = self._lab.service(name).request("GET", "/metrics", headers={"Accept": "text/plain"}, timeout=5.0).text
-        found = _STARTED.search(text)
-        if found is None:  # only on Linux
-            return
-        before = self._started.get(name)
-        if before not in (None, found[1]) and name not in stopped:
-            self.restarted = name
-        self._started[name] = found[1]
-        yield from ()
+        # Only on Linux is there such a metric.
+        for sample in service_samples(self._lab, name, "process_start_time_seconds", 5.0):
+            if self._start_times.setdefault(name, sample.value) != sample.value and name not in stopped:
+                self.restarted = name
+            self._start_times[name] = sample.value

@@ -1,12 +1,13 @@
-"""What a run needs: the lab that it runs on, and the scenario with its options."""
+"""The context of a run: the lab, and the scenario with its options."""
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.console import Console
 from lab.query import Lab
 from lab.scenarios.observe.alert_observer import Baseline
-from lab.scenarios.run.stop_signals import Stop
+from lab.scenarios.screen import print_line
 from lab.settings import LabSettings
 from loadtest.scenarios.declaration import Plan, Scenario
 
@@ -15,8 +16,8 @@ from loadtest.scenarios.declaration import Plan, Scenario
 class Options:
     """The options of the command line.
 
-    `users` is the peak number of users in addition to the baseline and `duration` the least duration in seconds, both
-    None for the scenario's own; a `blind` run hides its faults until its report.
+    `users` is the peak number of users in addition to the baseline, `duration` the minimum duration in seconds; both
+    are None for the scenario's own. A `blind` run hides its faults until the report.
     """
 
     seed: int = 1
@@ -29,12 +30,16 @@ class Options:
 
 @dataclass(frozen=True)
 class RunContext:
-    """The running lab, its settings, the terminal and the stop signal."""
+    """The running lab, its settings, the terminal and the event of a stop signal."""
 
     lab: Lab
     settings: LabSettings
     console: Console
-    stop: Stop
+    stop: threading.Event
+
+    def say(self, text: str) -> None:
+        """Print a line on the terminal as it is."""
+        print_line(self.console, text)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Restarts a stopped server at its end time, or when the process that stopped it exits.
 
-`python -m lab.scenarios.run.restarter NOTE lease|stay`: with `lease` standard input is a pipe that the other one holds
-open until it exits. See `lab.scenarios.run.stopped_servers`.
+`python -m lab.scenarios.run.restarter RECORD lease|stay`: with `lease` standard input is a pipe, whose other end closes
+when that process exits. See `lab.scenarios.run.stopped_servers`.
 """
 
 import os
@@ -16,65 +16,66 @@ from lab.errors import LabError
 from lab.scenarios.run.stopped_servers import StopRecord, read
 from lab.settings import LabSettings
 
-# How often the note is looked at, and how long a server that does not come up is tried again.
+# Seconds between two reads of the record.
 _TICK = 0.25
-_TRIES_SECONDS = 300
-# A command that was on its latency to the engine when its run was killed stops the server once more.
+# A failed start is tried again for so long.
+_RETRY_SECONDS = 300
+# A killed run may have sent a last stop command to the engine, which acts after the first start.
 _RECHECK_SECONDS = 10.0
 
 
 def main() -> None:
-    """Watch one note to its end."""
-    file, leashed = Path(sys.argv[1]), sys.argv[2] == "lease"
-    note = read(file)
-    if note is None:
+    """Wait for the end of one record, and start its server."""
+    file, leased = Path(sys.argv[1]), sys.argv[2] == "lease"
+    record = read(file)
+    if record is None:
         return
     print("ready", flush=True)
-    # The reader has exited: further output would fail.
+    # The reader closes the pipe: further output would fail.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    orphaned = _watch(file, note, leashed=leashed)
-    if _is_current(file, note):
-        _say(f"{note.server}: {'its owner has exited' if orphaned else 'its end time has passed'}, starting it")
-        _bring_back(file, note, again=orphaned)
+    orphaned = _wait_for_end(file, record, leased=leased)
+    if _is_current(file, record):
+        _say(f"{record.server}: {'its owner has exited' if orphaned else 'its end time has passed'}, starting it")
+        _restart(file, record, recheck=orphaned)
 
 
-def _watch(file: Path, note: StopRecord, *, leashed: bool) -> bool:
-    """Wait until the note is gone, its time is over (False), or the other end of the pipe is closed (True)."""
-    while _is_current(file, note) and (left := note.ends_at - time.time()) > 0:
+def _wait_for_end(file: Path, record: StopRecord, *, leased: bool) -> bool:
+    """Return True when the pipe closed, False when the record was deleted or its end time has passed."""
+    while _is_current(file, record) and (left := record.ends_at - time.time()) > 0:
         tick = min(left, _TICK)
-        if not leashed:
+        if not leased:
             time.sleep(tick)
         elif select.select([sys.stdin], [], [], tick)[0]:
             return True
     return False
 
 
-def _bring_back(file: Path, note: StopRecord, *, again: bool) -> None:
-    deadline = time.monotonic() + _TRIES_SECONDS
-    until = time.monotonic() + (_RECHECK_SECONDS if again else 0.0)
-    while _is_current(file, note):
+def _restart(file: Path, record: StopRecord, *, recheck: bool) -> None:
+    deadline = time.monotonic() + _RETRY_SECONDS
+    until = time.monotonic() + (_RECHECK_SECONDS if recheck else 0.0)
+    while _is_current(file, record):
         settings = LabSettings.running()
         if settings.engine() is None:
-            _say(f"{note.server}: the lab does not run any more")
+            _say(f"{record.server}: the lab does not run any more")
             file.unlink(missing_ok=True)
             return
         try:
-            choose(settings).engine.start([note.server])
+            choose(settings).engine.start([record.server])
         except (LabError, OSError) as error:
-            _say(f"{note.server}: {error}")
+            _say(f"{record.server}: {error}")
             if time.monotonic() > deadline:
                 return
         else:
             if time.monotonic() >= until:
-                _say(f"{note.server}: it runs")
+                _say(f"{record.server}: it runs")
                 file.unlink(missing_ok=True)
                 return
         time.sleep(1)
 
 
-def _is_current(file: Path, note: StopRecord) -> bool:
+def _is_current(file: Path, record: StopRecord) -> bool:
     found = read(file)
-    return found is not None and found.token == note.token
+    return found is not None and found.token == record.token
 
 
 def _say(text: str) -> None:

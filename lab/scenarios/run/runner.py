@@ -1,45 +1,38 @@
 """Runs one scenario, from its preflight to its report."""
 
+import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab.console import Console
 from lab.engines.choice import connect
 from lab.errors import LabError
-from lab.query import Lab, QueryError
+from lab.query import QueryError
 from lab.scenarios import screen
-from lab.scenarios.judge import alert_latency, bookings, report
+from lab.scenarios.judge import alert_latency, report
 from lab.scenarios.judge.verdict import Check, judge
-from lab.scenarios.observe.alert_observer import Baseline
-from lab.scenarios.observe.timeline import Event, Timeline
-from lab.scenarios.run import preflight
 from lab.scenarios.run.context import Options, RunContext, RunSpec
+from lab.scenarios.run.preflight import check_preconditions
 from lab.scenarios.run.scenario_lock import scenario_lock
 from lab.scenarios.run.session import Session
 from lab.scenarios.run.stop_signals import stop_on_signals
-from lab.scenarios.run.stopped_servers import Servers
 from lab.settings import LabSettings
-from loadtest.scenarios.declaration import Expected, Plan, Scenario
+from loadtest.scenarios.declaration import Plan, Scenario
 
 EXIT_CODES = {"passed": 0, "failed": 1, "aborted": 1, "stopped": 130}
 
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a run: `outcome` is passed, failed, aborted or stopped; `content` is its report.
+    """The result of a run: `outcome` is passed, failed, aborted or stopped, `content` the report in `path`."""
 
-    `latencies` are those of its alerts.
-    """
-
-    scenario: str
     outcome: str
     checks: list[Check]
-    timeline: Timeline
     path: Path
-    content: dict[str, Any] = field(repr=False)
-    latencies: list[alert_latency.AlertLatency] = field(default_factory=list)
+    content: dict[str, Any]
+    latencies: list[alert_latency.AlertLatency]
 
 
 def execute(scenario: type[Scenario], options: Options, settings: LabSettings, console: Console) -> int:
@@ -52,13 +45,13 @@ def execute(scenario: type[Scenario], options: Options, settings: LabSettings, c
     plan = plan_of(scenario, options)
     with scenario_lock(settings.home, scenario.name), stop_on_signals() as stop:
         context = RunContext(connect(settings), settings, console, stop)
-        baseline = run_preflight(context, scenario, plan)
-        if stop.asked:
-            console.print(f"{scenario.name}: stopped before it started; nothing was changed.", highlight=False)
+        baseline = check_preconditions(context, scenario, plan)
+        if stop.is_set():
+            context.say(f"{scenario.name}: stopped before it started; nothing was changed.")
             return EXIT_CODES["stopped"]
-        run = Run(context, RunSpec(scenario, plan, options, baseline))
-        run.go()
-        return EXIT_CODES[run.finish().outcome]
+        session = Session(context, RunSpec(scenario, plan, options, baseline))
+        session.run()
+        return EXIT_CODES[finish(session).outcome]
 
 
 def require_lab(settings: LabSettings) -> None:
@@ -68,10 +61,10 @@ def require_lab(settings: LabSettings) -> None:
 
 
 def plan_of(scenario: type[Scenario], options: Options) -> Plan:
-    """Draw the plan that the options ask for.
+    """Return the plan of a scenario with these options.
 
     Raises:
-        LabError: it cannot be had in the duration that is asked for.
+        LabError: a fault of the plan starts after the duration.
     """
     plan = scenario.plan(options.seed, quick=options.quick, users=options.users)
     if options.duration is None:
@@ -84,131 +77,83 @@ def plan_of(scenario: type[Scenario], options: Options) -> Plan:
         ) from error
 
 
-def run_preflight(context: RunContext, scenario: type[Scenario], plan: Plan) -> Baseline:
-    """Return the baseline of a run that may start.
+def finish(session: Session, others_alerts: frozenset[str] = frozenset(), *, brief: bool = False) -> Result:
+    """Judge a run, write and print its report, and return the result.
+
+    Args:
+        session: the run, whose alerts have resolved or had the time to.
+        others_alerts: alerts that may fire without being the scenario's own.
+        brief: print the outcome only.
 
     Raises:
-        LabError: the reason why it may not.
+        Exception: the unexpected error that aborted the run.
     """
-
-    def say(text: str) -> None:
-        context.console.print(text, highlight=False, soft_wrap=True)
-
-    try:
-        return preflight.check(context.lab, context.settings, scenario, plan, stop=context.stop, say=say)
-    except QueryError as error:
-        raise LabError(str(error), "See `lab status`.") from error
-
-
-class Run:
-    """One run of a scenario: `go`, then `finish`."""
-
-    def __init__(self, context: RunContext, spec: RunSpec) -> None:
-        self.scenario = spec.scenario
-        self._context = context
-        self._spec = spec
-        self._timeline = Timeline(time.time())
-        path = report.path_for(context.settings.home, spec.scenario.name, self._timeline.started_at)
-        self._path = spec.options.report or path
-        summary = "hidden faults: find the cause." if spec.hidden else spec.scenario.summary
-        title = f"{spec.scenario.name}: {summary}"
-        self._session = Session(
-            context,
-            spec,
-            servers=Servers(context.settings),
-            screen=screen.Screen(context.console, title, self._timeline, spec.prefix),
-            timeline=self._timeline,
-            log=self._path.with_suffix(".locust.log"),
-        )
-        self._bookings: Check | None = None
-
-    def go(self) -> None:
-        """Run until it is finished, stopped or aborted; everything is as before then, but for the end of its alerts."""
-        session = self._session
-        session.run()
-        if session.ledger and not session.stopped and not session.aborted:
-            self._bookings = bookings.row(self._context.lab, session.ledger)
-
-    def awaiting(self, now: float) -> tuple[str, ...]:
-        """Return the alerts whose end is still to come, and in time."""
-        return () if self._session.stopped else self._session.awaiting(now)
-
-    def look(self, now: float) -> list[Event]:
-        """Look which alerts ended since the run was over; return what is new."""
-        return self._session.resolutions(now)
-
-    def finish(self, others_alerts: frozenset[str] = frozenset(), *, brief: bool = False) -> Result:
-        """Judge, write the report and print both; `others_alerts` may fire without being its own."""
-        expected = self._spec.plan.expected
-        session = self._session
-        checks = judge(
-            expected,
-            self._timeline,
-            load_ended_at=session.load_ended_at,
-            already_true=self._spec.baseline.already_true,
-            # Alerts of before are not its own, also when they are notified only now.
-            others_alerts=others_alerts | self._spec.baseline.active_alerts,
-        )
-        if self._bookings is not None:
-            checks.append(self._bookings)
-        latencies = _latencies(
-            self._context.lab, expected, self._timeline, session.load_ended_at, self._context.settings
-        )
-        if session.stopped or (self._context.stop.asked and self.awaiting(time.time())):
-            outcome = "stopped"
-        elif session.aborted:
-            outcome = "aborted"
-        else:
-            outcome = "passed" if all(row.ok for row in checks) else "failed"
-        content = self._content(outcome, checks, latencies)
-        report.write(self._path, content, self._timeline)
-        name = self.scenario.name
-        if self._spec.hidden:
-            screen.print_revealed(self._context.console, self.scenario.summary, self._timeline)
-        if outcome != "stopped" and not brief:
-            screen.print_end(self._context.console, checks, latencies)
-        self._context.console.print(f"{name}: {outcome}. Report: {self._path}", highlight=False, soft_wrap=True)
-        if session.broken is not None:
-            raise session.broken
-        return Result(name, outcome, checks, self._timeline, self._path, content, latencies)
-
-    def _content(
-        self, outcome: str, checks: list[Check], latencies: list[alert_latency.AlertLatency]
-    ) -> dict[str, Any]:
-        options, values = self._spec.options, self._context.settings.values
-        return {
-            "scenario": self.scenario.name,
-            "summary": self.scenario.summary,
-            "outcome": outcome,
-            "reason": self._session.aborted or None,
-            "exit_code": EXIT_CODES[outcome],
-            "seed": options.seed,
-            "quick": options.quick,
-            "blind": self._spec.hidden,
-            "users": options.users,
-            "duration": options.duration,
-            "engine": self._context.settings.engine(),
-            "versions": {key: value for key, value in values.items() if key.endswith("_VERSION")},
-            "faults": [
-                {"fault": fault.label, "service": fault.service, "at": fault.at, "duration": fault.duration}
-                for fault in self._spec.plan.faults
-            ],
-            "expected": [{"what": r.what, "expected": r.expected, "observed": r.seen, "ok": r.ok} for r in checks],
-            "pages": [latency.as_dict() for latency in latencies],
-            "requests": self._session.user_stats,
-        }
+    context, spec, timeline = session.context, session.spec, session.timeline
+    checks = judge(
+        spec.plan.expected,
+        timeline,
+        load_ended_at=session.load_ended_at,
+        already_true=spec.baseline.already_true,
+        # Alerts that were active before are not its own, even if they are notified during the run.
+        others_alerts=others_alerts | spec.baseline.active_alerts,
+    )
+    if session.bookings is not None:
+        checks.append(session.bookings)
+    latencies = _latencies(session)
+    if session.stopped or (context.stop.is_set() and session.unresolved(time.time())):
+        outcome = "stopped"
+    elif session.aborted:
+        outcome = "aborted"
+    else:
+        outcome = "passed" if all(check.ok for check in checks) else "failed"
+    content = _content(session, outcome, checks, latencies)
+    report.write(session.report_path, content)
+    if spec.hidden:
+        screen.print_revealed(context.console, spec.scenario.summary, timeline)
+    if outcome != "stopped" and not brief:
+        screen.print_end(context.console, checks, latencies)
+    context.say(f"{spec.scenario.name}: {outcome}. Report: {session.report_path}")
+    if session.error is not None:
+        raise session.error
+    return Result(outcome, checks, session.report_path, content, latencies)
 
 
-def _latencies(
-    lab: Lab, expected: Expected, timeline: Timeline, load_ended_at: float | None, settings: LabSettings
-) -> list[alert_latency.AlertLatency]:
-    silence = float(settings.values.get("WATCHDOG_SILENCE_SECONDS") or 60)
+def _content(
+    session: Session, outcome: str, checks: list[Check], latencies: list[alert_latency.AlertLatency]
+) -> dict[str, Any]:
+    spec, settings = session.spec, session.context.settings
+    return {
+        "scenario": spec.scenario.name,
+        "summary": spec.scenario.summary,
+        "outcome": outcome,
+        "reason": session.aborted or None,
+        "exit_code": EXIT_CODES[outcome],
+        "seed": spec.options.seed,
+        "quick": spec.options.quick,
+        "blind": spec.hidden,
+        "users": spec.options.users,
+        "duration": spec.options.duration,
+        "engine": settings.engine(),
+        "versions": {key: value for key, value in settings.values.items() if key.endswith("_VERSION")},
+        "faults": [
+            {"fault": fault.label, "service": fault.service, "at": fault.at, "duration": fault.duration}
+            for fault in spec.plan.faults
+        ],
+        "expected": [{"what": c.what, "expected": c.expected, "observed": c.seen, "ok": c.ok} for c in checks],
+        "pages": [latency.as_dict() for latency in latencies],
+        "requests": session.user_stats,
+        **report.timeline_content(session.timeline),
+    }
+
+
+def _latencies(session: Session) -> list[alert_latency.AlertLatency]:
+    silence = float(session.context.settings.values.get("WATCHDOG_SILENCE_SECONDS") or 60)
     latencies = []
-    for alert in expected.proven:
-        try:
-            latency = alert_latency.measure(lab, timeline, alert, load_ended_at=load_ended_at, silence=silence)
-        except (QueryError, KeyError):  # a service to the reader: the verdict does not need it
-            latency = None
-        if latency is not None:
-            latencies.append(latency)
+    for alert in session.spec.plan.expected.proven:
+        with contextlib.suppress(QueryError, KeyError):  # the verdict does not need it
+            latency = alert_latency.measure(
+                session.context.lab, session.timeline, alert, load_ended_at=session.load_ended_at, silence=silence
+            )
+            if latency is not None:
+                latencies.append(latency)
     return latencies

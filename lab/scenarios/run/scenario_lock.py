@@ -1,4 +1,4 @@
-"""One scenario at a time: two of them would see each other's faults."""
+"""The lock of a lab's scenarios: two at a time would observe each other's faults."""
 
 import fcntl
 import json
@@ -13,10 +13,10 @@ from lab.errors import LabError
 
 @contextmanager
 def scenario_lock(home: Path, name: str) -> Iterator[None]:
-    """Hold the lab's scenario lock; the system lets go of it when this process ends, however it ends.
+    """Hold the lab's scenario lock; the kernel releases it when this process exits.
 
     Raises:
-        LabError: another scenario runs; the error has its name, process and age.
+        LabError: another scenario runs; the message has its name, process and age.
     """
     home.mkdir(parents=True, exist_ok=True)
     with (home / "scenario.lock").open("a+", encoding="utf-8") as file:
@@ -24,7 +24,9 @@ def scenario_lock(home: Path, name: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise LabError(_who(file.read()), "Wait for it to end, or stop it with Ctrl-C where it runs.") from error
+            raise LabError(
+                _describe_holder(file.read()), "Wait for it to end, or stop it with Ctrl-C where it runs."
+            ) from error
         file.truncate(0)
         file.write(json.dumps({"scenario": name, "process": os.getpid(), "started_at": time.time()}))
         file.flush()
@@ -34,7 +36,7 @@ def scenario_lock(home: Path, name: str) -> Iterator[None]:
             file.truncate(0)
 
 
-def _who(text: str) -> str:
+def _describe_holder(text: str) -> str:
     try:
         other = json.loads(text)
         age = time.time() - other["started_at"]

@@ -1,7 +1,7 @@
-"""Stops servers for a while and brings them back, whatever becomes of who stopped them.
+"""Stops servers for a time and restarts them, also after the process that stopped them was killed.
 
-For each stopped server the lab's state folder has a record, and a process of its own, the restarter, waits for its
-end time. Starting the server deletes the record; else the restarter starts it.
+For each stopped server the lab's state folder has a record, and a restarter process waits for its end time. A start
+of the server deletes the record; otherwise the restarter starts the server.
 """
 
 import contextlib
@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 from lab.engines.choice import choose
 from lab.engines.engine import Engine
 from lab.errors import LabError
+from lab.files import write_atomically
 from lab.settings import LabSettings
 
 _RESTARTER_TIMEOUT_SECONDS = 20.0
@@ -27,7 +27,7 @@ _RESTARTER_TIMEOUT_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class StopRecord:
-    """A server that is stopped on purpose; times are Unix times in seconds, `token` identifies the stop."""
+    """A server that is stopped on purpose, with Unix times in seconds; `token` identifies the stop."""
 
     server: str
     stopped_at: float
@@ -38,11 +38,11 @@ class StopRecord:
 
 def stopped(home: Path) -> list[StopRecord]:
     """Return the servers that are stopped on purpose in the lab of that state folder."""
-    return [note for file in sorted((home / "stopped").glob("*.json")) if (note := read(file))]
+    return [record for file in sorted((home / "stopped").glob("*.json")) if (record := read(file))]
 
 
 def read(file: Path) -> StopRecord | None:
-    """Return a note, None when it was taken away."""
+    """Return the record in a file, None when it was deleted."""
     try:
         return StopRecord(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -50,32 +50,31 @@ def read(file: Path) -> StopRecord | None:
 
 
 class Servers:
-    """The servers of one lab, to be stopped and started through its engine. Safe to use from several threads."""
+    """Stops and starts the servers of one lab with its engine. Safe to use from several threads."""
 
-    def __init__(self, settings: LabSettings, engine: Engine | None = None) -> None:
+    def __init__(self, settings: LabSettings) -> None:
         self._settings = settings
-        self._given = engine
-        # By server: its restarter, and the end of a pipe by which it notices that we are gone.
-        self._leashes: dict[str, tuple[int, subprocess.Popen[bytes]]] = {}
+        # By server: the write end of the lease pipe, which closes with this process, and the restarter.
+        self._leases: dict[str, tuple[int, subprocess.Popen[bytes]]] = {}
 
     @cached_property
     def _engine(self) -> Engine:
-        return self._given or choose(self._settings).engine
+        return choose(self._settings).engine
 
     def states(self) -> dict[str, str]:
         """Return the state of each server of this engine, as in `lab status`."""
         return {row.name: row.state for row in self._engine.status()}
 
     def check(self, server: str) -> None:
-        """Refuse a server that cannot be stopped here.
+        """Check whether a server can be stopped here.
 
         Raises:
-            LabError: there is none of that name, or it does not run.
+            LabError: there is no such server, or it does not run.
         """
-        checks = {row.name: row for row in self._engine.status()}
-        row = checks.get(server)
+        rows = {row.name: row for row in self._engine.status()}
+        row = rows.get(server)
         if row is None or row.state == "done":
-            names = ", ".join(name for name, other in checks.items() if other.state != "done")
+            names = ", ".join(name for name, other in rows.items() if other.state != "done")
             raise LabError(f"There is no server `{server}` on this engine.", f"Servers: {names}.", 2)
         if row.state == "missing":
             raise LabError(f"{server} does not run here: {row.source}.", "`lab status` shows what runs.")
@@ -83,47 +82,51 @@ class Servers:
             raise LabError(f"{server} is {row.state} already{self._until(server)}.", "`lab status` shows what runs.")
 
     def stop(self, server: str, seconds: float, *, hidden: bool = False, stays: bool = False) -> StopRecord:
-        """Stop a server for so long at most; it also comes back when this process dies, unless it `stays` stopped.
+        """Stop a server and return its record.
+
+        Args:
+            server: its name.
+            seconds: the restarter starts it after so long.
+            hidden: a blind run does not show its name.
+            stays: the server stays stopped when this process exits.
 
         Raises:
-            LabError: the engine cannot, or there is no restarter; the server runs then as before.
+            LabError: the engine or the restarter failed; the server still runs.
         """
         now = time.time()
-        note = StopRecord(server, now, now + seconds, uuid.uuid4().hex, hidden)
+        record = StopRecord(server, now, now + seconds, uuid.uuid4().hex, hidden)
         file = self._file(server)
         file.parent.mkdir(parents=True, exist_ok=True)
-        new = file.with_suffix(".new")
-        new.write_text(json.dumps(asdict(note)), encoding="utf-8")
-        new.replace(file)
+        write_atomically(file, json.dumps(asdict(record)))
         try:
-            self._watch(server, file, stays=stays)
+            self._start_restarter(server, file, stays=stays)
             self._engine.stop([server])
         except BaseException:
             with contextlib.suppress(LabError):
                 self.start(server)
             raise
-        return note
+        return record
 
     def start(self, server: str) -> None:
-        """Start a server, wait until it is ready, and let its restarter go.
+        """Start a server, wait until it is ready, and end its restarter.
 
         Raises:
-            LabError: it does not become ready; the restarter goes on then.
+            LabError: it does not become ready; the restarter tries again.
         """
         self._engine.start([server])
         self._file(server).unlink(missing_ok=True)
-        lease = self._leashes.pop(server, None)
+        lease = self._leases.pop(server, None)
         if lease is not None:
             os.close(lease[0])
             with contextlib.suppress(subprocess.TimeoutExpired):
                 lease[1].wait(timeout=5)
 
-    def _watch(self, server: str, file: Path, *, stays: bool) -> None:
-        """Start the restarter, and wait until it is ready: from then on the server may be stopped."""
+    def _start_restarter(self, server: str, file: Path, *, stays: bool) -> None:
+        """Start the restarter and wait until it is ready."""
         read_end, write_end = os.pipe()
         command = [sys.executable, "-m", "lab.scenarios.run.restarter", str(file), "stay" if stays else "lease"]
         with (self._settings.home / "restarter.log").open("ab") as log:
-            # A session of its own: neither Ctrl-C nor a closed terminal reaches it.
+            # In a new session it receives neither Ctrl-C nor the signal of a closed terminal.
             process = subprocess.Popen(
                 command,
                 cwd=self._settings.root,
@@ -135,9 +138,11 @@ class Servers:
             )
         os.close(read_end)
         assert process.stdout is not None
-        ready = _line(process.stdout.fileno(), _RESTARTER_TIMEOUT_SECONDS)
-        process.stdout.close()
-        if ready != b"ready":
+        with process.stdout as output:
+            # It prints its only line at once.
+            readable, _, _ = select.select([output], [], [], _RESTARTER_TIMEOUT_SECONDS)
+            ready = bool(readable) and output.readline() == b"ready\n"
+        if not ready:
             os.close(write_end)
             raise LabError(
                 f"{server} was not stopped: the process that would bring it back does not start.",
@@ -146,24 +151,11 @@ class Servers:
         if stays:
             os.close(write_end)
         else:
-            self._leashes[server] = (write_end, process)
+            self._leases[server] = (write_end, process)
 
     def _until(self, server: str) -> str:
-        note = read(self._file(server))
-        return f", on purpose, for another {max(0.0, note.ends_at - time.time()):.0f} s" if note else ""
+        record = read(self._file(server))
+        return f", on purpose, for another {max(0.0, record.ends_at - time.time()):.0f} s" if record else ""
 
     def _file(self, server: str) -> Path:
         return self._settings.home / "stopped" / f"{server}.json"
-
-
-def _line(descriptor: int, seconds: float) -> bytes:
-    """Read up to the end of the first line, at most so long."""
-    return b"".join(_bytes(descriptor, time.monotonic() + seconds)).strip()
-
-
-def _bytes(descriptor: int, deadline: float) -> Iterator[bytes]:
-    while (left := deadline - time.monotonic()) > 0 and select.select([descriptor], [], [], left)[0]:
-        got = os.read(descriptor, 64)
-        yield got
-        if not got or b"\n" in got:
-            return

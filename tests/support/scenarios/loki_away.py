@@ -4,7 +4,7 @@ from loadtest.scenarios.declaration import Effect, Fault, Scenario
 
 
 class LokiAway(Scenario):
-    """For tests of what becomes of a stopped server."""
+    """For tests of the stop and restart of a server."""
 
     name = "loki-away"
     summary = "Loki is stopped, and the model fails for good measure."
@@ -13,5 +13,6 @@ class LokiAway(Scenario):
         Fault("model", "errors", at=1, duration=20),
     )
     effects = (Effect("Prometheus sees it", '1 - max(up{job="loki"})', within=20, of="stop-loki"),)
+    forbidden_alerts = ()
     duration = 30
     quick_duration = 3

@@ -25,7 +25,7 @@ for person in people[1:3]:
 people += [kind(environment) for _ in range(3)]
 stats = environment.stats
 seconds = len(stats.total.num_reqs_per_sec)
-pruning.forget_old(stats, now=stats.total.last_request_timestamp + 1000)
+pruning.delete_old(stats, now=stats.total.last_request_timestamp + 1000)
 print(
     json.dumps(
         {

@@ -56,7 +56,7 @@ def lab(server: StubServer) -> Lab:
 
 def test_all_kept_is_a_good_row_and_the_file_goes(server: StubServer, file: Path) -> None:
     Desk(server)
-    row = bookings.row(lab(server), file)
+    row = bookings.check_bookings(lab(server), file)
     assert row.ok
     assert row.seen == f"all {MANY} are kept"
     assert not file.exists()
@@ -67,14 +67,14 @@ def test_what_is_lost_changed_or_too_much_is_named_and_the_file_stays(server: St
     desk.rows[7]["status"] = "cancelled"
     del desk.rows[449], desk.rows[3]
     desk.rows.append({"id": "new", "status": "booked"})
-    row = bookings.row(lab(server), file)
+    row = bookings.check_bookings(lab(server), file)
     assert not row.ok
     assert row.seen == "of 450: 2 lost (a003, a449); 1 of another status (a007); 1 unconfirmed (new)"
     assert file.exists()
 
 
 def test_a_missing_file_or_assistant_is_no_good_row(server: StubServer, file: Path, tmp_path: Path) -> None:
-    assert not bookings.row(lab(server), tmp_path / "none.json").ok
+    assert not bookings.check_bookings(lab(server), tmp_path / "none.json").ok
     server.answer("GET", "/appointments", {"detail": "away"}, 503)
-    row = bookings.row(lab(server), file)
+    row = bookings.check_bookings(lab(server), file)
     assert (row.ok, row.seen.startswith("cannot be compared: ")) == (False, True)

@@ -68,18 +68,18 @@ def test_a_journey_books_reads_and_cancels(desk: Desk) -> None:
 
 
 def test_its_requests_are_counted_as_those_of_other_people_are(desk: Desk) -> None:
-    """The service cannot report them apart, so what users saw would are below what the service saw without them."""
-    asked = LoadStats()
-    journey = Journey(desk.server.url, asked=asked)
+    """The service counts the journey like any user, so the users' side must count it, too."""
+    stats = LoadStats()
+    journey = Journey(desk.server.url, stats=stats)
     journey.run()
     done = {("journey: book", "POST"): 3, ("journey: read", "GET"): 1, ("journey: cancel", "DELETE"): 1}
     done["journey: cancel", "GET"] = 1
-    assert {key[:2]: count for key, count in asked.requests.items() if key[2] == "ok"} == done
-    assert sum(asked.requests.values()) == 6
-    assert sum(sum(timing.counts) for timing in asked.timings.values()) == 6
+    assert {key[:2]: count for key, count in stats.requests.items() if key[2] == "ok"} == done
+    assert sum(stats.requests.values()) == 6
+    assert sum(sum(timing.counts) for timing in stats.timings.values()) == 6
     for desk.broken, failed in (("fallback", 1), ("error", 2)):
         journey.run()
-        assert asked.requests["journey: book", "POST", "failed"] == failed
+        assert stats.requests["journey: book", "POST", "failed"] == failed
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_its_requests_are_counted_as_those_of_other_people_are(desk: Desk) -> No
 )
 def test_the_failing_step_is_named(desk: Desk, broken: str, step: str, reason: str) -> None:
     desk.broken = broken
-    run = Journey(desk.server.url, answer_seconds=0.3).run()
+    run = Journey(desk.server.url, timeout_seconds=0.3).run()
     assert run.failing_step == step
     assert reason in run.reason
 
 
 def test_an_assistant_that_is_away_fails_at_the_first_step() -> None:
-    run = Journey("http://127.0.0.1:9", answer_seconds=1.0).run()
+    run = Journey("http://127.0.0.1:9", timeout_seconds=1.0).run()
     assert run.failing_step == "book"
     assert "refused" in run.reason
 
@@ -117,7 +117,7 @@ def test_what_a_failed_journey_left_booked_is_cancelled_by_the_next(desk: Desk) 
     assert [row["status"] for row in desk.rows.values()] == ["cancelled", "cancelled"]
 
 
-class Enough(Exception):  # noqa: N818 - ends the endless
+class Enough(Exception):  # noqa: N818 - ends the loop
     pass
 
 
@@ -137,9 +137,9 @@ def test_it_waits_for_the_start_and_then_goes_on_whatever_happens(desk: Desk) ->
             raise Enough
 
     with pytest.raises(Enough):
-        Journey(desk.server.url).go_on(15.0, report, sleep=sleep)
+        Journey(desk.server.url).repeat(15.0, report, sleep=sleep)
     assert waits[:2] == [1.0, 1.0]  # while the assistant was on its way up, and that is no failure
     assert [run.failing_step for run in runs] == [None, "book", None]
     assert 14 < waits[2] <= 15
-    assert 6.5 < waits[3] <= 7.5  # after a failure: a fault, or a faults?
+    assert 6.5 < waits[3] <= 7.5  # half of the interval after a failure
     assert 14 < waits[4] <= 15

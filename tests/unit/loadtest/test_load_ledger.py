@@ -48,7 +48,7 @@ def test_a_orphan_is_explained_only_by_an_answer_that_never_came() -> None:
 
 def test_a_cancellation_without_an_answer_may_have_worked_or_not() -> None:
     ledger = reported()
-    ledger.ask("a")
+    ledger.begin_request("a")
     again = Ledger.read(json.loads(json.dumps(ledger.document())))
     for status in ("booked", "cancelled"):
         assert again.compare(kept(("a", status), ("b", "cancelled"))).none
@@ -57,11 +57,11 @@ def test_a_cancellation_without_an_answer_may_have_worked_or_not() -> None:
 
 def test_an_answer_that_came_leaves_no_doubt() -> None:
     ledger = reported()
-    ledger.ask("a")
-    ledger.answered("a")
+    ledger.begin_request("a")
+    ledger.end_request("a")
     assert ledger.unanswered == 0
     assert ledger.compare(kept(("a", "cancelled"), ("b", "cancelled"))).wrong_status == ("a",)
-    ledger.ask("a")
+    ledger.begin_request("a")
     ledger.record("a", "cancelled")
     assert ledger.compare(kept(("a", "booked"), ("b", "cancelled"))).wrong_status == ("a",)
 

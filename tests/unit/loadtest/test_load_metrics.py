@@ -28,7 +28,7 @@ def registry() -> CollectorRegistry:
 
 def test_the_metrics_have_the_declared_names_and_labels(registry: CollectorRegistry) -> None:
     registry.register(metrics.LoadMetrics(stats))
-    metrics.JourneyMetrics(registry).ran(None, 1.0)
+    metrics.JourneyMetrics(registry).record(None, 1.0)
     labels = {
         sample.name: set(sample.labels) - {"le"}
         for family in registry.collect()
@@ -139,10 +139,10 @@ def test_the_page_is_served(registry: CollectorRegistry) -> None:
     runs = {sample.labels["step"]: sample.value for sample in samples if sample.name == metric_names.JOURNEY_RUNS}
     assert runs == {"none": 0, "book": 0, "read": 0, "cancel": 0}
     assert metric_names.JOURNEY_UP not in {sample.name for sample in samples}  # no one knows yet
-    journey.ran("read", 1.0)
-    journey.ran("book", 2.0)
+    journey.record("read", 1.0)
+    journey.record("book", 2.0)
     assert registry.get_sample_value(metric_names.JOURNEY_UP) == 0
     assert registry.get_sample_value(metric_names.JOURNEY_FAILURES) == 2
-    journey.ran(None, 2.0)
+    journey.record(None, 2.0)
     assert registry.get_sample_value(metric_names.JOURNEY_UP) == 1
     assert registry.get_sample_value(metric_names.JOURNEY_FAILURES) == 0

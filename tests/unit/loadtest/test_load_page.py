@@ -54,7 +54,7 @@ class Blind(Quick):
     hidden = True
 
 
-class Door:
+class AdminApi:
     """The admin APIs of both services."""
 
     def __init__(self, server: StubServer) -> None:
@@ -80,15 +80,15 @@ def wait(condition: Callable[[], bool], seconds: float = 5.0) -> None:
 
 
 @pytest.fixture
-def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+def admin(monkeypatch: pytest.MonkeyPatch) -> Iterator[AdminApi]:
     found = {one.name: one for one in (Quick, Short, Stopping, Drawing, Blind)}
     monkeypatch.setattr(registry, "find", lambda: (found, []))
     with serving() as server:
-        yield Door(server)
+        yield AdminApi(server)
 
 
 @pytest.fixture
-def chosen(door: Door, tmp_path: Path) -> Iterator[tuple[WebUi, Any]]:
+def chosen(admin: AdminApi, tmp_path: Path) -> Iterator[tuple[WebUi, Any]]:
     token = tmp_path / "token"
     token.write_text("secret\n")
     app = Flask(__name__)
@@ -98,21 +98,21 @@ def chosen(door: Door, tmp_path: Path) -> Iterator[tuple[WebUi, Any]]:
         return jsonify(success=True, message="Swarming started")
 
     made = WebUi(
-        SimpleNamespace(scenario="none"), AdminClient({"assistant": door.server.url, "model": door.server.url}, token)
+        SimpleNamespace(scenario="none"), AdminClient({"assistant": admin.server.url, "model": admin.server.url}, token)
     )
     made.attach(app)
     yield made, app.test_client()
     made.end()
 
 
-def test_what_stops_servers_is_a_command_in_the_list(door: Door) -> None:
+def test_what_stops_servers_is_a_command_in_the_list(admin: AdminApi) -> None:
     assert web_ui.choices() == [
         "none", "quick", "short", "blind", "lab scenario run stopping", "lab scenario run drawing",
     ]  # fmt: skip
 
 
 def test_a_chosen_scenario_brings_users_and_faults_and_takes_its_faults_back(
-    door: Door, chosen: tuple[WebUi, Any]
+    admin: AdminApi, chosen: tuple[WebUi, Any]
 ) -> None:
     made, client = chosen
     assert made.tick() == (0, {})
@@ -120,52 +120,54 @@ def test_a_chosen_scenario_brings_users_and_faults_and_takes_its_faults_back(
     assert answer.get_json()["success"] is True
     wait(lambda: made.tick()[0] == 12)
     assert made.tick()[1] == {"Customer": 3, "Owner": 1}
-    wait(lambda: len(door.on()) == 2)
-    errors, slow = door.on()
+    wait(lambda: len(admin.on()) == 2)
+    errors, slow = admin.on()
     assert (errors["fault"], errors["duration_seconds"], errors["parameters"]) == ("errors", 40, {"status": 503})
     assert (slow["fault"], slow["intensity"], slow["target"]) == ("slow-query", 0.5, "route=/chat")
     assert "hidden" not in slow
-    assert {one["headers"]["Authorization"] for one in door.server.asked} == {"Bearer secret"}
+    assert {one["headers"]["Authorization"] for one in admin.server.asked} == {"Bearer secret"}
     made.end()
-    wait(lambda: door.off() == ["errors", "slow-query"])
+    wait(lambda: admin.off() == ["errors", "slow-query"])
     assert made.tick() == (0, {})
 
 
 def test_another_choice_ends_the_scenario_and_none_leaves_the_always_on_users(
-    door: Door, chosen: tuple[WebUi, Any]
+    admin: AdminApi, chosen: tuple[WebUi, Any]
 ) -> None:
     made, client = chosen
     client.post("/swarm", data={"scenario": "quick"})
-    wait(lambda: len(door.on()) == 1)
+    wait(lambda: len(admin.on()) == 1)
     run = made.run
     client.post("/swarm", data={"scenario": "none"})
     assert made.tick() == (0, {})
     assert run is not None
     run.wait()
-    assert door.off() == ["errors"]
-    assert len(door.on()) == 1  # the second fault never comes
+    assert admin.off() == ["errors"]
+    assert len(admin.on()) == 1  # the second fault never comes
 
 
-def test_a_scenario_after_another_does_not_stumble_over_its_faults(door: Door, chosen: tuple[WebUi, Any]) -> None:
+def test_a_scenario_after_another_does_not_stumble_over_its_faults(admin: AdminApi, chosen: tuple[WebUi, Any]) -> None:
     _, client = chosen
-    door.server.react("POST", "/admin/faults", lambda one: (door.active.append(json.loads(one["body"])), (201, {}))[1])
-    door.server.react("DELETE", "/admin/faults/errors", lambda _: (door.active.clear(), (204, b""))[1])
+    admin.server.react(
+        "POST", "/admin/faults", lambda one: (admin.active.append(json.loads(one["body"])), (201, {}))[1]
+    )
+    admin.server.react("DELETE", "/admin/faults/errors", lambda _: (admin.active.clear(), (204, b""))[1])
     client.post("/swarm", data={"scenario": "quick"})
-    wait(lambda: len(door.active) == 1)
+    wait(lambda: len(admin.active) == 1)
     assert client.post("/swarm", data={"scenario": "short"}).get_json()["success"] is True
 
 
-def test_a_scenario_ends_by_itself(door: Door, chosen: tuple[WebUi, Any]) -> None:
+def test_a_scenario_ends_by_itself(admin: AdminApi, chosen: tuple[WebUi, Any]) -> None:
     made, client = chosen
     client.post("/swarm", data={"scenario": "short"})
     assert made.tick()[0] == 5
     wait(lambda: made.tick() == (0, {}))
 
 
-def test_a_hidden_scenario_hides_its_faults(door: Door, chosen: tuple[WebUi, Any]) -> None:
+def test_a_hidden_scenario_hides_its_faults(admin: AdminApi, chosen: tuple[WebUi, Any]) -> None:
     chosen[1].post("/swarm", data={"scenario": "blind"})
-    wait(lambda: len(door.on()) == 2)
-    assert [order["hidden"] for order in door.on()] == [True, True]
+    wait(lambda: len(admin.on()) == 2)
+    assert [order["hidden"] for order in admin.on()] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -186,15 +188,15 @@ def test_what_cannot_run_here_is_refused_with_the_way_to_run_it(
     assert made.run is None
 
 
-def test_a_scenario_next_to_another_ones_fault_is_refused(door: Door, chosen: tuple[WebUi, Any]) -> None:
-    door.active = [{"fault": "latency"}]
+def test_a_scenario_next_to_another_ones_fault_is_refused(admin: AdminApi, chosen: tuple[WebUi, Any]) -> None:
+    admin.active = [{"fault": "latency"}]
     answer = chosen[1].post("/swarm", data={"scenario": "quick"}).get_json()
     assert "The fault `latency` is on in assistant already" in answer["message"]
-    assert door.on() == []
+    assert admin.on() == []
 
 
-def test_a_door_that_does_not_open_is_named(door: Door, chosen: tuple[WebUi, Any]) -> None:
-    door.server.answer("GET", "/admin/faults", {"detail": "This address needs the admin token."}, 401)
+def test_an_admin_api_that_refuses_the_token_is_named(admin: AdminApi, chosen: tuple[WebUi, Any]) -> None:
+    admin.server.answer("GET", "/admin/faults", {"detail": "This address needs the admin token."}, 401)
     answer = chosen[1].post("/swarm", data={"scenario": "quick"}).get_json()
-    assert "admin API of assistant does not open: status 401" in answer["message"]
+    assert "admin API of assistant does not list its faults: status 401" in answer["message"]
     assert chosen[0].run is None

@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 
 from loadtest.users import grammar, personas
-from loadtest.users.personas import CHARACTERS, plan_of, popular, stars
+from loadtest.users.personas import PERSONAS, Session, popular, sessions, stars
 
 
-@pytest.mark.parametrize("kind", sorted(CHARACTERS))
+def plan_of(seed: int, user_class: str, number: int, steps: int) -> tuple[Session, ...]:
+    """Return the first sessions of the user of that class with that number."""
+    return tuple(itertools.islice(sessions(seed, f"{user_class.lower()}-{number}", user_class), steps))
+
+
+@pytest.mark.parametrize("kind", sorted(PERSONAS))
 def test_the_same_seed_and_number_give_the_same_plan_and_others_another(kind: str) -> None:
     plan = plan_of(1, kind, 3, 30)
     assert plan == plan_of(1, kind, 3, 30)
@@ -42,10 +47,10 @@ def test_kinds_of_people_differ_in_goals_and_in_haste() -> None:
 
 def test_businesses_have_a_heavy_tail() -> None:
     count = 56
-    sessions = [session for number in range(100) for session in plan_of(1, "Customer", number, 40)]
-    chosen = Counter(popular(session.business, count) for session in sessions)
+    plans = [session for number in range(100) for session in plan_of(1, "Customer", number, 40)]
+    chosen = Counter(popular(session.business, count) for session in plans)
     # Zipf's law with exponent 1: the first has 1/H(56) of all, place k a k-th of that.
-    first = len(sessions) / sum(1 / place for place in range(1, count + 1))
+    first = len(plans) / sum(1 / place for place in range(1, count + 1))
     assert chosen[0] == pytest.approx(first, rel=0.1)
     assert chosen[9] == pytest.approx(first / 10, rel=0.25)
     assert len(chosen) == count  # and yet no one is without customers

@@ -6,5 +6,5 @@ import pytest
 @pytest.fixture(autouse=True)
 def quick_eyes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.scenarios.run.session._TICK", 0.05)
-    monkeypatch.setattr("lab.scenarios.observe.observer._EFFECTS_EVERY", 0.1)
-    monkeypatch.setattr("lab.scenarios.observe.resolution_watcher._EVERY", 0.1)
+    monkeypatch.setattr("lab.scenarios.observe.observer._EFFECTS_INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr("lab.scenarios.observe.resolution_watcher._INTERVAL_SECONDS", 0.1)

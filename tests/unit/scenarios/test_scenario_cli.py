@@ -13,7 +13,7 @@ from lab.errors import LabError
 from lab.query import Incident, RuleAlert
 from lab.scenarios.judge.alert_latency import route_group_wait
 from lab.scenarios.judge.verdict import judge
-from lab.scenarios.observe.alert_observer import AlertWatch, Baseline
+from lab.scenarios.observe.alert_observer import AlertObserver, Baseline
 from lab.scenarios.observe.timeline import Event, Timeline
 from lab.scenarios.screen import Screen
 from loadtest.scenarios import registry
@@ -65,10 +65,12 @@ def incident(number: int, status: str = "open", opened: float = 100.0) -> Incide
 
 
 def test_only_what_is_new_becomes_an_event_and_each_thing_once() -> None:
-    watch = AlertWatch(Baseline(frozenset({"1@100.0"}), (alert("Active", "firing"),)))
+    watch = AlertObserver(Baseline(frozenset({"1@100.0"}), (alert("Active", "firing"),)))
 
     def kinds(*alerts: RuleAlert) -> list[tuple[str, str, float]]:
-        return [(event.kind, event.alert, event.at) for event in watch.prometheus(list(alerts), now=100.0)]
+        return [
+            (event.kind, event.alert, event.at) for event in watch.rule_alerts("Prometheus", list(alerts), now=100.0)
+        ]
 
     active, heartbeat = alert("Active", "firing"), alert("Watchdog", "firing", "none")
     assert kinds(active, heartbeat) == []
@@ -132,6 +134,6 @@ def test_a_terminal_gets_the_live_table_and_a_file_gets_lines() -> None:
     with screen.live():
         timeline.add(event)
         screen.show(event)
-        screen.now.users = 17
+        screen.stats.users = 17
     assert "users 17" in drawn.getvalue()
     assert "incident 2" in drawn.getvalue()

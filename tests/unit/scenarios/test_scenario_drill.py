@@ -17,7 +17,7 @@ from lab.cli import app
 from lab.errors import LabError
 from lab.query import wait_for
 from lab.scenarios.drill.drill import execute
-from lab.scenarios.drill.groups import Member, grouped
+from lab.scenarios.drill.groups import Member, group_members
 from lab.scenarios.run.context import Options
 from loadtest.scenarios import catalogue as package
 from loadtest.scenarios import registry
@@ -127,21 +127,21 @@ def member(name: str, **declared: Any) -> Member:
 
 def test_only_those_that_cannot_be_confused_run_side_by_side() -> None:
     def names(*members: Member) -> list[list[str]]:
-        return [[one.scenario.name for one in group] for group in grouped(members)]
+        return [[one.scenario.name for one in group] for group in group_members(members)]
 
     memory = member("memory", exclusive_resources=("memory",), expected_alerts=("MemoryHigh",))
-    door = member(
-        "door", exclusive_resources=("admin API",), expected_alerts=("AuthFailures",), allowed_alerts=("NewErrorKind",)
+    admin = member(
+        "admin", exclusive_resources=("admin API",), expected_alerts=("AuthFailures",), allowed_alerts=("NewErrorKind",)
     )
-    assert names(memory, door) == [["memory", "door"]]
-    assert names(member("silent"), memory, member("silent2"), door) == [["silent"], ["memory", "door"], ["silent2"]]
+    assert names(memory, admin) == [["memory", "admin"]]
+    assert names(member("silent"), memory, member("silent2"), admin) == [["silent"], ["memory", "admin"], ["silent2"]]
     assert names(memory, member("same", exclusive_resources=("memory",))) == [["memory"], ["same"]]
-    assert names(door, member("alike", exclusive_resources=("x",), expected_alerts=("NewErrorKind",))) == [
-        ["door"],
+    assert names(admin, member("alike", exclusive_resources=("x",), expected_alerts=("NewErrorKind",))) == [
+        ["admin"],
         ["alike"],
     ]
-    assert names(door, member("strict", exclusive_resources=("x",), forbidden_alerts=("AuthFailures",))) == [
-        ["door"],
+    assert names(admin, member("strict", exclusive_resources=("x",), forbidden_alerts=("AuthFailures",))) == [
+        ["admin"],
         ["strict"],
     ]
     stop = (Fault("engine", "stop", at=1, duration=5, target="loki"),)
@@ -158,7 +158,7 @@ def test_only_those_that_cannot_be_confused_run_side_by_side() -> None:
         member("late", exclusive_resources=("x",), min_uptime_seconds=600),
         member("y", exclusive_resources=("y",)),
     ]
-    assert [[one.scenario.name for one in group] for group in grouped(late, frozenset({"late"}))] == [
+    assert [[one.scenario.name for one in group] for group in group_members(late, frozenset({"late"}))] == [
         ["memory", "y"],
         ["late"],
     ]

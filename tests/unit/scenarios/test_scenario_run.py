@@ -137,7 +137,7 @@ def test_stopped_from_outside(lab: WholeLab, number: signal.Signals) -> None:
 def test_a_fault_that_cannot_be_switched_off_is_reported_and_has_its_end(
     lab: WholeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.scenarios.run.faults._OFF_PATIENCE", 0.1)
+    monkeypatch.setattr("lab.scenarios.run.faults._OFF_TIMEOUT_SECONDS", 0.1)
     lab.server.answer("DELETE", "/admin/faults/errors", {"detail": "no"}, 500)
     code, text, _ = run(lab, Outage, quick=True)
     assert code == 1

@@ -9,7 +9,7 @@ import pytest
 
 from lab.query import Endpoints, Lab, RuleAlert
 from lab.scenarios.drill.groups import Member, conflicts_with_earlier
-from lab.scenarios.drill.scheduler import Schedule
+from lab.scenarios.drill.scheduler import Scheduler
 from lab.scenarios.observe.alert_observer import Baseline
 from lab.settings import State
 from loadtest.scenarios.declaration import Effect, Scenario
@@ -34,8 +34,8 @@ def lab(tmp_path: Path) -> Iterator[WholeLab]:
         yield made
 
 
-def schedule(lab: WholeLab, active: frozenset[str] = frozenset()) -> Schedule:
-    return Schedule(Lab(Endpoints.of(lab.settings)), lab.settings, active)
+def schedule(lab: WholeLab, active: frozenset[str] = frozenset()) -> Scheduler:
+    return Scheduler(Lab(Endpoints.of(lab.settings)), lab.settings, active)
 
 
 def member(**declared: Any) -> Member:
@@ -60,7 +60,7 @@ def test_the_end_of_an_alert_that_it_may_set_off_is_awaited_first(lab: WholeLab)
     one, awaited = member(allowed_alerts=("Shared",)), frozenset({"Shared"})
     found = schedule(lab).blocked_by(one, QUIET, awaited)
     assert found is not None
-    assert (found.why, found.transient, found.soft) == ("Shared must end first", False, False)
+    assert (found.text, found.transient, found.soft) == ("Shared must end first", False, False)
     assert schedule(lab).blocked_by(member(allowed_alerts=("Else",)), QUIET, awaited) is None
 
 
@@ -71,7 +71,7 @@ def test_an_active_expected_alert_defers_the_scenario(lab: WholeLab, declared: d
     active = Baseline(frozenset(), (), open=frozenset({("A", "assistant")}))
     found = schedule(lab).blocked_by(member(**declared), active, frozenset())
     assert found is not None
-    assert found.why == "A is still active"
+    assert found.text == "A is still active"
     # The same of a server that it has nothing to do with is another alert.
     foreign = Baseline(frozenset(), (), open=frozenset({("A", "grafana")}))
     assert schedule(lab).blocked_by(member(**declared), foreign, frozenset()) is None
@@ -90,7 +90,7 @@ def test_what_would_hold_its_alerts_back_must_end_first(lab: WholeLab) -> None:
     for before in (firing("Cause", role="cause", service="assistant"), firing("Worse", service="assistant")):
         found = schedule(lab).blocked_by(one, before, frozenset())
         assert found is not None
-        assert found.why.endswith("would inhibit its alerts")
+        assert found.text.endswith("would inhibit its alerts")
     assert schedule(lab).blocked_by(one, firing("Harmless", role="symptom", service="assistant"), frozenset()) is None
     other = {**rule, "labels": {"role": "symptom", "service": "pager"}}
     lab.server.answer("GET", "/api/v1/rules", {"data": {"groups": [{"rules": [other]}]}})
@@ -119,7 +119,7 @@ def test_what_it_waits_to_be_rid_of_hinders_for_as_long_as_the_figures_remember_
     received(7)
     found = schedule(lab).blocked_by(one, QUIET, frozenset())
     assert found is not None
-    assert (found.why, found.soft) == ("the noise of before is still in the figures", True)
+    assert (found.text, found.soft) == ("the noise of before is still in the figures", True)
     assert schedule(lab).blocked_by(member(), QUIET, frozenset()) is None
     received(0)
     assert schedule(lab).blocked_by(one, QUIET, frozenset()) is None

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from lab.query import NotifiedAlert, RuleAlert
 from lab.scenarios.judge.verdict import judge
-from lab.scenarios.observe.alert_observer import AlertWatch, Baseline
+from lab.scenarios.observe.alert_observer import AlertObserver, Baseline
 from lab.scenarios.observe.timeline import Event, Timeline
 from loadtest.scenarios.declaration import ANY, Scenario
 
@@ -58,7 +58,7 @@ def test_what_came_before_its_fault_proves_nothing() -> None:
     assert early["page Must"] == (False, "already pending before the fault (not counted)")
     reported_before = verdict(*without(*GOOD[1:3]), Event(9.5, "notified", "", "Must"))
     assert reported_before["page Must"][0] is False
-    # It ceased to for_duration and began again.
+    # It resolved and fired again.
     again = verdict(*GOOD, Event(9, "pending", "", "Must"))
     assert again["page Must"][0] is True
 
@@ -80,7 +80,7 @@ def test_an_alert_is_inhibited_when_alertmanager_says_so() -> None:
         labels = {"alertname": name, "service": "assistant"}
         return NotifiedAlert(name, "suppressed" if by else "active", labels, {}, 1.0, None, (), by, ("application",))
 
-    watch = AlertWatch(Baseline(frozenset(), ()))
+    watch = AlertObserver(Baseline(frozenset(), ()))
 
     def events(*alerts: NotifiedAlert) -> list[tuple[str, str]]:
         return [(one.kind, one.alert) for one in watch.alertmanager(list(alerts), ("Held",), 5.0)]
@@ -94,10 +94,12 @@ def test_alerts_of_the_logs_and_of_metrics_do_not_end_each_other() -> None:
     def alert(name: str) -> RuleAlert:
         return RuleAlert(name, "firing", {"alertname": name, "severity": "ticket"}, {}, 3.0)
 
-    watch = AlertWatch(Baseline(frozenset(), (), log_alerts=(alert("Old"),)))
-    assert [e.kind for e in watch.loki([alert("Old"), alert("New")], 5.0)] == ["pending", "firing"]
-    assert list(watch.prometheus([], 6.0)) == []
-    assert [(e.kind, e.text) for e in watch.loki([alert("Old")], 7.0)] == [("cleared", "New no longer holds in Loki")]
+    watch = AlertObserver(Baseline(frozenset(), (), log_alerts=(alert("Old"),)))
+    assert [e.kind for e in watch.rule_alerts("Loki", [alert("Old"), alert("New")], 5.0)] == ["pending", "firing"]
+    assert list(watch.rule_alerts("Prometheus", [], 6.0)) == []
+    assert [(e.kind, e.text) for e in watch.rule_alerts("Loki", [alert("Old")], 7.0)] == [
+        ("cleared", "New no longer holds in Loki")
+    ]
 
 
 def test_active_alerts_are_open_pending_or_firing_anywhere() -> None:

@@ -17,9 +17,8 @@ from lab.errors import LabError
 from lab.query import wait_for
 from lab.scenarios.observe.timeline import Event, Timeline
 from lab.scenarios.run.context import Options
-from lab.scenarios.run.faults import ActiveFault
 from lab.scenarios.run.runner import execute
-from lab.scenarios.screen import Screen
+from lab.scenarios.screen import FaultInterval, Screen
 from loadtest.scenarios.declaration import ANY, Absence, Effect, Fault, RandomFault, Scenario
 from tests.support.stoppable import Stoppable
 from tests.support.stub_server import serving
@@ -176,7 +175,7 @@ def test_an_error_of_our_own_leaves_nothing_on_and_a_report(lab: WholeLab, monke
         if lab.is_on():
             raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("lab.scenarios.observe.observer.Watch.figures", broken)
+    monkeypatch.setattr("lab.scenarios.observe.observer.Observer.update_stats", broken)
     with pytest.raises(ZeroDivisionError):
         run(lab, Secret)
     assert not lab.is_on()
@@ -262,7 +261,7 @@ def test_the_screen_shows_faults_and_alerts_each_with_its_second() -> None:
     start = timeline.started_at
     out = io.StringIO()
     screen = Screen(Console(file=out, width=120, force_terminal=True, color_system=None), "title", timeline)
-    screen.now.faults = [ActiveFault("errors", start + 4.2, start + 104)]
+    screen.stats.faults = [FaultInterval("errors", start + 4.2, start + 104)]
     for at, kind in ((10, "pending"), (20, "firing"), (25.5, "notified")):
         timeline.add(Event(start + at, kind, "x", "A"))  # type: ignore[arg-type]
     for second in range(100):

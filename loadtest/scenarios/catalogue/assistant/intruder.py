@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from loadtest.scenarios.declaration import ANY, Effect, Scenario, Stage
+from loadtest.scenarios.declaration import Effect, Scenario, Stage, log_effect
 
 
-class IntruderAtTheDoor(Scenario):
-    """Every try is refused without a hint, counted and audited."""
+class TokenGuessing(Scenario):
+    """The admin API refuses, counts and audits each call."""
 
     name = "intruder"
     summary = "An intruder tries one token after the other at the assistant's admin API; every call is refused."
@@ -18,17 +18,10 @@ class IntruderAtTheDoor(Scenario):
             'sum(increase(lab_admin_requests_total{job="assistant",result="refused"}[30s]))',
             within=40,
         ),
-        Effect(
-            "the audit log holds them",
-            '{service_name="assistant", kind="audit"} | event="admin.refused"',
-            within=40,
-            source="loki",
-        ),
+        log_effect("the audit log holds them", "audit", "admin.refused", within=40),
     )
     expected_alerts = ("AuthFailures",)
     within: ClassVar = {"AuthFailures": 75}
-    forbidden_alerts = (ANY,)
     duration = 60
-    quick_duration = 20
     needs = ("assistant", "model", "prometheus", "loki", "collector", "alertmanager", "pager")
     exclusive_resources = ("admin API",)

@@ -1,12 +1,12 @@
-"""Everybody comes at once."""
+"""Traffic grows tenfold, and no booking is lost."""
 
 from typing import ClassVar
 
-from loadtest.scenarios.declaration import ANY, Effect, Scenario, Stage
+from loadtest.scenarios.declaration import Effect, Scenario, Stage
 
 
 class BlackFriday(Scenario):
-    """Slower is allowed, losing is not: every booking that was confirmed to a customer is kept."""
+    """Responses may be slow; the assistant must keep every confirmed booking."""
 
     name = "black-friday"
     summary = "Within two minutes ten times as many customers as ever want an appointment, and not one booking is lost."
@@ -23,7 +23,6 @@ class BlackFriday(Scenario):
         ),
     )
     allowed_alerts = ("TrafficSpike", "SlowResponses", "ErrorBudgetFastBurn", "ErrorBudgetSlowBurn", "ConversionDrop")
-    forbidden_alerts = (ANY,)
     order = 45
     duration = 180
     quick_duration = 40
