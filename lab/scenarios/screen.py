@@ -2,7 +2,7 @@
 
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -12,6 +12,7 @@ from rich.text import Text
 from lab.console import Console
 from lab.scenarios.judge.alert_latency import AlertLatency
 from lab.scenarios.judge.verdict import Check
+from lab.scenarios.observe.live_stats import LiveStats
 from lab.scenarios.observe.timeline import AlertRecord, Event, Timeline
 
 _COLOURS = {
@@ -30,27 +31,6 @@ _COLOURS = {
 }
 # The states of an alert, in the order in which it has them.
 _STATES = [one.name.removesuffix("_at") for one in fields(AlertRecord) if one.name.endswith("_at")]
-
-
-@dataclass(frozen=True)
-class FaultInterval:
-    """A fault that is on: its label, and its start and latest end in Unix seconds."""
-
-    label: str
-    on_at: float
-    ends_at: float
-
-
-@dataclass
-class LiveStats:
-    """The current state of a run; None where a value is unknown."""
-
-    phase: str = "starting"
-    users: int = 0
-    requests_per_second: float | None = None
-    failed_share: float | None = None
-    p95_seconds: float | None = None
-    faults: list[FaultInterval] = field(default_factory=list)
 
 
 class Screen:

@@ -19,10 +19,10 @@ from lab.console import Console
 from lab.engines.choice import connect
 from lab.errors import LabError
 from lab.scenarios.drill.groups import Group, Member, concurrent_alerts, conflicts_with_earlier, group_members
+from lab.scenarios.drill.resolution_watcher import FinishedRun, ResolutionWatcher
 from lab.scenarios.drill.scheduler import BlockReason, Scheduler
 from lab.scenarios.judge import measured_times, report
 from lab.scenarios.observe.alert_observer import Baseline
-from lab.scenarios.observe.resolution_watcher import FinishedRun, ResolutionWatcher
 from lab.scenarios.run.context import Options, RunContext, RunSpec
 from lab.scenarios.run.preflight import SkippedError, check_preconditions, warmup_remaining
 from lab.scenarios.run.runner import EXIT_CODES, Result, finish, plan_of, require_lab

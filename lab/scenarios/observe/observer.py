@@ -8,10 +8,10 @@ from functools import partial
 
 from lab.query import Lab, QueryError, ServerMissing
 from lab.scenarios.observe.alert_observer import AlertObserver, Baseline
+from lab.scenarios.observe.live_stats import LiveStats
 from lab.scenarios.observe.restart_detector import RestartDetector
 from lab.scenarios.observe.service_metrics import service_samples
 from lab.scenarios.observe.timeline import Event, Timeline
-from lab.scenarios.screen import LiveStats
 from loadtest.scenarios.declaration import Effect, Expected
 
 _STATS_INTERVAL_SECONDS = 2.0

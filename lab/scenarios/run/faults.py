@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from lab.errors import LabError
 from lab.query import Lab, QueryError
+from lab.scenarios.observe.live_stats import FaultInterval
 from lab.scenarios.observe.timeline import HIDDEN, Event, Kind
 from lab.scenarios.run.stopped_servers import Servers
-from lab.scenarios.screen import FaultInterval
 from loadtest.scenarios.declaration import ENGINE, PlannedFault
 
 _OFF_TIMEOUT_SECONDS = 5.0

@@ -7,4 +7,4 @@ import pytest
 def quick_eyes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.scenarios.run.session._TICK", 0.05)
     monkeypatch.setattr("lab.scenarios.observe.observer._EFFECTS_INTERVAL_SECONDS", 0.1)
-    monkeypatch.setattr("lab.scenarios.observe.resolution_watcher._INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr("lab.scenarios.drill.resolution_watcher._INTERVAL_SECONDS", 0.1)

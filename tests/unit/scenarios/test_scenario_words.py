@@ -15,10 +15,11 @@ from rich.console import Console
 
 from lab.errors import LabError
 from lab.query import wait_for
+from lab.scenarios.observe.live_stats import FaultInterval
 from lab.scenarios.observe.timeline import Event, Timeline
 from lab.scenarios.run.context import Options
 from lab.scenarios.run.runner import execute
-from lab.scenarios.screen import FaultInterval, Screen
+from lab.scenarios.screen import Screen
 from loadtest.scenarios.declaration import ANY, Absence, Effect, Fault, RandomFault, Scenario
 from tests.support.stoppable import Stoppable
 from tests.support.stub_server import serving
