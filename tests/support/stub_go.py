@@ -16,7 +16,7 @@ esac
 
 
 def write_stub_go(folder: Path) -> Path:
-    """Write the stub into a folder for PATH; it lists its calls in the file `calls` beside it."""
+    """Write the stub into a folder for PATH; it lists its calls in the file `calls` there."""
     path = folder / "go"
     path.write_text(_STUB)
     path.chmod(0o755)

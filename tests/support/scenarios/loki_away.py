@@ -4,7 +4,7 @@ from loadtest.scenarios.declaration import Effect, Fault, Scenario
 
 
 class LokiAway(Scenario):
-    """For tests of what becomes of a stopped server."""
+    """A scenario for tests that stop a server."""
 
     name = "loki-away"
     summary = "Loki is stopped, and the model fails for good measure."
@@ -12,6 +12,6 @@ class LokiAway(Scenario):
         Fault("engine", "stop", target="loki", at=1, duration=25),
         Fault("model", "errors", at=1, duration=20),
     )
-    effects = (Effect("Prometheus sees it", '1 - max(up{job="loki"})', within=20, of="stop-loki"),)
+    effects = (Effect("Prometheus cannot scrape it", '1 - max(up{job="loki"})', within=20, of="stop-loki"),)
     duration = 30
     quick_duration = 3
