@@ -197,7 +197,7 @@ def test_an_impatient_person_asks_again_for_every_answer_that_failed() -> None:
     with serving() as server:
         assistant = Assistant(server)
         real, calls = assistant.chat, itertools.count()
-        # Every second answer is an excuse.
+        # Every second answer is a fallback reply.
         server.react(
             "POST", "/chat", lambda one: (200, EXCUSE | {"outcome": "fallback"}) if next(calls) % 2 else real(one)
         )

@@ -8,7 +8,7 @@ class ProviderOutage(Scenario):
     """The circuit breaker opens, customers get a fallback reply, and the responder is paged within a minute."""
 
     name = "provider-outage"
-    summary = "The model provider answers every call with 503: customers get an excuse in the place of an answer."
+    summary = "The model provider answers every call with 503: customers get a fallback reply in place of an answer."
     # Long enough for the slowest page and for the eyes that watch it; --quick ends it once the page has come.
     faults = (Fault("model", "errors", at=(3, 6), duration=100, intensity=1.0, parameters={"status": 503}),)
     effects = (
