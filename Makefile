@@ -69,7 +69,7 @@ test-compose: $(DEV) ## The lab on a real container engine (starts one where non
 prove: $(DEV) ## Fire every alert with its scenario, and prove every exercise
 	@$(BIN)/python -m pytest tests/prove
 
-lint: $(DEV) ## Style, types and who may import whom
+lint: $(DEV) ## Style, types and import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

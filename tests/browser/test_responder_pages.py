@@ -39,18 +39,18 @@ def pager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 class Trouble:
-    """An alert of a service that no other test has, firing since a minute."""
+    """An alert of a service that no other test has, firing for a minute."""
 
     def __init__(self, pager: Server, **annotations: str) -> None:
         self.service = f"service-{next(_numbers)}"
         self.started_at = datetime.now(UTC) - timedelta(minutes=1)
         self._pager = pager
         self._annotations = annotations
-        self.number = self.tell()["incident"]
+        self.number = self.report()["incident"]
         self.url = f"{pager.url}/incidents/{self.number}"
 
     def report(self, resolved: bool = False, **labels: str) -> dict[str, Any]:
-        """A notification of it; further labels make it another alert of the same group."""
+        """Send a notification of it; further labels make it another alert of the same group."""
 
         def change(body: dict[str, Any]) -> None:
             alert = body["alerts"][0]
@@ -77,7 +77,7 @@ class Trouble:
 def at_work(page: Page, trouble: Trouble, by: str = ADA) -> Page:
     """The page of the incident, signed."""
     page.goto(trouble.url)
-    page.get_by_label("You sign as").fill(by)
+    page.get_by_label("Your name").fill(by)
     return page
 
 
@@ -93,12 +93,12 @@ def test_from_the_list_to_an_acknowledgement(page: Page, pager: Server, complain
     expect(card).to_contain_text("50% of the requests to assistant failed in the last minute (threshold 10%)")
     card.get_by_role("link", name="ErrorRateCritical").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("ErrorRateCritical")
-    for name in ("Runbook", "Dashboard", "Logs of these minutes"):
+    for name in ("Runbook", "Dashboard", "Logs (incident window)"):
         expect(page.get_by_role("main").get_by_role("link", name=name)).to_have_count(1)
 
-    page.get_by_label("You sign as").fill(ADA)
+    page.get_by_label("Your name").fill(ADA)
     page.get_by_role("button", name="Acknowledge").click()
-    expect(page.locator("#do-acknowledge .said")).to_have_text("It is yours: no one else is woken.")
+    expect(page.locator("#do-acknowledge .result")).to_have_text("Acknowledged; escalation stopped.")
     expect(page.get_by_role("button", name="Acknowledge")).to_be_hidden()
     expect(page.locator("article")).to_contain_text(f"Acknowledged by {ADA}")
     expect(last_line(page)).to_contain_text(f"Acknowledged by {ADA}")
@@ -108,7 +108,7 @@ def test_from_the_list_to_an_acknowledgement(page: Page, pager: Server, complain
     assert complaints == []
 
 
-def test_a_page_goes_before_one_that_a_person_has(page: Page, pager: Server) -> None:
+def test_a_page_without_a_responder_comes_before_an_acknowledged_one(page: Page, pager: Server) -> None:
     older, newer = Trouble(pager), Trouble(pager)
     answer = httpx.post(f"{newer.url}/acknowledge", json={"by": ADA})
     assert answer.status_code == 200, answer.text
@@ -121,13 +121,13 @@ def test_no_one_acts_without_a_name_and_the_name_is_remembered(page: Page, pager
     trouble = Trouble(pager)
     page.goto(trouble.url)
     page.get_by_role("button", name="Acknowledge").click()
-    expect(page.locator("#do-acknowledge .said")).to_contain_text("Say first who you are")
-    expect(page.get_by_label("You sign as")).to_be_focused()
+    expect(page.locator("#do-acknowledge .result")).to_contain_text("Enter your name first.")
+    expect(page.get_by_label("Your name")).to_be_focused()
     assert ("acknowledged", None) not in trouble.events()
-    page.keyboard.type("A person Else")
+    page.keyboard.type("Eve Another")
     page.keyboard.press("Tab")
     page.reload()
-    expect(page.get_by_label("You sign as")).to_have_value("A person Else")
+    expect(page.get_by_label("Your name")).to_have_value("Eve Another")
     offered = page.locator("#people option").evaluate_all("all => all.map(one => one.value)")
     assert ADA in offered
 
@@ -137,14 +137,14 @@ def test_a_comment_and_an_escalation(page: Page, pager: Server) -> None:
     at_work(page, trouble)
     page.get_by_label("Comment").fill("The provider answers 503.\nTheir status page says nothing.")
     page.get_by_role("button", name="Comment").click()
-    expect(page.locator("#do-comment .said")).to_have_text("Your comment is in the timeline.")
+    expect(page.locator("#do-comment .result")).to_have_text("Comment added.")
     expect(page.get_by_label("Comment")).to_have_value("")
     expect(last_line(page)).to_contain_text("Their status page says nothing.")
 
     page.get_by_text("Escalate to the next level").click()
-    page.get_by_label("Why you need a person else").fill("I have no access")
+    page.locator("#do-escalate").get_by_label("Reason").fill("I have no access")
     page.get_by_role("button", name="Escalate").click()
-    expect(page.locator("#do-escalate .said")).to_have_text("The next level is reported.")
+    expect(page.locator("#do-escalate .result")).to_have_text("Escalated.")
     expect(last_line(page)).to_contain_text("I have no access")
     assert trouble.events()[-2:] == [("commented", ADA), ("escalated", ADA)]
     assert trouble.document()["escalation_level"] == 1
@@ -154,9 +154,9 @@ def test_resolved_by_hand(page: Page, pager: Server) -> None:
     trouble = Trouble(pager)
     at_work(page, trouble)
     page.get_by_text("Resolve by hand").click()
-    page.get_by_label("What ended it").fill("The provider is back")
+    page.get_by_label("Resolution note").fill("The provider is back")
     page.get_by_role("button", name="Resolve", exact=True).click()
-    expect(page.locator("#do-resolve .said")).to_contain_text("Resolved.")
+    expect(page.locator("#do-resolve .result")).to_contain_text("Resolved.")
     expect(page.locator("article .state").first).to_contain_text("Resolved at")
     expect(page.get_by_text("Escalate to the next level")).to_be_hidden()
     assert trouble.document()["status"] == "resolved"
@@ -166,7 +166,7 @@ def test_resolved_by_hand(page: Page, pager: Server) -> None:
 def test_the_post_mortem_is_read_downloaded_and_copied(page: Page, pager: Server, complaints: Complaints) -> None:
     trouble = Trouble(pager)
     httpx.post(f"{trouble.url}/comments", json={"by": ADA, "text": "The provider answers 503."})
-    trouble.tell(resolved=True)
+    trouble.report(resolved=True)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(trouble.url)
     page.get_by_role("link", name="Post-mortem draft").click()
@@ -185,7 +185,7 @@ def test_the_post_mortem_is_read_downloaded_and_copied(page: Page, pager: Server
     assert complaints == []
 
 
-def test_two_acknowledge_at_once_and_the_second_is_reported_who_was_first(browser: Browser, pager: Server) -> None:
+def test_two_acknowledge_at_once_and_the_second_sees_who_was_first(browser: Browser, pager: Server) -> None:
     trouble = Trouble(pager)
     contexts = [browser.new_context() for _ in range(2)]
     try:
@@ -198,8 +198,8 @@ def test_two_acknowledge_at_once_and_the_second_is_reported_who_was_first(browse
             page.evaluate("document.querySelector('#do-acknowledge button').click()")
         first = {"Ada Obi": 0, "Ben Sato": 1}[_acknowledged_by(trouble)]
         won, lost = pages[first], pages[1 - first]
-        expect(won.locator("#do-acknowledge .said")).to_have_text("It is yours: no one else is woken.")
-        expect(lost.locator("#do-acknowledge .said.bad")).to_contain_text(_acknowledged_by(trouble))
+        expect(won.locator("#do-acknowledge .result")).to_have_text("Acknowledged; escalation stopped.")
+        expect(lost.locator("#do-acknowledge .result.bad")).to_contain_text(_acknowledged_by(trouble))
         for page in pages:
             expect(page.locator("article")).to_contain_text(f"Acknowledged by {_acknowledged_by(trouble)}")
     finally:
@@ -217,7 +217,7 @@ def _acknowledged_by(trouble: Trouble) -> str:
 def test_markup_shows_as_text(page: Page, pager: Server, complaints: Complaints, path: str) -> None:
     trouble = Trouble(pager, summary=EVIL, description=EVIL)
     httpx.post(f"{trouble.url}/comments", json={"by": EVIL[:50], "text": EVIL})
-    trouble.tell(instance=EVIL)
+    trouble.report(instance=EVIL)
     page.goto(pager.url if path == "/" else trouble.url + path)
     expect(page.get_by_role("main")).to_contain_text(EVIL)
     assert page.locator("main script, main img").count() == 0
@@ -229,31 +229,31 @@ def test_what_is_typed_survives_everything_that_happens_meanwhile(page: Page, pa
     trouble = Trouble(pager)
     at_work(page, trouble)
     page.get_by_text("Resolve by hand").click()
-    page.get_by_label("What ended it").fill("half a")
+    page.get_by_label("Resolution note").fill("half a")
     comment = page.get_by_label("Comment")
     comment.fill("half a sentence")
     comment.press("ArrowLeft")
     place = "document.activeElement.selectionStart"
     before = page.evaluate(place)
 
-    trouble.tell(job="assistant-2")
+    trouble.report(job="assistant-2")
     expect(page.locator("ol.timeline")).to_contain_text("Also: job assistant-2", timeout=15_000)
     httpx.post(f"{trouble.url}/acknowledge", json={"by": "Ben Sato"})
     expect(page.locator("article")).to_contain_text("Acknowledged by Ben Sato", timeout=15_000)
     expect(page.get_by_role("button", name="Acknowledge")).to_be_hidden()
-    trouble.tell(resolved=True)
+    trouble.report(resolved=True)
     expect(page.locator("article .state").first).to_contain_text("Resolved", timeout=15_000)
 
     expect(comment).to_have_value("half a sentence")
     expect(comment).to_be_focused()
     assert page.evaluate(place) == before == len("half a sentence") - 1
-    expect(page.get_by_label("You sign as")).to_have_value(ADA)
-    # It is resolved, and still nothing that was written is taken from sight; the rest is.
-    expect(page.get_by_label("What ended it")).to_have_value("half a")
-    expect(page.get_by_label("What ended it")).to_be_visible()
+    expect(page.get_by_label("Your name")).to_have_value(ADA)
+    # The incident is resolved. Forms with text stay visible; the others are hidden.
+    expect(page.get_by_label("Resolution note")).to_have_value("half a")
+    expect(page.get_by_label("Resolution note")).to_be_visible()
     expect(page.get_by_text("Escalate to the next level")).to_be_hidden()
     page.get_by_role("button", name="Resolve", exact=True).click()
-    expect(page.locator("#do-resolve .said.bad")).not_to_be_empty()
+    expect(page.locator("#do-resolve .result.bad")).not_to_be_empty()
 
 
 def test_the_list_follows_by_itself_and_keeps_the_focus(page: Page, pager: Server) -> None:
@@ -265,8 +265,8 @@ def test_the_list_follows_by_itself_and_keeps_the_focus(page: Page, pager: Serve
     expect(page.locator(f"#incident-{second.number}")).to_be_visible(timeout=15_000)
     expect(link).to_be_focused()
     expect(page.locator("main [role=status]")).to_contain_text(f"ErrorRateCritical of {second.service}")
-    first.tell(resolved=True)
-    expect(page.locator(f"li#incident-{first.number}")).to_contain_text("lasted", timeout=15_000)
+    first.report(resolved=True)
+    expect(page.locator(f"li#incident-{first.number}")).to_contain_text("resolved after", timeout=15_000)
     expect(page.locator(f"article#incident-{first.number}")).to_have_count(0)
 
 
@@ -276,8 +276,8 @@ def test_it_says_when_the_pager_does_not_answer(page: Page, pager: Server) -> No
     page.get_by_label("Comment").fill("Is anybody there?")
     page.context.set_offline(True)
     page.get_by_role("button", name="Comment").click()
-    expect(page.locator("#do-comment .said.bad")).to_contain_text("The pager does not answer")
-    expect(page.get_by_role("alert")).to_contain_text("What is below may be old")
+    expect(page.locator("#do-comment .result.bad")).to_contain_text("The pager does not respond")
+    expect(page.get_by_role("alert")).to_contain_text("Data may be stale")
     expect(page.get_by_label("Comment")).to_have_value("Is anybody there?")
     page.context.set_offline(False)
     expect(page.get_by_role("alert")).to_have_count(0, timeout=15_000)
@@ -285,21 +285,21 @@ def test_it_says_when_the_pager_does_not_answer(page: Page, pager: Server) -> No
     expect(last_line(page)).to_contain_text("Is anybody there?")
 
 
-def test_a_refusal_is_reported_in_words_and_nothing_typed_is_lost(page: Page, pager: Server) -> None:
+def test_a_refusal_is_shown_in_words_and_nothing_typed_is_lost(page: Page, pager: Server) -> None:
     trouble = Trouble(pager)
     at_work(page, trouble)
     page.get_by_text("Silence the alert for a while").click()
-    page.get_by_label("Why it may be silent").fill("we fix it")
+    page.locator("#do-silence").get_by_label("Reason").fill("we fix it")
     page.get_by_role("button", name="Silence").click()
     # No Alertmanager runs in this test.
-    said = page.locator("#do-silence .said.bad")
+    said = page.locator("#do-silence .result.bad")
     expect(said).to_contain_text("Alertmanager")
     words = said.inner_text()
-    trouble.tell(job="assistant-2")
+    trouble.report(job="assistant-2")
     expect(page.locator("ol.timeline")).to_contain_text("Also: job assistant-2", timeout=15_000)
     expect(said).to_have_text(words)
-    expect(page.get_by_label("Why it may be silent")).to_have_value("we fix it")
-    expect(page.get_by_label("Why it may be silent")).to_be_visible()
+    expect(page.locator("#do-silence").get_by_label("Reason")).to_have_value("we fix it")
+    expect(page.locator("#do-silence").get_by_label("Reason")).to_be_visible()
     assert trouble.document()["silence"] is None
 
 
@@ -316,20 +316,20 @@ def test_with_the_keyboard_alone(page: Page, pager: Server, complaints: Complain
     page.keyboard.type(ADA)
     _tab_to(page, "#do-acknowledge button")
     page.keyboard.press("Enter")
-    expect(page.locator("#do-acknowledge .said")).to_be_focused()
+    expect(page.locator("#do-acknowledge .result")).to_be_focused()
     _tab_to(page, "#comment")
     page.keyboard.type("I am on it")
     _tab_to(page, "#do-comment button")
     page.keyboard.press("Space")
-    expect(page.locator("#do-comment .said")).to_have_text("Your comment is in the timeline.")
+    expect(page.locator("#do-comment .result")).to_have_text("Comment added.")
     expect(page.get_by_label("Comment")).to_be_focused()
     _tab_to(page, "#do-resolve summary")
     page.keyboard.press("Enter")
     _tab_to(page, "#ended")
-    page.keyboard.type("It is over")
+    page.keyboard.type("The provider is back")
     _tab_to(page, "#do-resolve button")
     page.keyboard.press("Enter")
-    expect(page.locator("#do-resolve .said")).to_contain_text("Resolved.")
+    expect(page.locator("#do-resolve .result")).to_contain_text("Resolved.")
     assert trouble.events()[-3:] == [("acknowledged", ADA), ("commented", ADA), ("resolved", ADA)]
     assert complaints == []
 
@@ -360,7 +360,7 @@ def test_every_page_for_everybody(page: Page, pager: Server, path: str) -> None:
     long = "w" * 300
     trouble = Trouble(pager, summary=f"50% failed {long}", description=long)
     httpx.post(f"{trouble.url}/comments", json={"by": ADA, "text": f"{long}\n{long}"})
-    trouble.tell(instance=long)
+    trouble.report(instance=long)
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(pager.url + path.format(number=trouble.number))
     for details in page.locator("details").all():
@@ -417,7 +417,7 @@ def with_alertmanager(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
         pager.stop()
 
 
-def test_a_silence_is_set_in_alertmanager_and_ended(page: Page, with_alertmanager: tuple[Server, Server]) -> None:
+def test_a_silence_is_created_in_alertmanager_and_expired(page: Page, with_alertmanager: tuple[Server, Server]) -> None:
     pager, alertmanager = with_alertmanager
 
     def active() -> list[dict[str, Any]]:
@@ -428,9 +428,9 @@ def test_a_silence_is_set_in_alertmanager_and_ended(page: Page, with_alertmanage
     at_work(page, trouble)
     page.get_by_text("Silence the alert for a while").click()
     page.get_by_label("Minutes").fill("15")
-    page.get_by_label("Why it may be silent").fill("we fix it")
+    page.locator("#do-silence").get_by_label("Reason").fill("we fix it")
     page.get_by_role("button", name="Silence").click()
-    expect(page.locator("#do-silence .said")).to_have_text("Alertmanager holds its notifications back now.")
+    expect(page.locator("#do-silence .result")).to_have_text("Silence created.")
     expect(page.locator("article")).to_contain_text(f"Silenced by {ADA}")
     [silence] = active()
     assert silence["createdBy"] == ADA
@@ -441,25 +441,25 @@ def test_a_silence_is_set_in_alertmanager_and_ended(page: Page, with_alertmanage
     lasts = datetime.fromisoformat(silence["endsAt"]) - datetime.fromisoformat(silence["startsAt"])
     assert lasts.total_seconds() == pytest.approx(15 * 60, abs=5)
 
-    page.get_by_role("button", name="End the silence").click()
-    expect(page.locator("#do-silence .said")).to_have_text("Alertmanager speaks of it again.")
-    until("the silence is over", lambda: not active(), 10)
+    page.get_by_role("button", name="Expire the silence").click()
+    expect(page.locator("#do-silence .result")).to_have_text("Silence expired.")
+    until("the silence is expired", lambda: not active(), 10)
     assert trouble.events()[-2:] == [("silenced", ADA), ("unsilenced", ADA)]
 
 
-def test_what_a_cause_inhibits_is_next_to_it(page: Page, with_alertmanager: tuple[Server, Server]) -> None:
+def test_the_page_of_a_cause_lists_what_it_inhibits(page: Page, with_alertmanager: tuple[Server, Server]) -> None:
     pager, alertmanager = with_alertmanager
     labels = [
         {"alertname": "ServiceDown", "role": "cause", "service": "model", "severity": "page"},
         {"alertname": "SlowResponses", "role": "symptom", "service": "model", "severity": "ticket"},
-        # Of another service: reported by itself.
+        # Of another service: it has an incident of its own.
         {"alertname": "TrafficSpike", "role": "symptom", "service": "assistant", "severity": "ticket"},
     ]
     alerts = [{"labels": one, "annotations": {"summary": "x"}} for one in labels]
     assert httpx.post(f"{alertmanager.url}/api/v2/alerts", json=alerts).status_code == 200
     page.goto(pager.url)
     page.get_by_role("link", name="ServiceDown", exact=True).click(timeout=30_000)
-    inhibited = page.get_by_role("list", name="Inhibited by them")
+    inhibited = page.get_by_role("list", name="Inhibited alerts")
     expect(inhibited).to_contain_text("SlowResponses", timeout=30_000)
     expect(inhibited.get_by_role("listitem")).to_have_count(1)
     alertmanager.stop()

@@ -18,7 +18,7 @@ REPLACED = {
     r"beside": "next to, with, and",
     r"calm": "baseline, steady",
     r"echoes|_echo": "residual alerts",
-    r"excuse instead": "fallback reply",
+    r"\bexcuses?\b": "fallback reply",
     r"given up|gave up": "dropped, abandoned",
     r"guardian": "restarter",
     r"heard|hears?": "received, parsed",

@@ -95,7 +95,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     programs = [program(name) for name in ("prometheus", "loki")]
     folder = tmp_path_factory.mktemp("links")
     ports = free_ports(4)
-    own_pager = pager(ports[0], folder)
+    own_pager = pager(ports[0], folder, GRAFANA_URL=GRAFANA_URL)
     _copy_rules(RULES, folder / "rules")
     _copy_rules(LOG_RULES, folder / "log-rules" / "fake")
     settings = {
@@ -133,7 +133,7 @@ def test_the_runbook_of_an_alert_opens_at_the_pager(servers: Servers, alert: Ale
     answer = httpx.get(servers.fired(alert, of_logs)["runbook_url"])
     assert answer.status_code == 200, answer.text
     assert f"<h1>{alert.name}</h1>" in answer.text
-    assert "Look-alikes" in answer.text
+    assert "Similar symptoms and how they differ" in answer.text
 
 
 @EVERY_ALERT
@@ -143,9 +143,13 @@ def test_the_dashboard_of_an_alert_is_there(servers: Servers, alert: Alert, of_l
     assert link.path.removeprefix("/d/") in DASHBOARDS
 
 
-def _pane(link: str) -> dict[str, Any]:
-    """What Explore would show."""
-    address = urllib.parse.urlsplit(link)
+def _pane(link: str, pager_url: str) -> dict[str, Any]:
+    """Return what Explore shows after the pager's redirect."""
+    logs = urllib.parse.urlsplit(link)
+    assert (f"{logs.scheme}://{logs.netloc}", logs.path) == (pager_url, "/logs")
+    answer = httpx.get(link)
+    assert answer.status_code == 302, answer.text
+    address = urllib.parse.urlsplit(answer.headers["location"])
     assert (f"{address.scheme}://{address.netloc}", address.path) == (GRAFANA_URL, "/explore")
     [pane] = json.loads(urllib.parse.parse_qs(address.query)["panes"][0]).values()
     assert isinstance(pane, dict)
@@ -155,10 +159,10 @@ def _pane(link: str) -> dict[str, Any]:
 @EVERY_ALERT
 def test_the_log_lines_of_an_alert_can_be_asked_for(servers: Servers, alert: Alert, of_logs: bool) -> None:
     """The query runs in Loki, over the ten minutes before and after."""
-    pane = _pane(servers.fired(alert, of_logs)["logs_url"])
+    pane = _pane(servers.fired(alert, of_logs)["logs_url"], servers.pager.url)
     assert pane["datasource"] == "loki"
     start, end = (int(pane["range"][key]) / 1000 for key in ("from", "to"))
-    # Prometheus asks for the second again at each evaluation.
+    # Prometheus queries the time again at each evaluation.
     assert end - start == pytest.approx(1200, abs=2)
     assert (start + end) / 2 == pytest.approx(time.time(), abs=60)
     [query] = pane["queries"]

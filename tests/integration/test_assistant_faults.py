@@ -11,7 +11,7 @@ from lab.query import Lab, Line, Trace, wait_for
 from tests.support.people import free_slot, some_business
 from tests.support.running import RunningLab
 
-# A scrape is 5 s apart, a span waits for its trace; much more than is needed, for a busy machine.
+# Scrapes are 5 s apart, and a span waits for its trace. A busy machine needs more.
 SEEN_SECONDS = 20
 MIB = 1024**2
 JOB = 'job="assistant"'
@@ -19,7 +19,7 @@ JOB = 'job="assistant"'
 
 @pytest.fixture
 def lab(quiet_lab: RunningLab) -> Iterator[Lab]:
-    """The lab's clients; faults that a test leaves on are ended."""
+    """The lab's clients; faults that a test leaves on are switched off."""
     lab = quiet_lab.lab
     yield lab
     lab.assistant.fault_off()

@@ -119,7 +119,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Finding], dic
 
 
 def the(findings: list[Finding], file: str, about: str) -> Finding:
-    """The one finding of a file that speaks of `about`."""
+    """Return the only finding of a file whose text has `about`."""
     found = [finding for finding in findings if finding.file == file and about in finding.text]
     assert len(found) == 1, [finding for finding in findings if finding.file == file]
     return found[0]
@@ -148,7 +148,7 @@ def the(findings: list[Finding], file: str, about: str) -> Finding:
         ("alertmanager/alertmanager.yml", "receiver", 'undefined receiver "missing"', "`receivers` of this file"),
         ("loki/rules/fake/logs.yml", "logql", "AuthFailures is no LogQL", "Explore"),
         ("loki/rules/misplaced.yml", 0, "is read by no server", "loki/rules/fake/*.yml"),
-        ("oncall/rotation.yml", "person", "`zoe`", "one person"),
+        ("oncall/rotation.yml", "person", "`zoe` is not in `people`", "one person"),
         ("grafana/dashboards/service.json", 3, "is not JSON", "python -m grafana.source"),
     ],
 )
@@ -184,7 +184,7 @@ def test_nothing_else_is_blamed(broken: tuple[list[Finding], dict[str, int]], in
         "oncall/rotation.yml",
         "grafana/dashboards/service.json",
     }
-    # One complaint a finding, not one for each line of a checker's words.
+    # One finding for each fault, not one for each line of a checker's output.
     for file in ("prometheus/rules/twice.yml", "prometheus/rules/unknown_function.yml", "prometheus/prometheus.yml"):
         assert len([finding for finding in findings if finding.file == file]) == 1
     assert not [finding for finding in findings if str(ROOT) in finding.text or "/tmp/" in finding.text]

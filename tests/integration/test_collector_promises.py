@@ -162,8 +162,8 @@ def arrived(setting: Setting, query: str, count: int, seconds: float = 20) -> li
 def test_log_lines_arrive_masked_and_otherwise_untouched(setting: Setting) -> None:
     with (setting.logs / "mask.log").open("a", encoding="utf-8") as file:
         for number, word in enumerate([*PERSONAL, *HARMLESS]):
-            talk = dict.fromkeys(MESSAGE_FIELDS, "the words of a user")
-            file.write(row(number, f"call {word}, please", case="mask", note=word, nested={"a": [word]}, **talk))
+            spoken = dict.fromkeys(MESSAGE_FIELDS, "the words of a user")
+            file.write(row(number, f"call {word}, please", case="mask", note=word, nested={"a": [word]}, **spoken))
     lines = arrived(setting, '{service_name="probe"} | case="mask"', len(PERSONAL + HARMLESS))
 
     by_number = {int(line.metadata["number"]): line for line in lines}

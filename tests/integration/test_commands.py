@@ -220,7 +220,7 @@ def test_the_doctor_names_what_is_broken(running_lab: RunningLab) -> None:
     assert re.search(r"✗\s+log line", done.stdout), done.stdout
     assert re.search(r"Broken: .*loki", done.stderr)
     assert "lab logs" in done.stdout
-    assert re.search(r"✓\s+trace", done.stdout), "the other signals are well"
+    assert re.search(r"✓\s+trace", done.stdout), "the other signals are found"
 
 
 def test_a_trace_is_drawn_in_the_terminal(running_lab: RunningLab) -> None:

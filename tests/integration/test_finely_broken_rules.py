@@ -91,7 +91,7 @@ OTHERS = [
     ("TrafficSpike", "for: 25s", "for: 15s"),
     ("TrafficSpike", "for: 25s", "for: 5m"),
 ]
-# The same for what they compare: the alert whose tests report, and the recording rule.
+# The same for what they compare: the alert whose tests must fail, and the recording rule.
 RECORDED = [
     ("ErrorRateCritical", "job:ai_requests_failed:ratio_rate1m", '{outcome!="ok"}', '{outcome!="okay"}'),
     ("ErrorRateCritical", "job:ai_requests_failed:ratio_rate1m", '{outcome!="ok"}', '{outcome="error"}'),

@@ -30,7 +30,7 @@ PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 # A lab in good order writes no errors.
 MAY_BE_EMPTY = {"Errors and warnings of the same time"}
-# One row for what is healthy and another for what is not: only one of them has data.
+# One query for the healthy state and one for the other: only one of them has data.
 ONE_QUERY_IS_ENOUGH = {"Cause and effect", "Alerts over time"}
 
 
@@ -48,7 +48,7 @@ def _programs(need: Callable[[str], None]) -> None:
 def grafana(running_lab: RunningLab) -> str:
     """Address of a Grafana that has a minute of traffic to show."""
     prometheus = running_lab.lab.prometheus
-    # The journey is the rarest guest.
+    # The journey sends the fewest requests.
     for query in (
         "sum(increase(ai_requests_total[1m])) > 30",
         "sum(increase(lab_journey_runs_total[1m])) > 1",
@@ -192,7 +192,7 @@ def test_no_panel_shows_an_error(tab: Page, grafana: str, uid: str) -> None:
 def test_a_fault_is_seen_on_the_time_axis_and_as_a_band(
     grafana: str, running_lab: RunningLab, hidden: bool, name: str
 ) -> None:
-    """Under the name that is reported: a hidden one says no more than that."""
+    """The panel shows the name of the fault; a hidden fault is shown as `hidden`."""
     axis = panel("Cause and effect", "load")["targets"]
     bands = [band for band in DASHBOARDS["load"]["annotations"]["list"] if band["name"] == "Faults"]
 
@@ -205,13 +205,13 @@ def test_a_fault_is_seen_on_the_time_axis_and_as_a_band(
         return {column["config"]["displayNameFromDS"] for column in series(axis)}
 
     assert "journey" in rows()
-    # So little that no one notifications.
+    # Too little latency for an alert.
     running_lab.lab.model.fault_on("latency", 30, parameters={"seconds": 0.001}, hidden=hidden)
     try:
         assert wait_for(lambda: f"{name} on *" in rows() or None, 20), rows()
         assert name in {column["labels"]["fault"] for column in series(bands)}
-        reported = running_lab.lab.prometheus.query("lab_fault_active == 1")
-        assert {sample.labels["fault"] for sample in reported} == {name}
+        active = running_lab.lab.prometheus.query("lab_fault_active == 1")
+        assert {sample.labels["fault"] for sample in active} == {name}
     finally:
         running_lab.lab.model.fault_off()
 

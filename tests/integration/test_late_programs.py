@@ -85,7 +85,7 @@ def test_a_program_that_comes_late_takes_its_place(late_lab: RunningLab, server:
     assert "✓ tempo" in said
     status = late_lab.run("status").stdout
     assert any("tempo" in line and "running" in line and "cache" in line for line in status.splitlines()), status
-    assert "its archive cannot be had" in status, "Grafana's: the vendor of the test does not have it"
+    assert "its archive cannot be downloaded" in status, "Grafana's: the vendor of the test does not have it"
 
 
 def answers(lab: RunningLab, service: str) -> bool:

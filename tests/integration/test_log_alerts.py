@@ -6,17 +6,18 @@ the lab is one for all its services, so a lab of another age is another Loki.
 
 import json
 import time
-import urllib.parse
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import pytest
 
+from services.pager.web.redirects import LogsQuery, explore_logs
 from tests.support.derived import DerivedServers
 from tests.support.servers import Server, until
 
@@ -31,7 +32,7 @@ Alerts = set[tuple[str, str]]
 
 @dataclass
 class Lines:
-    """Log lines of a lab, reported by how many seconds ago each was written."""
+    """Log lines of a lab, each with its age in seconds."""
 
     lines: list[tuple[float, str, str, dict[str, str]]] = field(default_factory=list)
 
@@ -94,7 +95,7 @@ class LogServer:
         httpx.post(f"{self.loki.url}/otlp/v1/logs", json=body, timeout=20).raise_for_status()
 
     def groups(self) -> list[dict[str, Any]]:
-        """The rule groups, as the ruler reports of them."""
+        """Return the rule groups of the ruler."""
         answer = httpx.get(f"{self.loki.url}/prometheus/api/v1/rules").raise_for_status().json()
         groups: list[dict[str, Any]] = answer["data"]["groups"]
         return groups
@@ -163,7 +164,7 @@ def _cases() -> Lines:
     lines.refused("below-threshold", 9, first=5)
     lines.refused("slow-threshold", 60, first=10 * MINUTE)
     lines.refused("blip", 50, first=90, last=75)
-    lines.refused("door-used", 50, first=20, event="faults.on")
+    lines.refused("admin-used", 50, first=20, event="faults.on")
     lines.refused("half-one", 6, first=20)
     lines.refused("half-two", 6, first=20)
 
@@ -174,7 +175,7 @@ def _cases() -> Lines:
     lines.failed("known-threshold", "KeyError", 2 * HOUR - 20, NOW)
     lines.failed("known-blip", "KeyError", 150, *(NOW + each / 10 for each in range(50)))
     lines.failed("known-after-restart", "ValueError", 4 * MINUTE, 3.9 * MINUTE, NOW)
-    lines.failed("over", "LookupError", 4 * MINUTE, 3 * MINUTE)
+    lines.failed("resolved", "LookupError", 4 * MINUTE, 3 * MINUTE)
     lines.failed("status-of-provider", "503", NOW, stack="")
     lines.failed("without-type", "", NOW)
     lines.failed("no-error", "RuntimeError", NOW, kind="application")
@@ -205,14 +206,14 @@ def test_fires(world: World, alert: str, service: str) -> None:
         ("AuthFailures", "below-threshold"),
         ("AuthFailures", "slow-threshold"),
         ("AuthFailures", "blip"),
-        ("AuthFailures", "door-used"),
+        ("AuthFailures", "admin-used"),
         ("AuthFailures", "half-one"),
         ("AuthFailures", "half-two"),
         ("NewErrorKind", "known"),
         ("NewErrorKind", "known-threshold"),
         ("NewErrorKind", "known-blip"),
         ("NewErrorKind", "known-after-restart"),
-        ("NewErrorKind", "over"),
+        ("NewErrorKind", "resolved"),
         ("NewErrorKind", "status-of-provider"),
         ("NewErrorKind", "without-type"),
         ("NewErrorKind", "no-error"),
@@ -223,12 +224,12 @@ def test_stays_quiet(world: World, alert: str, service: str) -> None:
 
 
 def test_reaches_alertmanager_with_its_labels_and_links(world: World) -> None:
-    def reported() -> dict[tuple[str, str], dict[str, Any]]:
+    def received() -> dict[tuple[str, str], dict[str, Any]]:
         alerts = httpx.get(f"{world.alertmanager.url}/api/v2/alerts").raise_for_status().json()
         return {(alert["labels"]["alertname"], alert["labels"]["service"]): alert for alert in alerts}
 
-    until("Alertmanager is reported of what fires", lambda: set(reported()) >= world.fires, 15)
-    guessed, unseen = reported()["AuthFailures", "guessed"], reported()["NewErrorKind", "never-seen"]
+    until("Alertmanager receives what fires", lambda: set(received()) >= world.fires, 15)
+    guessed, unseen = received()["AuthFailures", "guessed"], received()["NewErrorKind", "never-seen"]
     assert guessed["labels"] == {
         "alertname": "AuthFailures",
         "severity": "ticket",
@@ -248,9 +249,11 @@ def test_reaches_alertmanager_with_its_labels_and_links(world: World) -> None:
         assert alert["annotations"]["runbook_url"] == f"{pager}/runbooks/{alert['labels']['alertname']}"
         assert alert["annotations"]["dashboard_url"] == f"{grafana}/d/service"
         assert alert["generatorURL"].startswith(f"{grafana}/explore?")
-    head, _, panes = unseen["annotations"]["logs_url"].partition("&panes=")
-    assert head == f"{grafana}/explore?schemaVersion=1&orgId=1"
-    [pane] = json.loads(urllib.parse.unquote(panes)).values()
+    head, _, query = unseen["annotations"]["logs_url"].partition("?")
+    assert head == f"{pager}/logs"
+    link = urlsplit(explore_logs(grafana, LogsQuery.model_validate(dict(parse_qsl(query))), datetime.now(UTC)))
+    assert f"{link.scheme}://{link.netloc}{link.path}" == f"{grafana}/explore"
+    [pane] = json.loads(parse_qs(link.query)["panes"][0]).values()
     assert pane["queries"][0]["expr"] == (
         '{service_name="never-seen", kind="error"} | error_type="LedgerIndexMissing3f2aError"'
     )

@@ -1,4 +1,4 @@
-"""Each fault of the model on a real lab: a user meets it, three signals report, and once it is off all is as before."""
+"""Each fault of the model on a real lab: the user, metrics, logs and traces show it; off, all is as before."""
 
 import itertools
 import time
@@ -113,7 +113,7 @@ def test_the_user_is_answered_and_the_next_one_as_ever(case: Case, episodes: dic
     assert len(seen.after.reply) < 300
 
 
-def test_the_metrics_report(case: Case, episodes: dict[str, Episode], quiet_lab: RunningLab) -> None:
+def test_the_metrics_show_it(case: Case, episodes: dict[str, Episode], quiet_lab: RunningLab) -> None:
     seen = episodes[case.fault]
     hits = f'{HITS}{{job="model", fault="{case.fault}"}}'
     assert wait_for(lambda: sum_of(quiet_lab, hits) >= seen.hits_before + 1, SIGNAL_SECONDS)
@@ -125,15 +125,15 @@ def lines(running: RunningLab, service: str, trace_id: str, event: str) -> list[
     return running.lab.loki.query(query, time.time() - 600)
 
 
-def test_log_lines_report(case: Case, episodes: dict[str, Episode], quiet_lab: RunningLab) -> None:
+def test_log_lines_show_it(case: Case, episodes: dict[str, Episode], quiet_lab: RunningLab) -> None:
     seen = episodes[case.fault]
     found = wait_for(lambda: lines(quiet_lab, "model", seen.hit.trace_id, "fault.hit"), SIGNAL_SECONDS)
     assert found
     assert {line.metadata["fault"] for line in found} == {case.fault}
     event = "model.failed" if case.error_type else "model.call"
-    reported = wait_for(lambda: lines(quiet_lab, "assistant", seen.hit.trace_id, event), SIGNAL_SECONDS)
-    assert reported
-    assert {line.metadata.get("error_type", "") for line in reported} == {case.error_type}
+    calls = wait_for(lambda: lines(quiet_lab, "assistant", seen.hit.trace_id, event), SIGNAL_SECONDS)
+    assert calls
+    assert {line.metadata.get("error_type", "") for line in calls} == {case.error_type}
     assert wait_for(lambda: lines(quiet_lab, "assistant", seen.after.trace_id, "model.call"), SIGNAL_SECONDS)
     assert lines(quiet_lab, "model", seen.after.trace_id, "fault.hit") == []
 
@@ -151,7 +151,7 @@ def model_spans(running: RunningLab, trace_id: str) -> tuple[Trace, tuple[Span, 
     return trace, trace.find("POST /v1/chat/completions", "model")
 
 
-def test_spans_report(case: Case, episodes: dict[str, Episode], quiet_lab: RunningLab) -> None:
+def test_spans_show_it(case: Case, episodes: dict[str, Episode], quiet_lab: RunningLab) -> None:
     seen = episodes[case.fault]
     trace, spans = model_spans(quiet_lab, seen.hit.trace_id)
     assert {span.attributes.get("lab.fault") for span in spans} == {case.fault}
@@ -183,8 +183,8 @@ def test_a_forgotten_fault_ends_by_itself(quiet_lab: RunningLab) -> None:
     assert assistant.chat("Hello").reply not in bad_responses.POOR
     assert wait_for(lambda: active(quiet_lab, "poor") == 0, SIGNAL_SECONDS)
     for event, reason in (("fault.on", None), ("fault.off", "ended")):
-        reported = wait_for(lambda event=event: audit(quiet_lab, event, "poor", began - 1), SIGNAL_SECONDS)
-        assert [line.metadata.get("reason") for line in reported or []] == [reason]
+        found = wait_for(lambda event=event: audit(quiet_lab, event, "poor", began - 1), SIGNAL_SECONDS)
+        assert [line.metadata.get("reason") for line in found or []] == [reason]
 
 
 def test_a_hidden_fault_is_named_in_no_signal(quiet_lab: RunningLab) -> None:
@@ -216,14 +216,14 @@ def test_all_faults_together_never_become_a_server_error(quiet_lab: RunningLab) 
     for case in CASES:
         model.fault_on(case.fault, 60, intensity=0.04, parameters=short.get(case.fault, case.parameters))
 
-    def talk(number: int) -> list[str]:
+    def converse(number: int) -> list[str]:
         customer = Customer(url, business_id=business, user_id=f"unlucky-{number}")
         words = ("I would like to book an appointment", "tomorrow", "the first one", "yes", "cancel it", "yes")
         return [str(customer.say(text)["outcome"]) for text in words]  # refuses whatever is not 200
 
     try:
         with ThreadPoolExecutor(6) as pool:
-            outcomes = Counter(itertools.chain.from_iterable(pool.map(talk, range(12))))
+            outcomes = Counter(itertools.chain.from_iterable(pool.map(converse, range(12))))
     finally:
         model.fault_off()
     assert set(outcomes) == {"ok", "fallback"}, outcomes
@@ -243,7 +243,7 @@ def test_a_cut_answer_breaks_off_on_the_wire(quiet_lab: RunningLab, stream: bool
     assert httpx.post(url, json={**HELLO, "stream": stream}, headers=KEY, timeout=5).status_code == 200
 
 
-def test_calls_that_hang_leave_threads_for_the_door_and_end_with_a_restart(quiet_lab: RunningLab) -> None:
+def test_calls_that_hang_leave_threads_for_the_admin_api_and_end_with_a_restart(quiet_lab: RunningLab) -> None:
     model, url = quiet_lab.lab.service("model"), quiet_lab.url("model") + "/v1/chat/completions"
     model.fault_on("hang", 600)
     with ThreadPoolExecutor(40) as pool:
@@ -307,6 +307,6 @@ def test_the_log_level_changes_while_it_runs(quiet_lab: RunningLab) -> None:
         silent = assistant.chat("Hello").trace_id
     finally:
         model.set_log_level("INFO")
-    received = assistant.chat("Hello").trace_id
-    assert wait_for(lambda: lines(quiet_lab, "model", received, "http.request"), SIGNAL_SECONDS)
+    logged = assistant.chat("Hello").trace_id
+    assert wait_for(lambda: lines(quiet_lab, "model", logged, "http.request"), SIGNAL_SECONDS)
     assert lines(quiet_lab, "model", silent, "http.request") == []

@@ -1,4 +1,4 @@
-"""Two ways to the pager, and what is inhibited: a real Alertmanager, real receivers, a real pager."""
+"""Two channels to the pager, and what is inhibited: a real Alertmanager, real receivers, a real pager."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.pager.intake.mail_parser import read_letter
+from services.pager.intake.mail_parser import parse_mail
 from services.pager.model.notification import parse_notification
 from tests.support.chain import Chain, labelled, post, sample
 from tests.support.ports import free_ports
@@ -21,7 +21,7 @@ from tests.support.servers import Server, alertmanager, until
 MARKUP = '<script>alert(1)</script> & "q" <b onclick=x>é 日本 💥</b>'
 SUPPRESSED = "alertmanager_notifications_suppressed_total"
 
-# A service of its own for each case: the alerts that fire, and which of them are reported.
+# A service of its own for each case: the alerts that fire, and those that are notified.
 _CASES: list[tuple[str, list[tuple[str, dict[str, str]]], set[str]]] = [
     ("cause-and-symptom", [("ServiceDown", {}), ("ErrorRateCritical", {})], {"ServiceDown"}),
     ("cause-and-ticket", [("DatabaseDown", {}), ("SlowResponses", {}), ("MemoryHigh", {})], {"DatabaseDown"}),
@@ -53,10 +53,10 @@ _CASES: list[tuple[str, list[tuple[str, dict[str, str]]], set[str]]] = [
     ),
 ]
 CASES = {
-    service: ([labelled(name, service, **more) for name, more in fires], reported)
-    for service, fires, reported in _CASES
+    service: ([labelled(name, service, **more) for name, more in fires], notified)
+    for service, fires, notified in _CASES
 }
-INHIBITED = sum(len(alerts) - len(reported) for alerts, reported in CASES.values())
+INHIBITED = sum(len(alerts) - len(notified) for alerts, notified in CASES.values())
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Sent:
 
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
-    """Every case fires at once, with three strange alerts besides; wait until all is sent or inhibited."""
+    """Every case fires at once, and three strange alerts with them; wait until all is sent or inhibited."""
     folder: Path = tmp_path_factory.mktemp("sent")
     webhook_port, mail_port, port = free_ports(3)
     webhooks, mails = Webhooks(webhook_port), Mails(mail_port)
@@ -91,10 +91,10 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
         post(server.url, many, strange)
         scripted = {"alertname": MARKUP, "service": MARKUP, "severity": "page", "role": "cause"}
         post(server.url, [scripted], {"summary": "é" * 900})
-        expected = sum(len(reported) for _, reported in CASES.values()) + 3
+        expected = sum(len(notified) for _, notified in CASES.values()) + 3
         until("all are mailed", lambda: len(mails.taken) >= expected, 60)
         until("all are posted", lambda: len(webhooks.bodies) >= expected, 10)
-        # Webhook and mail are inhibited each for themselves.
+        # Alertmanager counts an inhibited alert once for the webhook and once for the mail.
         until("the rest is inhibited", lambda: sample(server, SUPPRESSED, reason="inhibition") >= 2 * INHIBITED, 30)
         yield Sent(server, webhooks, mails)
     finally:
@@ -104,20 +104,20 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
 
 
 @pytest.mark.parametrize("service", CASES)
-def test_what_is_reported_and_what_is_inhibited(sent: Sent, service: str) -> None:
-    alerts, reported = CASES[service]
+def test_what_is_notified_and_what_is_inhibited(sent: Sent, service: str) -> None:
+    alerts, notified = CASES[service]
     posted = [body["groupLabels"] for body in sent.webhooks.bodies]
-    assert {one["alertname"] for one in posted if one["service"] == service} == reported
+    assert {one["alertname"] for one in posted if one["service"] == service} == notified
     subjects = [str(mail["Subject"]) for mail in _mails(sent)]
     for alert in alerts:
         name = alert["alertname"]
         mailed = [subject for subject in subjects if f" {name} {service}: " in subject]
-        assert bool(mailed) is (name in reported), name
+        assert bool(mailed) is (name in notified), name
 
-    # What is inhibited is still to be seen, with what inhibits it.
+    # Alertmanager still lists what is inhibited, with what inhibits it.
     seen = httpx.get(f"{sent.alertmanager.url}/api/v2/alerts", params={"filter": f'service="{service}"'}).json()
-    held = {one["labels"]["alertname"] for one in seen if one["status"]["inhibitedBy"]}
-    assert held == {alert["alertname"] for alert in alerts} - reported
+    inhibited = {one["labels"]["alertname"] for one in seen if one["status"]["inhibitedBy"]}
+    assert inhibited == {alert["alertname"] for alert in alerts} - notified
 
 
 def test_mails_go_to_the_team_of_the_service(sent: Sent) -> None:
@@ -126,18 +126,18 @@ def test_mails_go_to_the_team_of_the_service(sent: Sent) -> None:
     until("a mail", lambda: sent.mails.taken[-1][0] == "application@lab.example", 10)
 
 
-def test_a_mail_says_to_programs_what_the_webhook_says(sent: Sent) -> None:
+def test_a_mail_carries_the_notification_of_the_webhook(sent: Sent) -> None:
     """Through the template's escaping and the mail's encoding, and back."""
     now = datetime.now(UTC)
     posted = {
         notification.key: notification
         for notification in (parse_notification(body, now) for body in sent.webhooks.bodies)
     }
-    mails = [read_letter(content, "alertmanager@lab.example", now) for _, content in sent.mails.taken]
+    mails = [parse_mail(content, "alertmanager@lab.example", now) for _, content in sent.mails.taken]
     assert len(mails) >= 15
-    for letter in mails:
-        assert letter.notification is not None
-        assert letter.notification == replace(posted[letter.notification.key], channel="mail")
+    for mail in mails:
+        assert mail.notification is not None
+        assert mail.notification == replace(posted[mail.notification.key], channel="mail")
 
 
 def test_mails_are_mails(sent: Sent) -> None:
@@ -170,7 +170,7 @@ def _mails(sent: Sent) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    """Both ways open; the dead man's switch is quicker than the lab's, and awake from the start."""
+    """Both channels work; the dead man's switch is quicker than the lab's and has no grace period."""
     quick = {"WATCHDOG_SILENCE_SECONDS": "30", "WATCHDOG_GRACE_SECONDS": "0"}
     servers = Chain.on_free_ports(tmp_path_factory.mktemp("both"), environment=quick)
     try:
@@ -193,27 +193,31 @@ def test_webhook_and_mail_meet_in_one_incident(chain: Chain) -> None:
 
     chain.post("ServiceDown", "model", ended=True)
     until("resolved", lambda: "resolved" in chain.events("ServiceDown", "model"), 20)
-    until("both ways reported of the end", lambda: chain.received("mail") == chain.received("webhook") == 2, 20)
+    until(
+        "resolved by both channels",
+        lambda: chain.received("mail") == chain.received("webhook") == 2,
+        20,
+    )
     events = chain.events("ServiceDown", "model")
     assert [events.count(event) for event in ("fired", "mailed", "resolved", "reopened")] == [1, 1, 1, 0]
     assert chain.received("mail", "refused") == chain.received("webhook", "refused") == 0
 
 
-def test_an_alertmanager_that_was_restarted_knows_what_it_has_reported(chain: Chain) -> None:
+def test_a_restarted_alertmanager_repeats_no_notification(chain: Chain) -> None:
     chain.post("ServiceDown", "tempo")
     chain.post("ServiceDown", "loki")
     for service in ("tempo", "loki"):
-        until("reported", lambda: "mailed" in chain.events("ServiceDown", service), 15)  # noqa: B023
-    until("reported twice", lambda: sample(chain.alertmanager, "alertmanager_notifications_total") >= 4, 10)
+        until("a mail", lambda: "mailed" in chain.events("ServiceDown", service), 15)  # noqa: B023
+    until("notified twice", lambda: sample(chain.alertmanager, "alertmanager_notifications_total") >= 4, 10)
     before = chain.received("webhook"), chain.received("mail")
 
     chain.alertmanager.stop()
     chain.alertmanager.start()
-    # Prometheus says it again within 15 s; one of them has ended meanwhile.
+    # Prometheus sends them again within 15 s; one of them has ended meanwhile.
     chain.post("ServiceDown", "tempo")
     chain.post("ServiceDown", "loki", ended=True)
     decided = "alertmanager_nflog_queries_total"
-    until("what ended is reported", lambda: chain.incidents("ServiceDown", "loki")[0]["status"] == "resolved", 30)
+    until("what ended is resolved", lambda: chain.incidents("ServiceDown", "loki")[0]["status"] == "resolved", 30)
     until("both groups are decided on", lambda: sample(chain.alertmanager, decided) >= 4, 30)
     until("by mail, too", lambda: chain.received("mail") > before[1], 15)
     assert (chain.received("webhook"), chain.received("mail")) == (before[0] + 1, before[1] + 1)
@@ -221,7 +225,7 @@ def test_an_alertmanager_that_was_restarted_knows_what_it_has_reported(chain: Ch
 
 
 def test_the_watchdog_counts_by_its_age(chain: Chain) -> None:
-    """Alertmanager repeats an old Watchdog for a while: the pager is not fooled, and receives the next fresh one."""
+    """Alertmanager repeats an old Watchdog for a while: the pager ignores the copies and takes the next fresh one."""
     heartbeat = "pager_heartbeat_timestamp_seconds"
     evaluated = round(datetime.now(UTC).timestamp())
     start = chain.received("webhook")
@@ -229,26 +233,26 @@ def test_the_watchdog_counts_by_its_age(chain: Chain) -> None:
     until("received", lambda: sample(chain.pager, heartbeat) == evaluated, 10)
     until("received again", lambda: chain.received("webhook") >= start + 2, 40)
     assert sample(chain.pager, heartbeat) == evaluated, "an old one was taken for a fresh one"
-    took = until("silence is noticed", lambda: chain.incidents("Watchdog", "prometheus"), 60)
+    took = until("the missing heartbeat opens an incident", lambda: chain.incidents("Watchdog", "prometheus"), 60)
     assert took < 40
     [incident] = chain.incidents("Watchdog", "prometheus")
     assert (incident["severity"], incident["status"]) == ("page", "open")
 
-    afresh = round(datetime.now(UTC).timestamp())
-    chain.post("Watchdog", "prometheus", evaluated_at=str(afresh))
-    until("received afresh", lambda: sample(chain.pager, heartbeat) == afresh, 40)
+    fresh = round(datetime.now(UTC).timestamp())
+    chain.post("Watchdog", "prometheus", evaluated_at=str(fresh))
+    until("a fresh one is received", lambda: sample(chain.pager, heartbeat) == fresh, 40)
     until("resolved", lambda: chain.incidents("Watchdog", "prometheus")[0]["status"] == "resolved", 5)
 
 
 @pytest.mark.parametrize("way", ["webhook", "mail"])
-def test_one_way_is_enough(tmp_path: Path, way: str) -> None:
+def test_one_channel_is_enough(tmp_path: Path, way: str) -> None:
     chain = Chain.on_free_ports(tmp_path, webhook=way == "webhook", mail=way == "mail")
     try:
         chain.start()
         chain.post("ServiceDown", "collector")
-        until("reported", lambda: chain.incidents("ServiceDown", "collector"), 15)
+        until("an incident", lambda: chain.incidents("ServiceDown", "collector"), 15)
         chain.post("ServiceDown", "collector", ended=True)
-        until("reported of the end", lambda: chain.incidents("ServiceDown", "collector")[0]["status"] == "resolved", 40)
+        until("resolved", lambda: chain.incidents("ServiceDown", "collector")[0]["status"] == "resolved", 40)
         assert ("mailed" in chain.events("ServiceDown", "collector")) is (way == "mail")
         [incident] = chain.incidents("ServiceDown", "collector")
         assert incident["links"]["runbook"].endswith("/runbooks/ServiceDown")

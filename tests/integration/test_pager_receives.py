@@ -36,14 +36,14 @@ def test_cause_and_symptoms_from_firing_to_resolved(chain: Chain) -> None:
 
     took = until("symptom", lambda: chain.incidents("ErrorRateCritical", "assistant"), 25)
     assert took > 10, "the symptom did not wait for a cause"
-    assert chain.incidents("ErrorRateCritical", "model") == [], "the cause did not hold the symptom back"
+    assert chain.incidents("ErrorRateCritical", "model") == [], "the cause did not inhibit the symptom"
 
     chain.post("ServiceDown", "model", ended=True)
     chain.post("ErrorRateCritical", "assistant", ended=True)
     for name, service in (("ServiceDown", "model"), ("ErrorRateCritical", "assistant")):
         until(f"{name} resolved", lambda: chain.incidents(name, service)[0]["status"] == "resolved", 15)  # noqa: B023
         assert chain.events(name, service)[-1] == "resolved"
-    # The symptom outlives its cause: now it is reported.
+    # The symptom still fires after its cause: now it is notified.
     until("symptom after its cause", lambda: chain.incidents("ErrorRateCritical", "model"), 35)
     chain.post("ErrorRateCritical", "model", ended=True)
 
@@ -58,25 +58,25 @@ def test_the_heartbeat_arrives_every_20_seconds(chain: Chain) -> None:
     assert chain.incidents("Watchdog", "prometheus") == []
 
 
-def test_a_pager_that_was_down_is_reported_after_its_return(chain: Chain) -> None:
+def test_a_pager_that_was_down_is_notified_after_its_return(chain: Chain) -> None:
     chain.pager.kill()
     chain.post("ServiceDown", "loki")
     failed = "alertmanager_notification_requests_failed_total"
     for integration in ("webhook", "email"):
         until(f"{integration} fails", lambda: sample(chain.alertmanager, failed, integration=integration) > 0, 15)  # noqa: B023
     chain.pager.start()
-    # Each way is tried again by itself, with pauses that grow.
+    # Alertmanager retries each channel by itself, with pauses that grow.
     until("a mail after all", lambda: "mailed" in chain.events("ServiceDown", "loki"), 40)
     until("a webhook after all", lambda: chain.received("webhook") >= 1, 40)
     assert len(chain.incidents("ServiceDown", "loki")) == 1
 
-    # Both are killed: neither the database nor Alertmanager's memory of what it has reported makes a second incident.
+    # Both are killed: neither the database nor Alertmanager's notification log makes a second incident.
     chain.pager.kill()
     chain.alertmanager.kill()
     chain.pager.start()
     chain.alertmanager.start()
     chain.post("ServiceDown", "loki")
     logged = "alertmanager_nflog_queries_total"
-    until("both ways are decided", lambda: sample(chain.alertmanager, logged) >= 2, 15)
+    until("both channels are decided on", lambda: sample(chain.alertmanager, logged) >= 2, 15)
     [incident] = chain.incidents("ServiceDown", "loki")
     assert incident["status"] == "open"

@@ -18,14 +18,14 @@ from tests.support.servers import Server, pager, until
 ESCALATE = 6
 
 
-def reported(server: Server, number: int = 1) -> dict[str, Any]:
-    """An incident."""
+def document(server: Server, number: int = 1) -> dict[str, Any]:
+    """Return an incident as JSON."""
     answer = httpx.get(f"{server.url}/incidents/{number}", headers={"Accept": "application/json"})
     return dict(answer.raise_for_status().json())
 
 
 def events(server: Server, number: int = 1) -> list[str]:
-    return [line["event"] for line in reported(server, number)["timeline"]]
+    return [line["event"] for line in document(server, number)["timeline"]]
 
 
 def do(server: Server, action: str, method: str = "POST", **body: Any) -> httpx.Response:
@@ -69,17 +69,17 @@ def page(server: Server, body: dict[str, Any] | None = None) -> None:
 
 def test_killed_between_the_page_and_the_escalation_it_escalates_once(lone: Server) -> None:
     page(lone)
-    assert reported(lone)["responder"] == "Ada"
+    assert document(lone)["responder"] == "Ada"
     kill(lone)
     due = time.time() + ESCALATE
-    until("its time is over", lambda: time.time() > due, ESCALATE + 2)
+    until("its time has passed", lambda: time.time() > due, ESCALATE + 2)
     lone.start()
-    until("escalated after the restart", lambda: reported(lone)["escalation_level"] == 1, 5)
-    assert reported(lone)["responder"] == "Ben"
+    until("escalated after the restart", lambda: document(lone)["escalation_level"] == 1, 5)
+    assert document(lone)["responder"] == "Ben"
     kill(lone)
     lone.start()
     # The third level has a time of its own, and comes once.
-    until("third level", lambda: reported(lone)["escalation_level"] == 2, ESCALATE + 5)
+    until("third level", lambda: document(lone)["escalation_level"] == 2, ESCALATE + 5)
     seen = events(lone)
     assert seen.count("escalated") == 2
     assert seen.count("notified") == 1
@@ -91,15 +91,15 @@ def test_two_pagers_on_one_database_escalate_once(lone: Server, tmp_path: Path) 
     second.start()
     try:
         page(lone)
-        until("second level", lambda: reported(lone)["escalation_level"] == 1, ESCALATE + 5)
-        until("third level", lambda: reported(second)["escalation_level"] == 2, ESCALATE + 5)
+        until("second level", lambda: document(lone)["escalation_level"] == 1, ESCALATE + 5)
+        until("third level", lambda: document(second)["escalation_level"] == 2, ESCALATE + 5)
         assert events(lone) == events(second) == ["fired", "notified", "escalated", "escalated"]
     finally:
         second.stop()
 
 
 def test_killed_at_any_moment_a_notification_is_there_or_can_be_sent_again(lone: Server) -> None:
-    """Whatever was answered with 200 is in the database; what was not is no half incident."""
+    """A notification answered with 200 is in the database; any other left no half incident."""
     for round_ in range(5):
 
         def fresh(body: dict[str, Any], number: int = round_) -> None:
@@ -135,15 +135,15 @@ def test_the_dead_mans_switch_survives_a_restart(tmp_path: Path) -> None:
     try:
         page(server, watchdog())
         listed = f"{server.url}/incidents"
-        until("silence is reported", lambda: httpx.get(listed).json()["incidents"], 12)
-        assert (reported(server)["alert"], reported(server)["severity"]) == ("Watchdog", "page")
+        until("the missing heartbeat opens an incident", lambda: httpx.get(listed).json()["incidents"], 12)
+        assert (document(server)["alert"], document(server)["severity"]) == ("Watchdog", "page")
         kill(server)
         server.start()
-        assert reported(server)["status"] == "open"
+        assert document(server)["status"] == "open"
         page(server, watchdog(age=60))
-        assert reported(server)["status"] == "open", "an old one is no sign of life"
+        assert document(server)["status"] == "open", "an old Watchdog is no heartbeat"
         page(server, watchdog())
-        assert reported(server)["status"] == "resolved"
+        assert document(server)["status"] == "resolved"
         assert len(httpx.get(listed).json()["incidents"]) == 1
     finally:
         server.stop()
@@ -197,22 +197,22 @@ def test_a_silence_is_alertmanagers_own_and_ends_there(chain: Chain) -> None:
     assert 590 < ends.total_seconds() <= 600
     until("inhibited", lambda: states(chain) == {"model": "suppressed", "loki": "active"}, 10)
 
-    # No one else is paged meanwhile; the one of loki goes on.
-    until("loki escalates", lambda: reported(chain.pager, 2)["escalation_level"] == 1, ESCALATE + 5)
-    time_over = datetime.fromisoformat(reported(chain.pager)["notified_at"]).timestamp() + ESCALATE + 2
-    until("its time is over", lambda: time.time() > time_over, ESCALATE + 3)
-    assert (reported(chain.pager)["escalation_level"], reported(chain.pager)["next_escalation_at"]) == (0, None)
+    # The next level is not paged meanwhile; the incident of loki escalates.
+    until("loki escalates", lambda: document(chain.pager, 2)["escalation_level"] == 1, ESCALATE + 5)
+    escalation_due = datetime.fromisoformat(document(chain.pager)["notified_at"]).timestamp() + ESCALATE + 2
+    until("its time has passed", lambda: time.time() > escalation_due, ESCALATE + 3)
+    assert (document(chain.pager)["escalation_level"], document(chain.pager)["next_escalation_at"]) == (0, None)
 
     # Longer: still one silence.
     assert do(chain.pager, "silence", minutes=20).status_code == 200
     [longer] = silences(chain)
     assert (datetime.fromisoformat(longer["endsAt"]) - datetime.now(UTC)).total_seconds() > 1190
-    assert reported(chain.pager)["silence"]["id"] == longer["id"]
+    assert document(chain.pager)["silence"]["id"] == longer["id"]
 
     assert do(chain.pager, "silence", method="DELETE").json()["silence"] is None
     assert silences(chain) == []
     assert events(chain.pager)[-3:] == ["silenced", "silenced", "unsilenced"]
-    until("it escalates again", lambda: reported(chain.pager)["escalation_level"] == 1, ESCALATE + 5)
+    until("it escalates again", lambda: document(chain.pager)["escalation_level"] == 1, ESCALATE + 5)
 
 
 def test_ended_in_alertmanager_a_silence_can_still_be_ended_here(chain: Chain) -> None:
@@ -227,14 +227,14 @@ def test_ended_in_alertmanager_a_silence_can_still_be_ended_here(chain: Chain) -
 
 
 def test_an_alert_that_ends_under_a_silence_does_not_stay_open_for_ever(chain: Chain) -> None:
-    """Alertmanager says nothing of its end."""
+    """Alertmanager sends no resolved notification for it."""
     chain.post("ServiceDown", "model")
     until("paged", lambda: chain.incidents("ServiceDown", "model"), 15)
     do(chain.pager, "silence", minutes=10)
     until("inhibited", lambda: states(chain) == {"model": "suppressed"}, 10)
     chain.post("ServiceDown", "model", ended=True)
-    until("closed", lambda: reported(chain.pager)["status"] == "resolved", 30)
-    assert "has no such alert any more" in reported(chain.pager)["timeline"][-1]["text"]
+    until("resolved", lambda: document(chain.pager)["status"] == "resolved", 30)
+    assert "Alertmanager no longer has the alert" in document(chain.pager)["timeline"][-1]["text"]
 
 
 def test_what_alertmanager_does_not_know_because_it_has_just_started_stays_open(chain: Chain) -> None:
@@ -246,4 +246,4 @@ def test_what_alertmanager_does_not_know_because_it_has_just_started_stays_open(
     chain.post("ServiceDown", "model")
     started = time.time()
     until("two rounds of asking", lambda: time.time() > started + 12, 13)
-    assert reported(chain.pager)["status"] == "open"
+    assert document(chain.pager)["status"] == "open"

@@ -12,7 +12,7 @@ from tests.support.running import RunningLab, started_lab
 from tests.support.servers import until
 
 LEAK = {"bytes_per_second": 64 * 1024 * 1024}
-# Any page of the pager's within these seconds of a start: a process that stops gracefully, and imports of a new one.
+# A process stops gracefully, and a new one imports its modules.
 START_SECONDS = 40
 
 
@@ -86,8 +86,8 @@ def incident(running: RunningLab) -> Incident | None:
     return max(found, key=lambda one: int(one.id), default=None)
 
 
-def reported(running: RunningLab) -> list[str]:
-    """What the pager's timeline says of its automatic action."""
+def remediations(running: RunningLab) -> list[str]:
+    """Return the texts of the remediation entries in the pager's timeline."""
     found = incident(running)
     return [line.text for line in found.timeline if line.event == "remediation"] if found else []
 
@@ -98,8 +98,8 @@ def test_the_pager_says_what_it_would_do_and_does_it_once_when_it_may(leaking: R
     before = started(leaking)
     leaking.lab.assistant.fault_on("memory-leak", 300, parameters=LEAK)
 
-    until("the pager has spoken", lambda: reported(leaking), 120)
-    assert reported(leaking) == ["Would ask the assistant to restart itself (REMEDIATION=dry-run); nothing was done"]
+    until("a remediation entry", lambda: remediations(leaking), 120)
+    assert remediations(leaking) == ["Dry run (REMEDIATION=dry-run): would restart the assistant"]
     assert figure(leaking, remediated % "dry_run", "pager") == 1
     assert started(leaking) == before
     assert share(leaking) > 0.8
@@ -112,7 +112,7 @@ def test_the_pager_says_what_it_would_do_and_does_it_once_when_it_may(leaking: R
     restarted = started(leaking)
 
     until("resolved", lambda: (found := incident(leaking)) and found.status == "resolved", 60)
-    assert reported(leaking)[1:] == ["Restarted the assistant"]
+    assert remediations(leaking)[1:] == ["Restarted the assistant"]
     assert figure(leaking, remediated % "done", "pager") == 1
     assert figure(leaking, remediated % "failed", "pager") == 0
     assert started(leaking) == restarted, "it was restarted more than once"

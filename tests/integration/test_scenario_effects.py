@@ -1,4 +1,4 @@
-"""Scenarios have the effects that they declare: two that are for a kind each; `make prove` drills them all."""
+"""Scenarios have the effects that they declare: one scenario of each kind; `make prove` drills them all."""
 
 import json
 from pathlib import Path
@@ -12,10 +12,10 @@ def run(lab: RunningLab, folder: Path, *arguments: str) -> dict[str, Any]:
     """The report of a scenario that passes."""
     report = folder / "report.json"
     done = lab.run("scenario", "run", *arguments, "--quick", "--report", str(report), timeout=300, check=False)
-    reported: dict[str, Any] = json.loads(report.read_text())
-    assert (done.returncode, reported["outcome"]) == (0, "passed"), done.stdout + done.stderr
-    assert all(row["ok"] for row in reported["expected"])
-    return reported
+    content: dict[str, Any] = json.loads(report.read_text())
+    assert (done.returncode, content["outcome"]) == (0, "passed"), done.stdout + done.stderr
+    assert all(row["ok"] for row in content["expected"])
+    return content
 
 
 def test_a_leak_does_what_it_declares_and_nothing_stays(running_lab: RunningLab, tmp_path: Path) -> None:
@@ -26,8 +26,8 @@ def test_a_leak_does_what_it_declares_and_nothing_stays(running_lab: RunningLab,
 
 
 def test_the_intruder_is_answered_without_a_hint_and_leaves_a_trail(running_lab: RunningLab, tmp_path: Path) -> None:
-    reported = run(running_lab, tmp_path, "intruder", "--users", "2")
-    tries = reported["requests"]["admin: wrong token"]
+    content = run(running_lab, tmp_path, "intruder", "--users", "2")
+    tries = content["requests"]["admin: wrong token"]
     assert tries["requests"] > 10
     assert tries["failures"] == 0, "each was refused with 401"
     lines = running_lab.lab.loki.query('{service_name="assistant", kind="audit"} | event="admin.refused"')

@@ -1,4 +1,4 @@
-"""The drill: every scenario sets off what it declares, every alert is set off, and steady traffic sets off nothing."""
+"""The drill: every scenario fires what it declares, every alert fires, and steady traffic fires nothing."""
 
 import json
 import os
@@ -14,14 +14,14 @@ from tests.support.running import RunningLab
 # the lab is old enough.
 STEADY_SECONDS = float(os.environ.get("STEADY_SECONDS", "600"))
 HEARTBEAT = "Watchdog"
-# They watch the monitoring itself: promtool sets them off.
+# They watch the monitoring itself: promtool's tests fire them.
 OF_THE_MONITORING = {"RuleFailure", "ScrapeSlow"}
 # All scenarios, each as short as it can be, on two cores.
 DRILL_SECONDS = 20 * 60
 PAGE_SECONDS = 60
 
 
-def test_steady_traffic_sets_off_no_alert(running_lab: RunningLab, lab: Lab) -> None:
+def test_steady_traffic_fires_no_alert(running_lab: RunningLab, lab: Lab) -> None:
     began = time.time()
     seen: set[str] = set()
     while time.time() < began + STEADY_SECONDS:
@@ -44,20 +44,20 @@ def test_every_scenario_does_what_it_declares_and_every_alert_comes_in_time(
     options = ("--all", "--quick", "--report", str(report), "--table", str(table))
     done = running_lab.run("drill", *options, timeout=2 * DRILL_SECONDS, check=False)
 
-    reported = json.loads(report.read_text())
-    assert {one["scenario"] for one in reported["scenarios"]} == set(registry.find()[0])
-    failed = {one["scenario"]: one["reason"] for one in reported["scenarios"] if one["outcome"] != "passed"}
+    content = json.loads(report.read_text())
+    assert {one["scenario"] for one in content["scenarios"]} == set(registry.find()[0])
+    failed = {one["scenario"]: one["reason"] for one in content["scenarios"] if one["outcome"] != "passed"}
     assert (failed, done.returncode) == ({}, 0), done.stdout + done.stderr
     assert running_lab.lab.model.faults() == running_lab.lab.assistant.faults() == []
 
     severities = {alert.name: alert.labels["severity"] for alert in (*alerts(), *log_alerts())}
-    latencies = [latency for one in reported["scenarios"] for latency in one["pages"]]
+    latencies = [latency for one in content["scenarios"] for latency in one["pages"]]
     assert {latency["alert"] for latency in latencies} == set(severities) - OF_THE_MONITORING
     late = {
-        latency["alert"]: latency["paged"]
-        for latency in latencies
-        if severities[latency["alert"]] == "page" and latency["paged"] is not None and latency["paged"] > PAGE_SECONDS
+        one["alert"]: one["notified"]
+        for one in latencies
+        if severities[one["alert"]] == "page" and one["notified"] is not None and one["notified"] > PAGE_SECONDS
     }
     assert late == {}
     assert all(f"| {latency['alert']} |" in table.read_text() for latency in latencies)
-    assert reported["seconds"] < DRILL_SECONDS
+    assert content["seconds"] < DRILL_SECONDS

@@ -34,7 +34,7 @@ CUT = """(all, width) => all.filter(one => one.checkVisibility() && !one.closest
 
 
 def too_faint(page: Page) -> list[dict[str, object]]:
-    """Texts that are out from their ground by less than 4.5 to 1."""
+    """Return the texts whose contrast to their background is less than 4.5 to 1."""
     found: list[dict[str, object]] = page.evaluate(CONTRASTS)
     assert len(found) > 5
     return [text for text in found if float(str(text["ratio"])) < 4.5]

@@ -1,4 +1,4 @@
-"""Alertmanager and the pager as real processes, and what tests say to them and receive of them."""
+"""Alertmanager and the pager as real processes, and what tests send to them and read from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ def post(
     annotations: Mapping[str, str] | None = None,
     ended: bool = False,
 ) -> None:
-    """Report Alertmanager of alerts, as Prometheus does."""
+    """Send alerts to Alertmanager, as Prometheus does."""
     moment = {"endsAt" if ended else "startsAt": datetime.now(UTC).isoformat()}
     link = "http://127.0.0.1:9090/graph"
-    reported = [{"labels": one, "annotations": annotations or {}, "generatorURL": link, **moment} for one in labels]
-    httpx.post(f"{alertmanager_url}/api/v2/alerts", json=reported).raise_for_status()
+    body = [{"labels": one, "annotations": annotations or {}, "generatorURL": link, **moment} for one in labels]
+    httpx.post(f"{alertmanager_url}/api/v2/alerts", json=body).raise_for_status()
 
 
 def sample(server: Server | str, start: str, **labels: str) -> float:
@@ -59,7 +59,7 @@ class Chain:
     def on_free_ports(
         cls, folder: Path, webhook: bool = True, mail: bool = True, environment: Mapping[str, str] | None = None
     ) -> "Chain":
-        """Servers that are not started yet; a way that is not wanted leads nowhere."""
+        """Return two servers that are not started; a channel that is not wanted has a closed port."""
         pager_port, mail_port, alertmanager_port = free_ports(3)
         executable = program("alertmanager")
         reached = (pager_port if webhook else CLOSED, folder, mail_port if mail else CLOSED)
@@ -79,7 +79,7 @@ class Chain:
         self.pager.stop()
 
     def post(self, name: str, service: str, ended: bool = False, **annotations: str) -> None:
-        """Report Alertmanager of an alert with the labels of its rule."""
+        """Send Alertmanager an alert with the labels of its rule."""
         given = {"summary": f"{service} suffers", "runbook_url": f"{self.pager.url}/runbooks/{name}", **annotations}
         post(self.alertmanager.url, [labelled(name, service)], given, ended)
 
@@ -89,7 +89,7 @@ class Chain:
         return [one for one in listed if (one["alert"], one["service"]) == (name, service)]
 
     def events(self, name: str, service: str) -> list[str]:
-        """What is in the timeline of the only such incident; nothing before there is one."""
+        """Return the events in the timeline of the only such incident; none before there is one."""
         found = self.incidents(name, service)
         assert len(found) <= 1, f"{len(found)} incidents of {name}"
         return [line["event"] for line in found[0]["timeline"]] if found else []

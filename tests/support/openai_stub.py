@@ -1,4 +1,4 @@
-"""A model server that answers what a test reports it to: OpenAI chat completions over real HTTP."""
+"""A model server that sends the answers of a test: OpenAI chat completions over real HTTP."""
 
 import json
 import threading
@@ -52,7 +52,7 @@ class OpenAiStub:
 
     def cut(self, times: int = 1) -> None:
         for _ in range(times):
-            self.queue.append(Answer(200, said("You receive half of this.").body, cut=True))
+            self.queue.append(Answer(200, said("Half of this is sent.").body, cut=True))
 
     def hang(self) -> threading.Event:
         event = threading.Event()

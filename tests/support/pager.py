@@ -27,7 +27,7 @@ levels:
 """
 
 # As Alertmanager 0.31.1 sends it.
-_NOTICE: dict[str, Any] = {
+_NOTIFICATION: dict[str, Any] = {
     "receiver": "application",
     "status": "firing",
     "alerts": [
@@ -67,7 +67,7 @@ Change = Callable[[dict[str, Any]], object]
 
 def notification(change: Change | None = None, resolved_at: str | None = None) -> dict[str, Any]:
     """The body of a webhook: firing, or resolved at a time; `change` edits it in place."""
-    body = copy.deepcopy(_NOTICE)
+    body = copy.deepcopy(_NOTIFICATION)
     if resolved_at:
         body["status"] = body["alerts"][0]["status"] = "resolved"
         body["alerts"][0]["endsAt"] = resolved_at
@@ -112,7 +112,7 @@ class Pager:
         self.client = self.app.test_client()
 
     def send(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Send a notice that must be accepted."""
+        """Send a notification that must be accepted."""
         answer = self.client.post("/webhook/alertmanager", json=body)
         assert answer.status_code == 200, answer.text
         return dict(answer.json or {})
@@ -122,7 +122,7 @@ class Pager:
         return self.client.post(f"/incidents/{number}/{action}", json=body)
 
     def tick(self, seconds: float = 0) -> None:
-        """One beat of the clock, so many seconds from now."""
+        """Run the scheduler once, so many seconds from now."""
         self.parts.scheduler.tick(datetime.now(UTC) + timedelta(seconds=seconds))
 
     def incident(self, number: int = 1) -> dict[str, Any]:

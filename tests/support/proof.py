@@ -1,4 +1,4 @@
-"""What is behind an alert: tests both latencies, a runbook, a route, a scenario, a row in the docs."""
+"""What an alert needs: tests both ways, a runbook, a route, a scenario, a row in the docs."""
 
 import re
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def proof(routes: set[str]) -> Proof:
         of_logs=frozenset(alert.name for alert in log_alerts()),
         runbooks=frozenset(page.stem for page in RUNBOOKS.glob("*.md")),
         routes=frozenset(routes),
-        scenarios=frozenset(_set_off()),
+        scenarios=frozenset(_expected()),
         table=frozenset(_table()),
     )
 
@@ -87,7 +87,7 @@ def _log_cases() -> list[tuple[str, frozenset[tuple[str, bool]]]]:
     ]
 
 
-def _set_off() -> set[str]:
+def _expected() -> set[str]:
     """Return the alerts that a scenario expects: notified (with or without its end) or inhibited."""
     found, broken = registry.find()
     assert not broken

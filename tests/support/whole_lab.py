@@ -112,14 +112,14 @@ class WholeLab:
     def _incidents(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = [self._incident(1, "Old", self.on_at or time.time(), 1.0)]
         if self.pages and self.since_on() > PAGED:
-            rows.append(self._incident(2, ALERT, self.on_at + FIRING, self._resolved_at(), reported=self.on_at + PAGED))
+            rows.append(self._incident(2, ALERT, self.on_at + FIRING, self._resolved_at(), notified=self.on_at + PAGED))
         if self.other_page and self.since_on() > PAGED:
             rows.append(self._incident(3, "Surprise", self.on_at + PAGED, 0.0))
         return rows
 
     @staticmethod
-    def _incident(number: int, alert: str, opened: float, resolved: float, reported: float = 0.0) -> dict[str, Any]:
-        # Number 1 is for whatever was there before.
+    def _incident(number: int, alert: str, opened: float, resolved: float, notified: float = 0.0) -> dict[str, Any]:
+        # Incident 1 is older than the fault.
         at = 1_700_000_000.0 if number == 1 else opened
         return {
             "id": number,
@@ -128,7 +128,7 @@ class WholeLab:
             "service": "assistant",
             "status": "resolved" if resolved else "open",
             "opened_at": iso(at),
-            "notified_at": iso(reported or at),
+            "notified_at": iso(notified or at),
             "resolved_at": iso(resolved) if resolved else None,
             "timeline": [],
         }

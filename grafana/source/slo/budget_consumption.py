@@ -19,8 +19,8 @@ def panels() -> list[Panel]:
     return [
         _bars(
             "Failed chats by outcome",
-            "Chats of the last minute that used the budget of chat-availability. fallback: the user got a prepared "
-            "excuse; error: a 5xx.",
+            "Chats of the last minute that used the budget of chat-availability. fallback: the user got a "
+            "fallback reply; error: a 5xx.",
             _by(names.AI_REQUESTS, _FAILED_CHATS, "outcome"),
             "{{outcome}}",
             {"fallback": YELLOW, "error": RED, "none": GREY},

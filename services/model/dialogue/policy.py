@@ -67,7 +67,7 @@ def _idle(state: State) -> Utterance:
 
 
 def _remarks(state: State) -> list[Utterance]:
-    """Answers to questions by the way, and an excuse when the message was not understood."""
+    """Answers to questions by the way, and a fallback reply when the message was not understood."""
     parsed = state.parsed
     if state.calls and state.calls[-1].name == "list_slots":
         return []

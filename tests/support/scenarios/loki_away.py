@@ -12,7 +12,7 @@ class LokiAway(Scenario):
         Fault("engine", "stop", target="loki", at=1, duration=25),
         Fault("model", "errors", at=1, duration=20),
     )
-    effects = (Effect("Prometheus sees it", '1 - max(up{job="loki"})', within=20, of="stop-loki"),)
+    effects = (Effect("Prometheus cannot scrape it", '1 - max(up{job="loki"})', within=20, of="stop-loki"),)
     forbidden_alerts = ()
     duration = 30
     quick_duration = 3

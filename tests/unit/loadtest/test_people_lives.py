@@ -13,7 +13,7 @@ import pytest
 from loadtest.users.ledger import Ledger
 from tests.support.stub_server import StubServer, serving
 
-EXCUSE = {"conversation_id": "c", "message_id": "m", "reply": "", "handoff": False, "appointment": None}
+FALLBACK = {"conversation_id": "c", "message_id": "m", "reply": "", "handoff": False, "appointment": None}
 SCRIPT = Path(__file__).parent / "people_script.py"
 
 
@@ -197,9 +197,9 @@ def test_an_impatient_person_asks_again_for_every_answer_that_failed() -> None:
     with serving() as server:
         assistant = Assistant(server)
         real, calls = assistant.chat, itertools.count()
-        # Every second answer is an excuse.
+        # Every second answer is a fallback reply.
         server.react(
-            "POST", "/chat", lambda one: (200, EXCUSE | {"outcome": "fallback"}) if next(calls) % 2 else real(one)
+            "POST", "/chat", lambda one: (200, FALLBACK | {"outcome": "fallback"}) if next(calls) % 2 else real(one)
         )
         live(server, 60, "Impatient")
         said = [json.loads(one["body"]) for one in server.asked_for("POST", "/chat")]

@@ -7,7 +7,7 @@ class HangingProvider(Scenario):
     """Each chat waits until its deadline, which is worse than an immediate error."""
 
     name = "hanging-provider"
-    summary = "The model provider takes every call and does not answer: customers wait ten seconds for an excuse."
+    summary = "The model provider accepts every call and never answers: users wait ten seconds for a fallback reply."
     faults = (Fault("model", "hang", at=(2, 5), duration=100, parameters={"seconds": 60}),)
     effects = (
         Effect(

@@ -8,7 +8,7 @@ class ProviderOutage(Scenario):
     """The circuit breaker opens, and the pager notifies the responder within a minute."""
 
     name = "provider-outage"
-    summary = "The model provider answers every call with 503: customers get an excuse in the place of an answer."
+    summary = "The model provider answers every call with 503: customers get a fallback reply in place of an answer."
     # Long enough for the slowest notification; --quick ends it after the notification.
     faults = (Fault("model", "errors", at=(3, 6), duration=100, parameters={"status": 503}),)
     effects = (

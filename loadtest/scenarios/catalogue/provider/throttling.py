@@ -13,7 +13,7 @@ class Throttling(Scenario):
     """The provider is healthy and limits the rate: the circuit breaker stays closed."""
 
     name = "throttling"
-    summary = "The model provider answers every call with 429 and asks to wait: customers get an excuse after a while."
+    summary = "The model provider answers every call with 429 and Retry-After: users get a late fallback reply."
     faults = (Fault("model", "throttle", at=(2, 5), duration=90, parameters={"retry_after": 2}),)
     effects = (
         CALLS_THROTTLED,
