@@ -148,6 +148,17 @@ def test_every_metric_exists(dashboard: dict[str, Any]) -> None:
     assert used - our_metrics() - SERVER_METRICS == set()
 
 
+def test_every_label_of_a_legend_is_a_label_of_its_query(dashboard: dict[str, Any]) -> None:
+    targets = [target for panel in panels(dashboard) for target in panel.get("targets", [])]
+    assert targets
+    for target in targets:
+        kept = re.findall(r"\bby \(([^)]*)\)", target["expr"])
+        labels = {label.strip() for listed in kept for label in listed.split(",")}
+        # A recorded series of an SLO has its labels from the rule.
+        labels |= {"slo"} if "slo:" in target["expr"] else set()
+        assert set(re.findall(r"{{(\w+)}}", target.get("legendFormat", ""))) <= labels, target["expr"]
+
+
 def test_the_metric_names_are_found_in_a_query() -> None:
     query = (
         'histogram_quantile(0.95, sum by (le, x) (rate(a_seconds_bucket{b="c",d=~"e|f"}[1m]))) / max(g:h) or vector(0)'

@@ -61,7 +61,7 @@ def panels() -> list[Panel]:
             "Bookings of the last minute that were begun and could not be stored, by the way they came. A refused one "
             "(the time is taken) is no failure.",
             _by(names.BOOKINGS, f'{queries.ASSISTANT},outcome="failed"', "channel"),
-            "{{through}}",
+            "{{channel}}",
             {"none": GREY},
             shades_of=RED,
         ),
