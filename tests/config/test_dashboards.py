@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from grafana.source import DASHBOARDS
-from grafana.source.encode import to_json
+from grafana.source.layout import to_json
 from grafana.source.slo.budget import SLOS
 from loadtest.stats import metric_names
 from services.telemetry import names

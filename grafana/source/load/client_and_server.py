@@ -1,13 +1,12 @@
-"""The same requests as Locust's users saw them and as the service saw them, in one graph each."""
+"""The same requests as Locust's users and as the service measured them, in one graph each."""
 
 from typing import Final
 
-from grafana_foundation_sdk.builders.dashboard import DashboardLink
 from grafana_foundation_sdk.models import dashboard as dm
 
 from grafana.source import links, queries
 from grafana.source.load import locust
-from grafana.source.panels import BLUE, YELLOW, Panel, Query, Steps, graph
+from grafana.source.panels import BLUE, YELLOW, Links, Panel, Steps, graph
 from grafana.source.sources import metric
 from loadtest.stats import metric_names as load_names
 from services.telemetry import names
@@ -17,7 +16,7 @@ SERVICE: Final = "service saw"
 
 
 def panels() -> list[Panel]:
-    """Rate, failures, latency, bookings."""
+    """Build graphs of rate, failures, latency and bookings."""
     return [_rate(), _failed(), _latency(), _bookings()]
 
 
@@ -29,7 +28,7 @@ def _rate() -> Panel:
         "reqps",
         users=locust.RATE,
         service=queries.rate(f"{names.HTTP_DURATION}_count", queries.USER_ROUTES),
-        data_links=[links.logs_link("Access log of this time", '{service_name="assistant", kind="access"}')],
+        data_links=[links.ACCESS_LOG],
     )
 
 
@@ -43,11 +42,8 @@ def _failed() -> Panel:
         "percentunit",
         users=locust.FAILED_SHARE,
         service=queries.FAILED_SHARE,
-        data_links=[
-            links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS),
-            links.traces_link("Failed traces of this time", queries.FAILED_TRACES),
-        ],
-        lines_at=((0.05, "semi-dark-orange"), (0.1, "semi-dark-red")),
+        data_links=[links.ERROR_LOGS, links.FAILED_TRACES],
+        lines_at=((queries.ERROR_RATE_HIGH, "semi-dark-orange"), (queries.ERROR_RATE_CRITICAL, "semi-dark-red")),
         soft_max=0.15,
     )
 
@@ -61,7 +57,7 @@ def _latency() -> Panel:
         "s",
         users=locust.quantile(0.95),
         service=queries.quantile(0.95, names.HTTP_DURATION, queries.USER_ROUTES),
-        data_links=[links.traces_link("Slow traces of this time", queries.SLOW_TRACES)],
+        data_links=[links.SLOW_TRACES],
     )
 
 
@@ -73,7 +69,7 @@ def _bookings() -> Panel:
         "short",
         users=queries.increase(load_names.LOCUST_BOOKINGS, f'{locust.ALL},event="confirmed"'),
         service=queries.increase(names.APPOINTMENTS, f'{queries.ASSISTANT},action="booked"'),
-        data_links=[links.logs_link("Access log of this time", '{service_name="assistant", kind="access"}')],
+        data_links=[links.ACCESS_LOG],
     )
 
 
@@ -84,23 +80,21 @@ def _compare(
     *,
     users: str,
     service: str,
-    data_links: list[DashboardLink],
+    data_links: Links,
     lines_at: Steps = (),
     soft_max: float | None = None,
 ) -> Panel:
-    """The service's side as an area, that of the users as a line over it: where they part, there is a gap to see."""
-    both: list[Query] = [metric(service, SERVICE), metric(users, USERS)]
+    """Draw the service's side as an area and the users' as a line over it: a difference is a visible gap."""
     panel = graph(
         title,
         description,
         unit,
-        both,
+        [metric(service, SERVICE), metric(users, USERS)],
         colors={SERVICE: BLUE, USERS: YELLOW},
         lines_at=lines_at,
         soft_max=soft_max,
-        width=6,
         links=data_links,
-    )
+    ).span(6)
     area = [dm.DynamicConfigValue("custom.fillOpacity", 35), dm.DynamicConfigValue("custom.lineWidth", 1)]
     line = [dm.DynamicConfigValue("custom.fillOpacity", 0)]
     return panel.override_by_name(SERVICE, area).override_by_name(USERS, line)

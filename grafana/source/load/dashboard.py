@@ -1,14 +1,13 @@
-"""The dashboard as a whole: first what users saw, then why, then what it costs."""
+"""The dashboard "The lab and its load": the users' view, the causes, then the resource usage."""
 
 from typing import Final
 
 from grafana_foundation_sdk.models import dashboard as dm
 
 from grafana.source import links
-from grafana.source.layout import Rows, whole
+from grafana.source.layout import Rows, build_dashboard
 from grafana.source.load import client_and_server, faults, journey, overview, resource_usage, users
 
-UID: Final = "load"
 ROWS: Final[Rows] = (
     (
         "The same requests from both sides: yellow is what users saw, blue what the service saw",
@@ -21,10 +20,10 @@ ROWS: Final[Rows] = (
 )
 
 
-def load() -> dm.Dashboard:
+def build() -> dm.Dashboard:
     """Build the dashboard."""
-    return whole(
-        UID,
+    return build_dashboard(
+        "load",
         "The lab and its load",
         "What simulated users do and receive, what the service measures, and the active faults. Lab time: every "
         "window is the usual one divided by 12, so an hour is 5 minutes.",
@@ -33,7 +32,7 @@ def load() -> dm.Dashboard:
         links=[
             links.SERVICE,
             links.SLO,
-            links.logs_link("Switches", faults.SWITCHES, "Who switched which fault, when: the audit log of this time"),
+            links.logs_link("Switches", faults.AUDIT_LOG, "Who switched which fault, when: the audit log of this time"),
             links.RUNBOOKS,
         ],
     )

@@ -1,24 +1,23 @@
-"""The top of the dashboard: one glance at the load, at what users get, and at what is broken."""
+"""The top of the dashboard: the load, the results of users, active faults and alerts."""
 
 from grafana.source import links, queries
 from grafana.source.load import faults, journey, locust
-from grafana.source.panels import BLUE, GREEN, ORANGE, RED, YELLOW, Panel, big_number, values
+from grafana.source.panels import BLUE, FAILED_SHARE_STEPS, GREEN, ORANGE, RED, YELLOW, Panel, stat_panel, value_texts
 from grafana.source.sources import latest
 from loadtest.stats import metric_names as load_names
-from services.telemetry import names
 
 
 def panels() -> list[Panel]:
-    """Eight figures, all as users see them."""
+    """Build eight values, measured by the users."""
     return [
-        big_number(
+        stat_panel(
             "Users",
             "Simulated people at this moment, the baseline ones included. 0: no requests.",
             "none",
             latest(f"sum({load_names.LOCUST_USERS}{{{locust.ALL}}})"),
             steps=((None, RED), (1, BLUE)),
         ),
-        big_number(
+        stat_panel(
             "Requests",
             "Requests a second that users sent over the last minute. Baseline traffic alone: about 2.",
             "reqps",
@@ -26,32 +25,32 @@ def panels() -> list[Panel]:
             steps=((None, BLUE),),
             decimals=1,
         ),
-        big_number(
+        stat_panel(
             "Failed",
             "Share of the users' requests of the last minute that brought no usable answer. Normal: 0.",
             "percentunit",
             latest(locust.FAILED_SHARE),
-            steps=((None, GREEN), (0.05, YELLOW), (0.1, RED)),
+            steps=((None, GREEN), *FAILED_SHARE_STEPS),
             decimals=1,
-            links=[links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS)],
+            links=[links.ERROR_LOGS],
         ),
-        big_number(
+        stat_panel(
             "p95",
             "95 of 100 requests of the last minute were answered within this time, as users measured it.",
             "s",
             latest(locust.quantile(0.95)),
             steps=((None, GREEN), (2, YELLOW), (5, RED)),
-            links=[links.traces_link("Slow traces of this time", queries.SLOW_TRACES)],
+            links=[links.SLOW_TRACES],
         ),
-        big_number(
+        stat_panel(
             "Journey",
             "How the newest run of the synthetic customer ended, who books, reads and cancels every 15 s.",
             "none",
             latest(journey.LAST),
             steps=((None, RED), (1, GREEN)),
-            mappings=[values(journey.WORDS)],
+            mappings=[value_texts(journey.STATES)],
         ),
-        big_number(
+        stat_panel(
             "Journeys",
             "Share of the journeys of the last 5 minutes that reached their end. Normal: 100 %.",
             "percentunit",
@@ -59,20 +58,20 @@ def panels() -> list[Panel]:
             steps=((None, RED), (0.9, YELLOW), (0.99, GREEN)),
             decimals=0,
         ),
-        big_number(
+        stat_panel(
             "Faults on",
             "Active faults of services, started by hand or by a scenario; a blind run counts as well. Each "
             "ends by itself. A stopped server is below, under servers lost.",
             "none",
-            latest(f"sum({names.FAULT_ACTIVE}) or vector(0)"),
+            latest(queries.ACTIVE_FAULT_COUNT),
             steps=((None, GREEN), (1, ORANGE)),
-            links=[links.logs_link("Switches of this time", faults.SWITCHES)],
+            links=[links.logs_link("Switches of this time", faults.AUDIT_LOG)],
         ),
-        big_number(
+        stat_panel(
             "Alerts firing",
             "Alerts that fire now, without the Watchdog, which always does. Open them under Alerts and runbooks.",
             "none",
-            latest('count(ALERTS{alertstate="firing",alertname!="Watchdog"}) or vector(0)'),
+            latest(queries.FIRING_COUNT),
             steps=((None, GREEN), (1, RED)),
         ),
     ]

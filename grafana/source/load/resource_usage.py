@@ -1,13 +1,13 @@
-"""What running the lab costs: the services, and the monitoring itself."""
+"""Resource usage of the services and of the monitoring."""
 
-from grafana.source.panels import RED, SERVICES, Panel, graph
+from grafana.source.panels import RED, SERVICES, Panel, graph, resize
 from grafana.source.sources import metric
 from services.telemetry import names
 
 
 def panels() -> list[Panel]:
-    """Processor and memory of our services, what a scrape takes, how many series there are."""
-    return [
+    """Build graphs of CPU, memory, scrape duration and samples."""
+    graphs = [
         graph(
             "Processor",
             "Cores in use. A service of ours runs one interpreter, so 1 is its end: near it requests wait, and users "
@@ -16,8 +16,6 @@ def panels() -> list[Panel]:
             [metric(f"max by (job) ({names.PROCESS_CPU})", "{{job}}")],
             colors=SERVICES,
             lines_at=((1, RED),),
-            width=6,
-            height=9,
         ),
         graph(
             "Memory",
@@ -25,8 +23,6 @@ def panels() -> list[Panel]:
             "bytes",
             [metric(f"max by (job) ({names.PROCESS_MEMORY})", "{{job}}")],
             colors=SERVICES,
-            width=6,
-            height=9,
         ),
         graph(
             "Time of a scrape",
@@ -34,8 +30,6 @@ def panels() -> list[Panel]:
             "second. At 4 s, the line, Prometheus gives up and the server counts as down.",
             "s",
             [metric("max by (job) (scrape_duration_seconds)", "{{job}}")],
-            width=6,
-            height=9,
         ),
         graph(
             "Samples of a scrape",
@@ -43,7 +37,6 @@ def panels() -> list[Panel]:
             "are not bounded.",
             "short",
             [metric("sum by (job) (scrape_samples_scraped)", "{{job}}")],
-            width=6,
-            height=9,
         ),
     ]
+    return resize(graphs, width=6, height=9)

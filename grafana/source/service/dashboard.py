@@ -1,4 +1,4 @@
-"""The dashboard as a whole: rows in the order in which one looks, time, variable, annotations, links."""
+"""The dashboard "Service": symptoms first, then saturation, dependencies and logs."""
 
 from typing import Final
 
@@ -6,12 +6,11 @@ from grafana_foundation_sdk.builders import dashboard as builder
 from grafana_foundation_sdk.models import dashboard as dm
 
 from grafana.source import links, queries
-from grafana.source.layout import Rows, whole
+from grafana.source.layout import Rows, build_dashboard
 from grafana.source.service import business, logs_and_traces, overview, provider, recovery, saturation, signals
 from grafana.source.sources import PROMETHEUS
 from services.telemetry import names
 
-UID: Final = "service"
 ROWS: Final[Rows] = (
     ("What users feel: traffic, errors, latency", signals.panels),
     ("How full we are: saturation", saturation.panels),
@@ -22,10 +21,10 @@ ROWS: Final[Rows] = (
 )
 
 
-def service() -> dm.Dashboard:
+def build() -> dm.Dashboard:
     """Build the dashboard."""
-    return whole(
-        UID,
+    return build_dashboard(
+        "service",
         "Service",
         "The assistant at a glance. Lab time: every window and alert is the usual one divided by 12, so an hour is "
         "5 minutes.",
@@ -35,7 +34,7 @@ def service() -> dm.Dashboard:
             links.LOAD,
             links.SLO,
             links.logs_link("Logs", queries.ALL_LOGS, "All log lines of the same time"),
-            links.traces_link("Traces", queries.ALL_TRACES, tooltip="Requests of the same time"),
+            links.traces_link("Traces", queries.ALL_TRACES, "Requests of the same time"),
             links.RUNBOOKS,
         ],
         variables=[_route()],

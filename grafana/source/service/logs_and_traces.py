@@ -1,12 +1,12 @@
-"""What the services wrote about it."""
+"""Logs of the services."""
 
 from grafana.source import queries
-from grafana.source.panels import BLUE, GREY, RED, YELLOW, Panel, graph, lines_of_logs
+from grafana.source.panels import BLUE, GREY, RED, YELLOW, Panel, graph, log_panel
 from grafana.source.sources import LOKI, log_lines, log_metric
 
 
 def panels() -> list[Panel]:
-    """Log lines by level, and the warnings and errors."""
+    """Build the graph of log lines by level, and the panel of warnings and errors."""
     levels = graph(
         "Log lines by level",
         "Lines of all our services in each step of 15 s or more.",
@@ -14,13 +14,12 @@ def panels() -> list[Panel]:
         [log_metric(f"sum by (detected_level) (count_over_time({queries.ALL_LOGS} [$__auto]))", "{{detected_level}}")],
         stacked_bars=True,
         colors={"debug": GREY, "info": BLUE, "warn": YELLOW, "error": RED},
-        height=10,
     )
-    troubles = lines_of_logs(
+    errors = log_panel(
         "Errors and warnings of the same time",
         'Open a line to see its fields; "Open trace" leads to the request that wrote it. No data: there was none.',
-        log_lines(queries.NAMED_FAILED_LOGS),
-        width=16,
+        # The panel shows lines of all services, so each begins with its service.
+        log_lines(queries.FAILED_LOGS + ' | line_format "{{.service_name}}: {{__line__}}"'),
     )
-    # Narrower bars could not be seen.
-    return [levels.datasource(LOKI).interval("15s"), troubles]
+    # Bars of a shorter interval would be too narrow.
+    return [levels.datasource(LOKI).interval("15s").height(10), errors]

@@ -1,14 +1,14 @@
-"""What the assistant does when the provider fails."""
+"""Resilience of the assistant while the provider fails."""
 
 from grafana.source import links, queries
-from grafana.source.panels import Panel, graph, states
-from grafana.source.service.overview import CIRCUIT
+from grafana.source.panels import Panel, graph, state_timeline
+from grafana.source.service.overview import CIRCUIT_STATES
 from grafana.source.sources import metric
 from services.telemetry import names
 
 
 def panels() -> list[Panel]:
-    """Fallback answers, retries, circuit breaker."""
+    """Build graphs of fallback replies and retries, and the states of the circuit breaker."""
     return [
         graph(
             "Fallback answers by reason",
@@ -18,7 +18,7 @@ def panels() -> list[Panel]:
             [metric(queries.rate(names.FALLBACKS, by="reason"), "{{reason}}")],
             soft_max=1,
             stacked_bars=True,
-            links=[links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS)],
+            links=[links.ERROR_LOGS],
         ),
         graph(
             "Retries by reason",
@@ -29,10 +29,10 @@ def panels() -> list[Panel]:
             soft_max=1,
             stacked_bars=True,
         ),
-        states(
+        state_timeline(
             "Circuit breaker",
             "Closed: calls go through. Open: calls are not tried. Half open: one call tries whether it works again.",
             [metric(f"max by (target) ({names.CIRCUIT_STATE}{{{queries.ASSISTANT}}})", "{{target}}")],
-            CIRCUIT,
+            CIRCUIT_STATES,
         ),
     ]

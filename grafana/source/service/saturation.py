@@ -1,23 +1,22 @@
-"""How full our services are."""
+"""Saturation of the services."""
 
 from grafana.source import queries
-from grafana.source.panels import BLUE, GREEN, ORANGE, RED, SERVICES, Panel, graph
+from grafana.source.panels import BLUE, GREEN, ORANGE, RED, SERVICES, Panel, graph, resize
 from grafana.source.sources import metric
 from services.telemetry import names
 
 
 def panels() -> list[Panel]:
-    """Memory, processor, threads, requests in flight, the database and the connections to it."""
-    return [
+    """Build graphs of memory, CPU, threads, requests in flight, the database and its connections."""
+    resources = [
         graph(
             "Memory, share of the limit",
             "Memory in use against the limit of the service. The line is the threshold of MemoryHigh: 80 %.",
             "percentunit",
-            [metric(f"max by (job) ({names.PROCESS_MEMORY} / {names.PROCESS_MEMORY_LIMIT})", "{{job}}")],
+            [metric(f"max by (job) ({queries.MEMORY_SHARE})", "{{job}}")],
             lines_at=((0.8, RED),),
             colors=SERVICES,
             soft_max=1,
-            width=6,
         ),
         graph(
             "CPU",
@@ -25,7 +24,6 @@ def panels() -> list[Panel]:
             "percentunit",
             [metric(f"max by (job) ({names.PROCESS_CPU})", "{{job}}")],
             colors=SERVICES,
-            width=6,
         ),
         graph(
             "Requests in flight and threads",
@@ -35,7 +33,6 @@ def panels() -> list[Panel]:
                 metric(f"sum({names.HTTP_ACTIVE}{{{queries.ASSISTANT}}})", "in flight"),
                 metric(f"max({names.PROCESS_THREADS}{{{queries.ASSISTANT}}})", "threads"),
             ],
-            width=6,
         ),
         graph(
             "Database p95",
@@ -47,8 +44,9 @@ def panels() -> list[Panel]:
                     "{{db_operation_name}}",
                 )
             ],
-            width=6,
         ),
+    ]
+    connections = [
         graph(
             "Connections to the database",
             "The pool of connections: used, idle, and how many there may be. When all are used, requests wait "
@@ -63,7 +61,6 @@ def panels() -> list[Panel]:
                 metric(f"sum({names.POOL_MAX}{{{queries.ASSISTANT}}})", "limit"),
             ],
             colors={"used": BLUE, "idle": GREEN, "waiting": ORANGE, "limit": RED},
-            width=8,
         ),
         graph(
             "Wait for a connection, p95",
@@ -71,15 +68,14 @@ def panels() -> list[Panel]:
             "below 10 ms.",
             "s",
             [metric(queries.quantile(0.95, names.POOL_WAIT, queries.ASSISTANT), "p95")],
-            width=8,
         ),
         graph(
             "Requests without a connection",
             "Requests of the last minute that got no connection to the database in time, and failed for it. Normal: 0.",
             "none",
-            [metric(queries.increase(names.POOL_TIMEOUTS, queries.ASSISTANT, queries.WINDOW), "timed out")],
+            [metric(queries.increase(names.POOL_TIMEOUTS, window=queries.WINDOW), "timed out")],
             colors={"timed out": RED},
             soft_max=1,
-            width=8,
         ),
     ]
+    return [*resize(resources, width=6), *connections]

@@ -1,16 +1,14 @@
 """The golden signals of what users feel: traffic, errors, latency."""
 
-from grafana_foundation_sdk.builders.dashboard import DashboardLink
-
 from grafana.source import links, queries
-from grafana.source.panels import DARK_PURPLE, GREEN, RED, YELLOW, Panel, graph, spread
+from grafana.source.panels import DARK_PURPLE, FAILED_SHARE_STEPS, GREEN, RED, YELLOW, Panel, graph, heatmap_panel
 from grafana.source.sources import buckets, metric
 from services.telemetry import names
 
 
 def panels() -> list[Panel]:
-    """Two lines of three: how much, how bad, how slow."""
-    return [_traffic(), _failed(), _latency(), _outcomes(), _rejected(), _spread()]
+    """Build two lines of panels: traffic, errors, latency."""
+    return [_traffic(), _failed(), _latency(), _outcomes(), _rejected(), _heatmap()]
 
 
 def _traffic() -> Panel:
@@ -20,11 +18,11 @@ def _traffic() -> Panel:
         "Requests a second over the last minute. Click a point for the logs and traces of this time.",
         "reqps",
         [metric(queries.rate(f"{names.HTTP_DURATION}_count", queries.CHOSEN_ROUTES, "http_route"), "{{http_route}}")],
-        # The palette would give it red, which is kept for what fails.
+        # The palette would choose red, the colour of failures.
         colors={"/chat": DARK_PURPLE},
         links=[
-            links.traces_link(f"Traces of {links.FIELD_ROUTE}", route_traces, (links.FIELD_ROUTE,)),
-            links.logs_link("Access log of this time", '{service_name="assistant", kind="access"}'),
+            links.traces_link(f"Traces of {links.FIELD_ROUTE}", route_traces),
+            links.ACCESS_LOG,
         ],
     )
 
@@ -36,10 +34,10 @@ def _failed() -> Panel:
         "thresholds of the alerts: 5 % ErrorRateHigh, 10 % ErrorRateCritical.",
         "percentunit",
         [metric(queries.FAILED_SHARE, "failed")],
-        lines_at=((0.05, YELLOW), (0.1, RED)),
+        lines_at=FAILED_SHARE_STEPS,
         colors={"failed": RED},
         soft_max=0.15,
-        links=_failure_links(),
+        links=[links.ERROR_LOGS, links.FAILED_TRACES],
     )
 
 
@@ -71,7 +69,7 @@ def _outcomes() -> Panel:
         [metric(queries.rate(names.AI_REQUESTS, by="outcome"), "{{outcome}}")],
         stacked_bars=True,
         colors={"ok": GREEN, "fallback": YELLOW, "error": RED},
-        links=_failure_links(),
+        links=[links.ERROR_LOGS, links.FAILED_TRACES],
     )
 
 
@@ -81,24 +79,17 @@ def _rejected() -> Panel:
         "Requests that the service refused because something was wrong with them, in the last 5 minutes. "
         "Never part of the failed share.",
         "short",
-        [metric(queries.counted(names.REJECTED, "reason"), "{{reason}}")],
+        [metric(queries.increase(names.REJECTED, by="reason"), "{{reason}}")],
         soft_max=1,
-        links=[links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS)],
+        links=[links.ERROR_LOGS],
     )
 
 
-def _spread() -> Panel:
-    return spread(
+def _heatmap() -> Panel:
+    return heatmap_panel(
         "Latency of chats, spread",
         "How many chats a second fell into each band of time: two humps are two kinds of requests, which a quantile "
         "hides.",
         "s",
         buckets(queries.rate(f"{names.HTTP_DURATION}_bucket", queries.CHAT, "le")),
     )
-
-
-def _failure_links() -> list[DashboardLink]:
-    return [
-        links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS),
-        links.traces_link("Failed traces of this time", queries.FAILED_TRACES),
-    ]

@@ -1,4 +1,4 @@
-"""What is left of the error budgets, and how fast they burn."""
+"""Remaining error budgets and burn rates."""
 
 from typing import Final
 
@@ -7,27 +7,25 @@ from grafana_foundation_sdk.models import common as cm
 
 from grafana.source.panels import BLUE, ORANGE, PURPLE, RED, YELLOW, Panel, graph
 from grafana.source.sources import metric
+from prometheus.source.slo import ALERTS, BurnAlert, BurnRate
 
-# Each objective with its promise; the figures are in prometheus/rules/slo-*.yml.
+# What each objective allows; the numbers come from prometheus/source/slos.yml.
 SLOS: Final = {
     "chat-availability": "of 1,000 chats 5 may fail",
     "chat-latency": "of 100 chats 5 may take longer than 2 s",
     "bookings": "of 100 bookings 1 may fail",
 }
 COLORS: Final = {"chat-availability": BLUE, "chat-latency": PURPLE, "bookings": "dark-green"}
-LEFT: Final = 'slo:period_error_budget_remaining:ratio{{slo="{slo}"}}'
-# What each pair of windows is compared with: long window, short window, times, what it does, its colour.
-PAIRS: Final = (
-    ("5m", "25s", 14.4, "page", RED),
-    ("30m", "2m30s", 6, "page", ORANGE),
-    ("2h", "10m", 3, "ticket", YELLOW),
-    ("6h", "30m", 1, "ticket", YELLOW),
-)
+# Both 0.5 and 200 are legible on it.
+_SYMLOG: Final = common.ScaleDistributionConfig().type(cm.ScaleDistribution.SYMLOG).log(10).linear_threshold(1)
 
 
 def panels() -> list[Panel]:
-    """Budget left over time, the four pairs of windows, each against its threshold, and the failures they need."""
-    return [_left(), *(_pair(*pair) for pair in PAIRS), _failures()]
+    """Build graphs of the budget, of the burn rate of each alert's windows, and of the number of failures."""
+    pairs = [(alert, pair) for alert in ALERTS for pair in alert.pairs]
+    colors = (RED, ORANGE, YELLOW, YELLOW)
+    burn_rates = [_burn_rate(alert, pair, color) for (alert, pair), color in zip(pairs, colors, strict=True)]
+    return [_left(), *burn_rates, _failures()]
 
 
 def _left() -> Panel:
@@ -41,25 +39,24 @@ def _left() -> Panel:
         colors=COLORS,
         floor=None,
     )
-    return panel.scale_distribution(_wide(linear=1)).axis_soft_min(-1).axis_soft_max(1)
+    return panel.scale_distribution(_SYMLOG).axis_soft_min(-1).axis_soft_max(1)
 
 
-def _pair(long: str, short: str, times: float, kind: str, color: str) -> Panel:
-    """The lower of both windows is what the alert compares."""
-    longs, shorts = f"slo:sli_error:ratio_rate{long}", f"slo:sli_error:ratio_rate{short}"
-    alert = "ErrorBudgetFastBurn" if kind == "page" else "ErrorBudgetSlowBurn"
+def _burn_rate(alert: BurnAlert, pair: BurnRate, color: str) -> Panel:
+    """Build a graph of the lower burn rate of both windows, which the alert compares."""
+    longs, shorts = f"slo:sli_error:ratio_rate{pair.long}", f"slo:sli_error:ratio_rate{pair.short}"
     panel = graph(
-        f"Burn over {long} and {short}: {kind} at {times:g}",
-        f"Times as fast as the budget allows, over {long} and over {short}, whichever is lower: both must be above the "
-        f"line for {alert}, with at least 10 failures in the {long}. The scale is linear up to 1 and logarithmic "
-        "above.",
+        f"Burn over {pair.long} and {pair.short}: {alert.severity} at {pair.rate:g}",
+        f"Times as fast as the budget allows, over {pair.long} and over {pair.short}, whichever is lower: both must be "
+        f"above the line for {alert.name}, with at least 10 failures in the {pair.long}. The scale is linear up to 1 "
+        "and logarithmic above.",
         "none",
         [metric(f"(({longs} < {shorts}) or {shorts}) / slo:error_budget:ratio", "{{slo}}")],
-        lines_at=((times, color),),
+        lines_at=((pair.rate, color),),
         colors=COLORS,
-        soft_max=2 * times,
+        soft_max=2 * pair.rate,
     )
-    return panel.scale_distribution(_wide(linear=1))
+    return panel.scale_distribution(_SYMLOG)
 
 
 def _failures() -> Panel:
@@ -73,9 +70,3 @@ def _failures() -> Panel:
         colors=COLORS,
         soft_max=20,
     )
-
-
-def _wide(*, linear: float) -> common.ScaleDistributionConfig:
-    """A scale on which both 0.5 and 200 can be read."""
-    scale = common.ScaleDistributionConfig().type(cm.ScaleDistribution.SYMLOG).log(10)
-    return scale.linear_threshold(linear)

@@ -1,9 +1,10 @@
-"""What became of it: alerts, incidents, how quick people were, and whether the way to them works."""
+"""Alerts, incidents, response times, and the notifications between Prometheus and the responder."""
 
 from typing import Final
 
 from grafana_foundation_sdk.models import common as cm
 
+from grafana.source import queries
 from grafana.source.load import faults
 from grafana.source.panels import (
     BLUE,
@@ -13,45 +14,37 @@ from grafana.source.panels import (
     RED,
     YELLOW,
     Panel,
-    alerts,
-    big_number,
+    alert_list,
     graph,
-    states,
-    values,
+    stat_panel,
+    state_timeline,
+    value_texts,
 )
 from grafana.source.slo import overview
 from grafana.source.sources import latest, metric
 from services.telemetry import names
 
-# A lab day.
-_DAY: Final = "2h"
-_NONE_YET: Final = values({"-1": ("none yet", GREY)})
+_NONE_YET: Final = value_texts({"-1": ("none yet", GREY)})
 _SEVERITIES: Final = {"page": RED, "ticket": YELLOW}
 
 
-def now() -> list[Panel]:
-    """What fires, and since when."""
+def alert_panels() -> list[Panel]:
+    """Build the list of alerts and their states over time."""
     return [
-        alerts(
-            "Alerts",
-            'Pending and firing alerts of Prometheus. "View alert rule" opens the condition and its figures; the '
-            'runbook is under "Alerts and runbooks" above.',
-            width=8,
-            height=8,
-        ),
-        states(
+        alert_list(height=8),
+        state_timeline(
             "Alerts over time",
             "Which alert was pending and firing when. Normal: one green row. A cause takes its place; the symptoms "
             "that it explains fire too, but send no page.",
-            [metric(faults.none(faults.ALERTS), "alerts"), metric(faults.ALERTS, "{{alertname}}")],
-            faults.WORDS,
+            [metric(queries.zero_without(faults.ALERTS), "alerts"), metric(faults.ALERTS, "{{alertname}}")],
+            faults.STATES,
             width=16,
         ),
     ]
 
 
-def people() -> list[Panel]:
-    """Incidents, and how long people took."""
+def incident_panels() -> list[Panel]:
+    """Build graphs of incidents, and the mean times to acknowledge and to resolve."""
     return [
         graph(
             "Open incidents by severity",
@@ -66,19 +59,19 @@ def people() -> list[Panel]:
             "Incidents that were opened in the last 2 h. Many pages a day wear people out: the alert or the service "
             "needs work.",
             "none",
-            [metric(f"round(sum by (severity) (increase({names.PAGER_INCIDENTS}[{_DAY}])))", "{{severity}}")],
+            [metric(_rounded(names.PAGER_INCIDENTS, "severity", queries.LAB_DAY), "{{severity}}")],
             colors=_SEVERITIES,
             soft_max=2,
         ),
-        _time(
+        _mean_time(
             "Acknowledged after", "from the pager's first word to the first acknowledgement", names.PAGER_ACKNOWLEDGE
         ),
-        _time("Resolved after", "from the alert's first firing to its end", names.PAGER_RESOLVE),
+        _mean_time("Resolved after", "from the alert's first firing to its end", names.PAGER_RESOLVE),
     ]
 
 
-def way() -> list[Panel]:
-    """Notifications, escalations, automatic actions, heartbeat."""
+def notification_panels() -> list[Panel]:
+    """Build graphs of notifications, escalations, automatic actions and the heartbeat."""
     return [
         graph(
             "Notifications",
@@ -87,8 +80,7 @@ def way() -> list[Panel]:
             "none",
             [
                 metric(
-                    f"round(sum by (channel, result) (increase({names.PAGER_NOTIFICATIONS}[5m])))",
-                    "{{channel}} {{result}}",
+                    _rounded(names.PAGER_NOTIFICATIONS, "channel, result", queries.LAB_HOUR), "{{channel}} {{result}}"
                 )
             ],
             soft_max=2,
@@ -97,7 +89,7 @@ def way() -> list[Panel]:
             "Escalations of a lab day",
             "Pages of the last 2 h that escalated: no responder acknowledged them in time, or a responder escalated.",
             "none",
-            [metric(f"round(sum by (severity) (increase({names.PAGER_ESCALATIONS}[{_DAY}])))", "{{severity}}")],
+            [metric(_rounded(names.PAGER_ESCALATIONS, "severity", queries.LAB_DAY), "{{severity}}")],
             colors=_SEVERITIES,
             soft_max=2,
         ),
@@ -105,13 +97,7 @@ def way() -> list[Panel]:
             "Automatic actions of a lab day",
             "What the pager itself did or, as a dry run, would have done in the last 2 h.",
             "none",
-            [
-                metric(
-                    f"round(sum by (action, result) (increase({names.PAGER_REMEDIATIONS}[{_DAY}])))",
-                    "{{action}} {{result}}",
-                )
-            ],
-            colors={},
+            [metric(_rounded(names.PAGER_REMEDIATIONS, "action, result", queries.LAB_DAY), "{{action}} {{result}}")],
             soft_max=2,
         ),
         graph(
@@ -122,9 +108,8 @@ def way() -> list[Panel]:
             [metric(overview.HEARTBEAT_AGE, "heartbeat")],
             colors={"heartbeat": BLUE},
             lines_at=((60, RED),),
-            width=20,
-        ),
-        big_number(
+        ).span(20),
+        stat_panel(
             "Rotation problems",
             "What is wrong with oncall/rotation.yml: a gap, an unknown person, a shift without end. The pager's page "
             "On call shows them.",
@@ -136,10 +121,16 @@ def way() -> list[Panel]:
     ]
 
 
-def _time(title: str, meaning: str, histogram: str) -> Panel:
-    """The mean, not a quantile: a lab day has a handful of incidents."""
-    summed, count = (f"sum by (severity) (increase({histogram}_{part}[{_DAY}]))" for part in ("sum", "count"))
-    panel = big_number(
+def _rounded(counter: str, by: str, window: str) -> str:
+    return f"round({queries.increase(counter, '', by, window)})"
+
+
+def _mean_time(title: str, meaning: str, histogram: str) -> Panel:
+    """Build the mean, not a quantile: a lab day has few incidents."""
+    summed, count = (
+        queries.increase(f"{histogram}_{part}", "", "severity", queries.LAB_DAY) for part in ("sum", "count")
+    )
+    panel = stat_panel(
         title,
         f"Mean of the last 2 h (a lab day), {meaning}, for pages and for tickets.",
         "s",
