@@ -8,5 +8,5 @@ from grafana.source.layout import to_json
 TARGET = Path(__file__).resolve().parents[1] / "dashboards"
 
 if __name__ == "__main__":
-    for name, build in DASHBOARDS.items():
-        (TARGET / f"{name}.json").write_text(to_json(build()), encoding="utf-8")
+    for name, dashboard in DASHBOARDS.items():
+        (TARGET / f"{name}.json").write_text(to_json(dashboard), encoding="utf-8")

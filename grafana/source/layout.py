@@ -1,6 +1,6 @@
 """A dashboard made of its rows, with what all dashboards share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from grafana_foundation_sdk.builders import dashboard as builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -9,8 +9,6 @@ from grafana_foundation_sdk.models import dashboard as dm
 from grafana.source import annotations
 from grafana.source.panels import Panel
 
-Rows = Sequence[tuple[str, Callable[[], list[Panel]]]]
-
 
 def build_dashboard(
     uid: str,
@@ -18,7 +16,7 @@ def build_dashboard(
     description: str,
     *,
     top: Sequence[Panel],
-    rows: Rows,
+    rows: Sequence[tuple[str, Sequence[Panel]]],
     links: Sequence[builder.DashboardLink],
     variables: Sequence[builder.QueryVariable] = (),
     alert_bands: bool = True,
@@ -30,7 +28,7 @@ def build_dashboard(
         title: of the page.
         description: of the page.
         top: panels above the first row.
-        rows: titles with the functions that build their panels.
+        rows: titles with their panels.
         links: below the title.
         variables: that its queries use.
         alert_bands: False where the alerts have a panel of their own.
@@ -58,7 +56,7 @@ def build_dashboard(
         made = made.with_panel(panel)
     for name, panels in rows:
         made = made.with_row(builder.Row(name))
-        for panel in panels():
+        for panel in panels:
             made = made.with_panel(panel)
     dashboard = made.build()
     # Links to a panel (`?viewPanel=`) need fixed numbers.

@@ -93,7 +93,7 @@ def dashboard(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def test_the_committed_files_are_what_the_source_makes() -> None:
-    made = {name: to_json(build()) for name, build in DASHBOARDS.items()}
+    made = {name: to_json(dashboard) for name, dashboard in DASHBOARDS.items()}
     committed = {path.stem: path.read_text(encoding="utf-8") for path in COMMITTED.glob("*.json")}
     assert committed == made, "run `python -m grafana.source`"
 

@@ -15,64 +15,6 @@ USERS: Final = "users saw"
 SERVICE: Final = "service saw"
 
 
-def panels() -> list[Panel]:
-    """Build graphs of rate, failures, latency and bookings."""
-    return [_rate(), _failed(), _latency(), _bookings()]
-
-
-def _rate() -> Panel:
-    return _compare(
-        "Requests, both sides",
-        "Requests a second over the last minute. Normal: the two lie on each other. Yellow above blue: requests do not "
-        "arrive, look whether the assistant is up. Blue above yellow: other users send requests too, for instance you.",
-        "reqps",
-        users=locust.RATE,
-        service=queries.rate(f"{names.HTTP_DURATION}_count", queries.USER_ROUTES),
-        data_links=[links.ACCESS_LOG],
-    )
-
-
-def _failed() -> Panel:
-    return _compare(
-        "Failed share, both sides",
-        "Share of the requests of the last minute that failed. Normal: both 0. Users count what they cannot use, also "
-        "a time-out, a refused connection or an answer of 400 to 499; the service counts errors and fallback answers. "
-        "Yellow alone: the service is away, or users ask for what does not exist. The lines are the alerts' "
-        "thresholds, 5 % and 10 %.",
-        "percentunit",
-        users=locust.FAILED_SHARE,
-        service=queries.FAILED_SHARE,
-        data_links=[links.ERROR_LOGS, links.FAILED_TRACES],
-        lines_at=((queries.ERROR_RATE_HIGH, "semi-dark-orange"), (queries.ERROR_RATE_CRITICAL, "semi-dark-red")),
-        soft_max=0.15,
-    )
-
-
-def _latency() -> Panel:
-    return _compare(
-        "p95, both sides",
-        "95 of 100 requests of the last minute were answered within this time. Normal: a few milliseconds apart. "
-        "Yellow far above blue: requests wait before the service's clock starts, for a thread or on the way; look at "
-        "CPU below and at requests in flight on the dashboard Service.",
-        "s",
-        users=locust.quantile(0.95),
-        service=queries.quantile(0.95, names.HTTP_DURATION, queries.USER_ROUTES),
-        data_links=[links.SLOW_TRACES],
-    )
-
-
-def _bookings() -> Panel:
-    return _compare(
-        "Bookings, both sides",
-        "Appointments of the last 5 minutes: confirmed to users, and booked in the database. Normal: the "
-        "two lie on each other. Yellow above blue for more than a few seconds: users were promised what is not booked.",
-        "short",
-        users=queries.increase(load_names.LOCUST_BOOKINGS, f'{locust.ALL},event="confirmed"'),
-        service=queries.increase(names.APPOINTMENTS, f'{queries.ASSISTANT},action="booked"'),
-        data_links=[links.ACCESS_LOG],
-    )
-
-
 def _compare(
     title: str,
     description: str,
@@ -98,3 +40,48 @@ def _compare(
     area = [dm.DynamicConfigValue("custom.fillOpacity", 35), dm.DynamicConfigValue("custom.lineWidth", 1)]
     line = [dm.DynamicConfigValue("custom.fillOpacity", 0)]
     return panel.override_by_name(SERVICE, area).override_by_name(USERS, line)
+
+
+PANELS = [
+    _compare(
+        "Requests, both sides",
+        "Requests a second over the last minute. Normal: the two lie on each other. Yellow above blue: requests do not "
+        "arrive, look whether the assistant is up. Blue above yellow: other users send requests too, for instance you.",
+        "reqps",
+        users=locust.RATE,
+        service=queries.rate(f"{names.HTTP_DURATION}_count", queries.USER_ROUTES),
+        data_links=[links.ACCESS_LOG],
+    ),
+    _compare(
+        "Failed share, both sides",
+        "Share of the requests of the last minute that failed. Normal: both 0. Users count what they cannot use, also "
+        "a time-out, a refused connection or an answer of 400 to 499; the service counts errors and fallback answers. "
+        "Yellow alone: the service is away, or users ask for what does not exist. The lines are the alerts' "
+        "thresholds, 5 % and 10 %.",
+        "percentunit",
+        users=locust.FAILED_SHARE,
+        service=queries.FAILED_SHARE,
+        data_links=[links.ERROR_LOGS, links.FAILED_TRACES],
+        lines_at=((queries.ERROR_RATE_HIGH, "semi-dark-orange"), (queries.ERROR_RATE_CRITICAL, "semi-dark-red")),
+        soft_max=0.15,
+    ),
+    _compare(
+        "p95, both sides",
+        "95 of 100 requests of the last minute were answered within this time. Normal: a few milliseconds apart. "
+        "Yellow far above blue: requests wait before the service's clock starts, for a thread or on the way; look at "
+        "CPU below and at requests in flight on the dashboard Service.",
+        "s",
+        users=locust.quantile(0.95),
+        service=queries.quantile(0.95, names.HTTP_DURATION, queries.USER_ROUTES),
+        data_links=[links.SLOW_TRACES],
+    ),
+    _compare(
+        "Bookings, both sides",
+        "Appointments of the last 5 minutes: confirmed to users, and booked in the database. Normal: the "
+        "two lie on each other. Yellow above blue for more than a few seconds: users were promised what is not booked.",
+        "short",
+        users=queries.increase(load_names.LOCUST_BOOKINGS, f'{locust.ALL},event="confirmed"'),
+        service=queries.increase(names.APPOINTMENTS, f'{queries.ASSISTANT},action="booked"'),
+        data_links=[links.ACCESS_LOG],
+    ),
+]

@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana.source import links, queries
 from grafana.source.load import journey
-from grafana.source.panels import GREEN, ORANGE, RED, YELLOW, Panel, rare_bars, state_timeline
+from grafana.source.panels import GREEN, ORANGE, RED, YELLOW, rare_bars, state_timeline
 from grafana.source.sources import metric
 from services.telemetry import names
 
@@ -24,36 +24,33 @@ STATES: Final = {
     "6": ("fails", RED),
 }
 
-
-def panels() -> list[Panel]:
-    """Build the timeline of faults, lost servers, alerts and the journey, and the hits of faults."""
-    return [
-        state_timeline(
-            "Cause and effect",
-            "On one time axis: which fault was on, which server did not answer, which alert was pending and firing, "
-            "and whether the synthetic customer could still book. Normal: four green rows. A cause takes the place of "
-            "its green row. A blind run shows its faults as hidden until it ends. A fault without an alert after a "
-            "minute: see to the right whether it hits anybody.",
-            [
-                metric(queries.zero_without(queries.ACTIVE_FAULTS), "faults"),
-                metric(queries.ACTIVE_FAULTS, "{{fault}} on {{target}}"),
-                metric(queries.zero_without(_DOWN), "servers lost"),
-                metric(_DOWN, "{{job}}"),
-                metric(queries.zero_without(ALERTS), "alerts"),
-                metric(ALERTS, "{{alertname}}"),
-                metric(f"6 - {journey.LAST}", "journey"),
-            ],
-            STATES,
-            width=16,
-            links=[links.logs_link("Switches of this time", AUDIT_LOG)],
-        ),
-        rare_bars(
-            "Hits of faults",
-            "Injections per second of each fault, over the last minute. Normal: none. A fault that is "
-            "on and hits nothing: its target gets no requests, or its intensity is low.",
-            "reqps",
-            queries.rate(names.FAULT_HITS, "", "fault"),
-            "fault",
-            shades_of=ORANGE,
-        ),
-    ]
+PANELS = [
+    state_timeline(
+        "Cause and effect",
+        "On one time axis: which fault was on, which server did not answer, which alert was pending and firing, "
+        "and whether the synthetic customer could still book. Normal: four green rows. A cause takes the place of "
+        "its green row. A blind run shows its faults as hidden until it ends. A fault without an alert after a "
+        "minute: see to the right whether it hits anybody.",
+        [
+            metric(queries.zero_without(queries.ACTIVE_FAULTS), "faults"),
+            metric(queries.ACTIVE_FAULTS, "{{fault}} on {{target}}"),
+            metric(queries.zero_without(_DOWN), "servers lost"),
+            metric(_DOWN, "{{job}}"),
+            metric(queries.zero_without(ALERTS), "alerts"),
+            metric(ALERTS, "{{alertname}}"),
+            metric(f"6 - {journey.LAST}", "journey"),
+        ],
+        STATES,
+        width=16,
+        links=[links.logs_link("Switches of this time", AUDIT_LOG)],
+    ),
+    rare_bars(
+        "Hits of faults",
+        "Injections per second of each fault, over the last minute. Normal: none. A fault that is "
+        "on and hits nothing: its target gets no requests, or its intensity is low.",
+        "reqps",
+        queries.rate(names.FAULT_HITS, "", "fault"),
+        "fault",
+        shades_of=ORANGE,
+    ),
+]

@@ -4,11 +4,10 @@ from typing import Final
 
 from grafana.source import links, queries
 from grafana.source.load import locust
-from grafana.source.panels import BLUE, GREEN, RED, Panel, graph, rare_bars, resize
+from grafana.source.panels import BLUE, GREEN, RED, graph, rare_bars, resize
 from grafana.source.sources import metric
 from loadtest.stats import metric_names as load_names
 
-_FAILED: Final = f'{locust.ALL},outcome="failed"'
 _RUNS: Final = queries.increase(load_names.JOURNEY_RUNS, locust.ALL)
 _SUCCESSES: Final = queries.increase(load_names.JOURNEY_RUNS, f'{locust.ALL},outcome="ok"')
 # Share of the runs of the last 5 minutes that succeeded; 1 before the first run has ended.
@@ -16,10 +15,8 @@ SUCCESS: Final = f"{_SUCCESSES} / ({_RUNS} > 0) or vector(1)"
 LAST: Final = f"min({load_names.JOURNEY_UP}{{{locust.ALL}}})"
 STATES: Final = {"1": ("OK", GREEN), "0": ("FAILS", RED)}
 
-
-def panels() -> list[Panel]:
-    """Build graphs of the successful runs, their duration and the failed step."""
-    runs = [
+PANELS = resize(
+    [
         graph(
             "Journeys that reached their end",
             "Share of the runs of the last 5 minutes that went through; there is one every 15 s. Normal: 100 %. Below: "
@@ -45,9 +42,11 @@ def panels() -> list[Panel]:
             "Runs of the last minute that failed, by the step. Normal: none. Book: chat or model. Read and cancel: "
             "the database.",
             "short",
-            queries.increase(load_names.JOURNEY_RUNS, _FAILED, "step", queries.WINDOW),
+            queries.increase(load_names.JOURNEY_RUNS, f'{locust.ALL},outcome="failed"', "step", queries.WINDOW),
             "step",
             links=[links.ERROR_LOGS],
         ),
-    ]
-    return resize(runs, width=8, height=7)
+    ],
+    width=8,
+    height=7,
+)

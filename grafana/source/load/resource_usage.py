@@ -1,13 +1,11 @@
 """Resource usage of the services and of the monitoring."""
 
-from grafana.source.panels import RED, SERVICES, Panel, graph, resize
+from grafana.source.panels import RED, SERVICES, graph, resize
 from grafana.source.sources import metric
 from services.telemetry import names
 
-
-def panels() -> list[Panel]:
-    """Build graphs of CPU, memory, scrape duration and samples."""
-    graphs = [
+PANELS = resize(
+    [
         graph(
             "Processor",
             "Cores in use. A service of ours runs one interpreter, so 1 is its end: near it requests wait, and users "
@@ -38,5 +36,7 @@ def panels() -> list[Panel]:
             "short",
             [metric("sum by (job) (scrape_samples_scraped)", "{{job}}")],
         ),
-    ]
-    return resize(graphs, width=6, height=9)
+    ],
+    width=6,
+    height=9,
+)

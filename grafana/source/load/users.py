@@ -2,14 +2,12 @@
 
 from grafana.source import queries
 from grafana.source.load import locust
-from grafana.source.panels import BLUE, GREEN, GREY, PURPLE, RED, Panel, graph, rare_bars, resize
+from grafana.source.panels import BLUE, GREEN, GREY, PURPLE, RED, graph, rare_bars, resize
 from grafana.source.sources import metric
 from loadtest.stats import metric_names as load_names
 
-
-def panels() -> list[Panel]:
-    """Build graphs of users, of requests by outcome and kind, and of the response time by kind."""
-    graphs = [
+PANELS = resize(
+    [
         graph(
             "Simulated people",
             "How many there are at this moment, by kind: BaselineUser is always on, the others come with a scenario. "
@@ -42,5 +40,7 @@ def panels() -> list[Panel]:
             "s",
             [metric(queries.quantile(0.95, load_names.LOCUST_DURATION, locust.USERS, "name"), "{{name}}")],
         ),
-    ]
-    return resize(graphs, width=6, height=9)
+    ],
+    width=6,
+    height=9,
+)

@@ -1,14 +1,12 @@
 """Business metrics: appointments, bookings, conversations, handoffs."""
 
 from grafana.source import queries
-from grafana.source.panels import BLUE, GREEN, ORANGE, RED, YELLOW, Panel, graph, resize
+from grafana.source.panels import BLUE, GREEN, ORANGE, RED, YELLOW, graph, resize
 from grafana.source.sources import metric
 from services.telemetry import names
 
-
-def panels() -> list[Panel]:
-    """Build a graph of each business metric."""
-    graphs = [
+PANELS = resize(
+    [
         graph(
             "Appointments in the last 5 minutes",
             "Appointments of the last 5 minutes that were booked, moved and cancelled.",
@@ -43,5 +41,6 @@ def panels() -> list[Panel]:
             soft_max=1,
             stacked_bars=True,
         ),
-    ]
-    return resize(graphs, width=6)
+    ],
+    width=6,
+)

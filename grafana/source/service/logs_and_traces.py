@@ -1,25 +1,22 @@
 """Logs of the services."""
 
 from grafana.source import queries
-from grafana.source.panels import BLUE, GREY, RED, YELLOW, Panel, graph, log_panel
+from grafana.source.panels import BLUE, GREY, RED, YELLOW, graph, log_panel
 from grafana.source.sources import LOKI, log_lines, log_metric
 
-
-def panels() -> list[Panel]:
-    """Build the graph of log lines by level, and the panel of warnings and errors."""
-    levels = graph(
-        "Log lines by level",
-        "Lines of all our services in each step of 15 s or more.",
-        "short",
-        [log_metric(f"sum by (detected_level) (count_over_time({queries.ALL_LOGS} [$__auto]))", "{{detected_level}}")],
-        stacked_bars=True,
-        colors={"debug": GREY, "info": BLUE, "warn": YELLOW, "error": RED},
-    )
-    errors = log_panel(
-        "Errors and warnings of the same time",
-        'Open a line to see its fields; "Open trace" leads to the request that wrote it. No data: there was none.',
-        # The panel shows lines of all services, so each begins with its service.
-        log_lines(queries.FAILED_LOGS + ' | line_format "{{.service_name}}: {{__line__}}"'),
-    )
-    # Bars of a shorter interval would be too narrow.
-    return [levels.datasource(LOKI).interval("15s").height(10), errors]
+_LEVELS = graph(
+    "Log lines by level",
+    "Lines of all our services in each step of 15 s or more.",
+    "short",
+    [log_metric(f"sum by (detected_level) (count_over_time({queries.ALL_LOGS} [$__auto]))", "{{detected_level}}")],
+    stacked_bars=True,
+    colors={"debug": GREY, "info": BLUE, "warn": YELLOW, "error": RED},
+)
+_ERRORS = log_panel(
+    "Errors and warnings of the same time",
+    'Open a line to see its fields; "Open trace" leads to the request that wrote it. No data: there was none.',
+    # The panel shows lines of all services, so each begins with its service.
+    log_lines(queries.FAILED_LOGS + ' | line_format "{{.service_name}}: {{__line__}}"'),
+)
+# Bars of a shorter interval would be too narrow.
+PANELS = [_LEVELS.datasource(LOKI).interval("15s").height(10), _ERRORS]

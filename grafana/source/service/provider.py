@@ -1,16 +1,14 @@
 """The model provider: latency, errors, tokens, cost."""
 
 from grafana.source import links, queries
-from grafana.source.panels import GREEN, ORANGE, RED, YELLOW, Panel, graph, resize
+from grafana.source.panels import GREEN, ORANGE, RED, YELLOW, graph, resize
 from grafana.source.sources import metric
 from services.telemetry import names
 
 _MODEL_SPANS = '{resource.service.name="assistant" && span.gen_ai.operation.name="chat"}'
 
-
-def panels() -> list[Panel]:
-    """Build graphs of latency, results, tokens and cost."""
-    graphs = [
+PANELS = resize(
+    [
         graph(
             "Call to the model",
             "50 and 95 of 100 calls of the last minute were answered within this time, as the assistant measures it. A "
@@ -50,5 +48,6 @@ def panels() -> list[Panel]:
             "currencyUSD",
             [metric(queries.increase(names.AI_COST, by="model"), "{{model}}")],
         ),
-    ]
-    return resize(graphs, width=6)
+    ],
+    width=6,
+)

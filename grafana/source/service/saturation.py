@@ -1,81 +1,78 @@
 """Saturation of the services."""
 
 from grafana.source import queries
-from grafana.source.panels import BLUE, GREEN, ORANGE, RED, SERVICES, Panel, graph, resize
+from grafana.source.panels import BLUE, GREEN, ORANGE, RED, SERVICES, graph, resize
 from grafana.source.sources import metric
 from services.telemetry import names
 
-
-def panels() -> list[Panel]:
-    """Build graphs of memory, CPU, threads, requests in flight, the database and its connections."""
-    resources = [
-        graph(
-            "Memory, share of the limit",
-            "Memory in use against the limit of the service. The line is the threshold of MemoryHigh: 80 %.",
-            "percentunit",
-            [metric(f"max by (job) ({queries.MEMORY_SHARE})", "{{job}}")],
-            lines_at=((0.8, RED),),
-            colors=SERVICES,
-            soft_max=1,
-        ),
-        graph(
-            "CPU",
-            "Share of one core. One interpreter uses one core at most: near 100 % requests queue.",
-            "percentunit",
-            [metric(f"max by (job) ({names.PROCESS_CPU})", "{{job}}")],
-            colors=SERVICES,
-        ),
-        graph(
-            "Requests in flight and threads",
-            "Requests that the assistant works on at this moment, against the threads that it has.",
-            "short",
-            [
-                metric(f"sum({names.HTTP_ACTIVE}{{{queries.ASSISTANT}}})", "in flight"),
-                metric(f"max({names.PROCESS_THREADS}{{{queries.ASSISTANT}}})", "threads"),
-            ],
-        ),
-        graph(
-            "Database p95",
-            "95 of 100 statements of the last minute were done within this time, by kind of statement.",
-            "s",
-            [
-                metric(
-                    queries.quantile(0.95, names.DATABASE_QUERY, queries.ASSISTANT, "db_operation_name"),
-                    "{{db_operation_name}}",
-                )
-            ],
-        ),
-    ]
-    connections = [
-        graph(
-            "Connections to the database",
-            "The pool of connections: used, idle, and how many there may be. When all are used, requests wait "
-            "(waiting), and users wait with them.",
-            "none",
-            [
-                metric(
-                    f"sum by (db_client_connection_state) ({names.POOL_CONNECTIONS}{{{queries.ASSISTANT}}})",
-                    "{{db_client_connection_state}}",
-                ),
-                metric(f"sum({names.POOL_PENDING}{{{queries.ASSISTANT}}})", "waiting"),
-                metric(f"sum({names.POOL_MAX}{{{queries.ASSISTANT}}})", "limit"),
-            ],
-            colors={"used": BLUE, "idle": GREEN, "waiting": ORANGE, "limit": RED},
-        ),
-        graph(
-            "Wait for a connection, p95",
-            "95 of 100 requests of the last minute had a connection to the database within this time. Normal: well "
-            "below 10 ms.",
-            "s",
-            [metric(queries.quantile(0.95, names.POOL_WAIT, queries.ASSISTANT), "p95")],
-        ),
-        graph(
-            "Requests without a connection",
-            "Requests of the last minute that got no connection to the database in time, and failed for it. Normal: 0.",
-            "none",
-            [metric(queries.increase(names.POOL_TIMEOUTS, window=queries.WINDOW), "timed out")],
-            colors={"timed out": RED},
-            soft_max=1,
-        ),
-    ]
-    return [*resize(resources, width=6), *connections]
+_RESOURCES = [
+    graph(
+        "Memory, share of the limit",
+        "Memory in use against the limit of the service. The line is the threshold of MemoryHigh: 80 %.",
+        "percentunit",
+        [metric(f"max by (job) ({queries.MEMORY_SHARE})", "{{job}}")],
+        lines_at=((0.8, RED),),
+        colors=SERVICES,
+        soft_max=1,
+    ),
+    graph(
+        "CPU",
+        "Share of one core. One interpreter uses one core at most: near 100 % requests queue.",
+        "percentunit",
+        [metric(f"max by (job) ({names.PROCESS_CPU})", "{{job}}")],
+        colors=SERVICES,
+    ),
+    graph(
+        "Requests in flight and threads",
+        "Requests that the assistant works on at this moment, against the threads that it has.",
+        "short",
+        [
+            metric(f"sum({names.HTTP_ACTIVE}{{{queries.ASSISTANT}}})", "in flight"),
+            metric(f"max({names.PROCESS_THREADS}{{{queries.ASSISTANT}}})", "threads"),
+        ],
+    ),
+    graph(
+        "Database p95",
+        "95 of 100 statements of the last minute were done within this time, by kind of statement.",
+        "s",
+        [
+            metric(
+                queries.quantile(0.95, names.DATABASE_QUERY, queries.ASSISTANT, "db_operation_name"),
+                "{{db_operation_name}}",
+            )
+        ],
+    ),
+]
+_CONNECTIONS = [
+    graph(
+        "Connections to the database",
+        "The pool of connections: used, idle, and how many there may be. When all are used, requests wait "
+        "(waiting), and users wait with them.",
+        "none",
+        [
+            metric(
+                f"sum by (db_client_connection_state) ({names.POOL_CONNECTIONS}{{{queries.ASSISTANT}}})",
+                "{{db_client_connection_state}}",
+            ),
+            metric(f"sum({names.POOL_PENDING}{{{queries.ASSISTANT}}})", "waiting"),
+            metric(f"sum({names.POOL_MAX}{{{queries.ASSISTANT}}})", "limit"),
+        ],
+        colors={"used": BLUE, "idle": GREEN, "waiting": ORANGE, "limit": RED},
+    ),
+    graph(
+        "Wait for a connection, p95",
+        "95 of 100 requests of the last minute had a connection to the database within this time. Normal: well "
+        "below 10 ms.",
+        "s",
+        [metric(queries.quantile(0.95, names.POOL_WAIT, queries.ASSISTANT), "p95")],
+    ),
+    graph(
+        "Requests without a connection",
+        "Requests of the last minute that got no connection to the database in time, and failed for it. Normal: 0.",
+        "none",
+        [metric(queries.increase(names.POOL_TIMEOUTS, window=queries.WINDOW), "timed out")],
+        colors={"timed out": RED},
+        soft_max=1,
+    ),
+]
+PANELS = [*resize(_RESOURCES, width=6), *_CONNECTIONS]

@@ -1,19 +1,16 @@
 """The golden signals of what users feel: traffic, errors, latency."""
 
+from typing import Final
+
 from grafana.source import links, queries
-from grafana.source.panels import DARK_PURPLE, FAILED_SHARE_STEPS, GREEN, RED, YELLOW, Panel, graph, heatmap_panel
+from grafana.source.panels import DARK_PURPLE, FAILED_SHARE_STEPS, GREEN, RED, YELLOW, graph, heatmap_panel
 from grafana.source.sources import buckets, metric
 from services.telemetry import names
 
+_ROUTE_TRACES: Final = f'{{resource.service.name="assistant" && kind=server && span.http.route="{links.FIELD_ROUTE}"}}'
 
-def panels() -> list[Panel]:
-    """Build two lines of panels: traffic, errors, latency."""
-    return [_traffic(), _failed(), _latency(), _outcomes(), _rejected(), _heatmap()]
-
-
-def _traffic() -> Panel:
-    route_traces = f'{{resource.service.name="assistant" && kind=server && span.http.route="{links.FIELD_ROUTE}"}}'
-    return graph(
+PANELS = [
+    graph(
         "Traffic by route",
         "Requests a second over the last minute. Click a point for the logs and traces of this time.",
         "reqps",
@@ -21,14 +18,11 @@ def _traffic() -> Panel:
         # The palette would choose red, the colour of failures.
         colors={"/chat": DARK_PURPLE},
         links=[
-            links.traces_link(f"Traces of {links.FIELD_ROUTE}", route_traces),
+            links.traces_link(f"Traces of {links.FIELD_ROUTE}", _ROUTE_TRACES),
             links.ACCESS_LOG,
         ],
-    )
-
-
-def _failed() -> Panel:
-    return graph(
+    ),
+    graph(
         "Failed share",
         "Share of user requests of the last minute that ended in an error or a fallback answer. The lines are the "
         "thresholds of the alerts: 5 % ErrorRateHigh, 10 % ErrorRateCritical.",
@@ -38,12 +32,8 @@ def _failed() -> Panel:
         colors={"failed": RED},
         soft_max=0.15,
         links=[links.ERROR_LOGS, links.FAILED_TRACES],
-    )
-
-
-def _latency() -> Panel:
-    shares = ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
-    return graph(
+    ),
+    graph(
         "Latency",
         "50, 95 and 99 of 100 requests of the last minute were answered within this time. A dot is one request: "
         'point at it and open its trace with "Query with Tempo".',
@@ -51,18 +41,15 @@ def _latency() -> Panel:
         [
             # Exemplars of one query are enough: all three read the same buckets.
             metric(queries.quantile(share, names.HTTP_DURATION, queries.CHOSEN_ROUTES), name, exemplars=name == "p99")
-            for share, name in shares
+            for share, name in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
         ],
         colors={"p50": GREEN, "p95": YELLOW, "p99": RED},
         links=[
             links.traces_link("Traces slower than 1 s", queries.SLOW_TRACES),
             links.logs_link("Logs of this time", queries.ALL_LOGS),
         ],
-    )
-
-
-def _outcomes() -> Panel:
-    return graph(
+    ),
+    graph(
         "Finished requests by outcome",
         "ok; fallback: the user got the prepared answer because the provider failed; error: the user got 5xx.",
         "reqps",
@@ -70,11 +57,8 @@ def _outcomes() -> Panel:
         stacked_bars=True,
         colors={"ok": GREEN, "fallback": YELLOW, "error": RED},
         links=[links.ERROR_LOGS, links.FAILED_TRACES],
-    )
-
-
-def _rejected() -> Panel:
-    return graph(
+    ),
+    graph(
         "Rejected requests by reason (4xx)",
         "Requests that the service refused because something was wrong with them, in the last 5 minutes. "
         "Never part of the failed share.",
@@ -82,14 +66,12 @@ def _rejected() -> Panel:
         [metric(queries.increase(names.REJECTED, by="reason"), "{{reason}}")],
         soft_max=1,
         links=[links.ERROR_LOGS],
-    )
-
-
-def _heatmap() -> Panel:
-    return heatmap_panel(
+    ),
+    heatmap_panel(
         "Latency of chats, spread",
         "How many chats a second fell into each band of time: two humps are two kinds of requests, which a quantile "
         "hides.",
         "s",
         buckets(queries.rate(f"{names.HTTP_DURATION}_bucket", queries.CHAT, "le")),
-    )
+    ),
+]

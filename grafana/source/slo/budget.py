@@ -20,28 +20,6 @@ COLORS: Final = {"chat-availability": BLUE, "chat-latency": PURPLE, "bookings": 
 _SYMLOG: Final = common.ScaleDistributionConfig().type(cm.ScaleDistribution.SYMLOG).log(10).linear_threshold(1)
 
 
-def panels() -> list[Panel]:
-    """Build graphs of the budget, of the burn rate of each alert's windows, and of the number of failures."""
-    pairs = [(alert, pair) for alert in ALERTS for pair in alert.pairs]
-    colors = (RED, ORANGE, YELLOW, YELLOW)
-    burn_rates = [_burn_rate(alert, pair, color) for (alert, pair), color in zip(pairs, colors, strict=True)]
-    return [_left(), *burn_rates, _failures()]
-
-
-def _left() -> Panel:
-    panel = graph(
-        "Budget left",
-        "Share of the 60 h's error budget that is left. It falls while something goes wrong and comes back as good "
-        "requests follow and old failures leave the window. Below the line more went wrong than was promised.",
-        "percentunit",
-        [metric("slo:period_error_budget_remaining:ratio", "{{slo}}")],
-        lines_at=((0, RED),),
-        colors=COLORS,
-        floor=None,
-    )
-    return panel.scale_distribution(_SYMLOG).axis_soft_min(-1).axis_soft_max(1)
-
-
 def _burn_rate(alert: BurnAlert, pair: BurnRate, color: str) -> Panel:
     """Build a graph of the lower burn rate of both windows, which the alert compares."""
     longs, shorts = f"slo:sli_error:ratio_rate{pair.long}", f"slo:sli_error:ratio_rate{pair.short}"
@@ -59,14 +37,29 @@ def _burn_rate(alert: BurnAlert, pair: BurnRate, color: str) -> Panel:
     return panel.scale_distribution(_SYMLOG)
 
 
-def _failures() -> Panel:
-    return graph(
-        "Failures in 5 min",
-        "How many chats failed, chats were slow, and bookings failed in the last 5 min. Below 10, the line, the first "
-        "pair sends no page, however high the share is: one failure of three on a quiet lab is no emergency.",
-        "none",
-        [metric("slo:sli_error:increase5m", "{{slo}}")],
-        lines_at=((10, RED),),
-        colors=COLORS,
-        soft_max=20,
-    )
+_LEFT = graph(
+    "Budget left",
+    "Share of the 60 h's error budget that is left. It falls while something goes wrong and comes back as good "
+    "requests follow and old failures leave the window. Below the line more went wrong than was promised.",
+    "percentunit",
+    [metric("slo:period_error_budget_remaining:ratio", "{{slo}}")],
+    lines_at=((0, RED),),
+    colors=COLORS,
+    floor=None,
+)
+_FAILURES = graph(
+    "Failures in 5 min",
+    "How many chats failed, chats were slow, and bookings failed in the last 5 min. Below 10, the line, the first "
+    "pair sends no page, however high the share is: one failure of three on a quiet lab is no emergency.",
+    "none",
+    [metric("slo:sli_error:increase5m", "{{slo}}")],
+    lines_at=((10, RED),),
+    colors=COLORS,
+    soft_max=20,
+)
+_PAIRS = [(alert, pair) for alert in ALERTS for pair in alert.pairs]
+PANELS = [
+    _LEFT.scale_distribution(_SYMLOG).axis_soft_min(-1).axis_soft_max(1),
+    *(_burn_rate(*pair, color) for pair, color in zip(_PAIRS, (RED, ORANGE, YELLOW, YELLOW), strict=True)),
+    _FAILURES,
+]

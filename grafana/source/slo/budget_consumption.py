@@ -3,7 +3,7 @@
 from typing import Final
 
 from grafana.source import links, queries
-from grafana.source.panels import GREY, ORANGE, PURPLE, RED, YELLOW, Panel, bar_gauge, graph, rare_bars
+from grafana.source.panels import GREY, ORANGE, PURPLE, RED, YELLOW, bar_gauge, graph, rare_bars
 from grafana.source.sources import latest, metric
 from services.telemetry import names
 
@@ -20,70 +20,67 @@ _FAILURE_LINKS: Final = (links.ERROR_LOGS, links.traces_link("Traces of this tim
 _SLOW_LINKS: Final = (links.ERROR_LOGS, links.traces_link("Traces of this time", queries.SLOW_TRACES))
 
 
-def panels() -> list[Panel]:
-    """Build graphs of failed chats by outcome and business, failed routes, slow chats, failed bookings, fault hits."""
-    return [
-        graph(
-            "Failed chats by outcome",
-            "Chats of the last minute that used the budget of chat-availability. fallback: the user got a prepared "
-            "excuse; error: a 5xx.",
-            "short",
-            [metric(queries.or_none(_by(names.AI_REQUESTS, _FAILED_CHATS, "outcome"), "outcome"), "{{outcome}}")],
-            stacked_bars=True,
-            colors={"fallback": YELLOW, "error": RED, "none": GREY},
-            soft_max=5,
-            links=_FAILURE_LINKS,
-        ),
-        bar_gauge(
-            "Failed chats by business",
-            "The eight businesses whose customers' chats failed most in the time that is shown. One alone: look at its "
-            "data. All of them: look at what they share.",
-            "short",
-            latest(queries.or_none(f"topk(8, round({_BY_BUSINESS}))", "business_id"), "{{business_id}}"),
-        ),
-        rare_bars(
-            "Failed requests by route",
-            "Requests of the last minute that failed, by what was asked for. Only /chat and bookings have an "
-            "objective.",
-            "short",
-            _by(names.AI_REQUESTS, _FAILED, "route"),
-            "route",
-            soft_max=5,
-            links=_FAILURE_LINKS,
-        ),
-        graph(
-            "Chats slower than 2 s",
-            "Chats of the last minute that used the budget of chat-latency.",
-            "short",
-            [metric(_SLOW_CHATS, "slower than 2 s")],
-            stacked_bars=True,
-            colors={"slower than 2 s": PURPLE},
-            soft_max=5,
-            links=_SLOW_LINKS,
-        ),
-        rare_bars(
-            "Failed bookings",
-            "Bookings of the last minute that were begun and could not be stored, by the way they came. A refused one "
-            "(the time is taken) is no failure.",
-            "short",
-            _by(names.BOOKINGS, f'{queries.ASSISTANT},outcome="failed"', "channel"),
-            "channel",
-            soft_max=5,
-            links=_FAILURE_LINKS,
-        ),
-        rare_bars(
-            "Hits of faults",
-            "How often an active fault was injected in the last minute: the cause, where there "
-            "is one, of what the other graphs show.",
-            "short",
-            _by(names.FAULT_HITS, "", "fault"),
-            "fault",
-            shades_of=ORANGE,
-            soft_max=5,
-            links=_FAILURE_LINKS,
-        ),
-    ]
-
-
 def _by(counter: str, selector: str, label: str) -> str:
     return queries.increase(counter, selector, label, queries.WINDOW)
+
+
+PANELS = [
+    graph(
+        "Failed chats by outcome",
+        "Chats of the last minute that used the budget of chat-availability. fallback: the user got a prepared "
+        "excuse; error: a 5xx.",
+        "short",
+        [metric(queries.or_none(_by(names.AI_REQUESTS, _FAILED_CHATS, "outcome"), "outcome"), "{{outcome}}")],
+        stacked_bars=True,
+        colors={"fallback": YELLOW, "error": RED, "none": GREY},
+        soft_max=5,
+        links=_FAILURE_LINKS,
+    ),
+    bar_gauge(
+        "Failed chats by business",
+        "The eight businesses whose customers' chats failed most in the time that is shown. One alone: look at its "
+        "data. All of them: look at what they share.",
+        "short",
+        latest(queries.or_none(f"topk(8, round({_BY_BUSINESS}))", "business_id"), "{{business_id}}"),
+    ),
+    rare_bars(
+        "Failed requests by route",
+        "Requests of the last minute that failed, by what was asked for. Only /chat and bookings have an objective.",
+        "short",
+        _by(names.AI_REQUESTS, _FAILED, "route"),
+        "route",
+        soft_max=5,
+        links=_FAILURE_LINKS,
+    ),
+    graph(
+        "Chats slower than 2 s",
+        "Chats of the last minute that used the budget of chat-latency.",
+        "short",
+        [metric(_SLOW_CHATS, "slower than 2 s")],
+        stacked_bars=True,
+        colors={"slower than 2 s": PURPLE},
+        soft_max=5,
+        links=_SLOW_LINKS,
+    ),
+    rare_bars(
+        "Failed bookings",
+        "Bookings of the last minute that were begun and could not be stored, by the way they came. A refused one "
+        "(the time is taken) is no failure.",
+        "short",
+        _by(names.BOOKINGS, f'{queries.ASSISTANT},outcome="failed"', "channel"),
+        "channel",
+        soft_max=5,
+        links=_FAILURE_LINKS,
+    ),
+    rare_bars(
+        "Hits of faults",
+        "How often an active fault was injected in the last minute: the cause, where there "
+        "is one, of what the other graphs show.",
+        "short",
+        _by(names.FAULT_HITS, "", "fault"),
+        "fault",
+        shades_of=ORANGE,
+        soft_max=5,
+        links=_FAILURE_LINKS,
+    ),
+]

@@ -28,99 +28,6 @@ _NONE_YET: Final = value_texts({"-1": ("none yet", GREY)})
 _SEVERITIES: Final = {"page": RED, "ticket": YELLOW}
 
 
-def alert_panels() -> list[Panel]:
-    """Build the list of alerts and their states over time."""
-    return [
-        alert_list(height=8),
-        state_timeline(
-            "Alerts over time",
-            "Which alert was pending and firing when. Normal: one green row. A cause takes its place; the symptoms "
-            "that it explains fire too, but send no page.",
-            [metric(queries.zero_without(faults.ALERTS), "alerts"), metric(faults.ALERTS, "{{alertname}}")],
-            faults.STATES,
-            width=16,
-        ),
-    ]
-
-
-def incident_panels() -> list[Panel]:
-    """Build graphs of incidents, and the mean times to acknowledge and to resolve."""
-    return [
-        graph(
-            "Open incidents by severity",
-            "Incidents that are not resolved. A page needs a responder now, a ticket can wait until the morning.",
-            "none",
-            [metric(f"sum by (severity) ({names.PAGER_INCIDENTS_OPEN})", "{{severity}}")],
-            colors=_SEVERITIES,
-            soft_max=2,
-        ),
-        graph(
-            "Incidents of a lab day",
-            "Incidents that were opened in the last 2 h. Many pages a day wear people out: the alert or the service "
-            "needs work.",
-            "none",
-            [metric(_rounded(names.PAGER_INCIDENTS, "severity", queries.LAB_DAY), "{{severity}}")],
-            colors=_SEVERITIES,
-            soft_max=2,
-        ),
-        _mean_time(
-            "Acknowledged after", "from the pager's first word to the first acknowledgement", names.PAGER_ACKNOWLEDGE
-        ),
-        _mean_time("Resolved after", "from the alert's first firing to its end", names.PAGER_RESOLVE),
-    ]
-
-
-def notification_panels() -> list[Panel]:
-    """Build graphs of notifications, escalations, automatic actions and the heartbeat."""
-    return [
-        graph(
-            "Notifications",
-            "What Alertmanager sent to the pager in the last 5 minutes, by channel: accepted, repeated "
-            "(known already) or refused (malformed).",
-            "none",
-            [
-                metric(
-                    _rounded(names.PAGER_NOTIFICATIONS, "channel, result", queries.LAB_HOUR), "{{channel}} {{result}}"
-                )
-            ],
-            soft_max=2,
-        ),
-        graph(
-            "Escalations of a lab day",
-            "Pages of the last 2 h that escalated: no responder acknowledged them in time, or a responder escalated.",
-            "none",
-            [metric(_rounded(names.PAGER_ESCALATIONS, "severity", queries.LAB_DAY), "{{severity}}")],
-            colors=_SEVERITIES,
-            soft_max=2,
-        ),
-        graph(
-            "Automatic actions of a lab day",
-            "What the pager itself did or, as a dry run, would have done in the last 2 h.",
-            "none",
-            [metric(_rounded(names.PAGER_REMEDIATIONS, "action, result", queries.LAB_DAY), "{{action}} {{result}}")],
-            soft_max=2,
-        ),
-        graph(
-            "Age of the heartbeat",
-            "Seconds since the Watchdog that the pager received last was evaluated. At the line, 60 s, the pager opens "
-            "an incident by itself. Normal: a saw of up to 35 s.",
-            "s",
-            [metric(overview.HEARTBEAT_AGE, "heartbeat")],
-            colors={"heartbeat": BLUE},
-            lines_at=((60, RED),),
-        ).span(20),
-        stat_panel(
-            "Rotation problems",
-            "What is wrong with oncall/rotation.yml: a gap, an unknown person, a shift without end. The pager's page "
-            "On call shows them.",
-            "none",
-            latest(f"max({names.PAGER_ROTATION_PROBLEMS})"),
-            steps=((None, GREEN), (1, ORANGE)),
-            width=4,
-        ).height(8),
-    ]
-
-
 def _rounded(counter: str, by: str, window: str) -> str:
     return f"round({queries.increase(counter, '', by, window)})"
 
@@ -141,3 +48,82 @@ def _mean_time(title: str, meaning: str, histogram: str) -> Panel:
         width=4,
     )
     return panel.height(8).text_mode(cm.BigValueTextMode.VALUE_AND_NAME)
+
+
+ALERT_PANELS = [
+    alert_list(height=8),
+    state_timeline(
+        "Alerts over time",
+        "Which alert was pending and firing when. Normal: one green row. A cause takes its place; the symptoms "
+        "that it explains fire too, but send no page.",
+        [metric(queries.zero_without(faults.ALERTS), "alerts"), metric(faults.ALERTS, "{{alertname}}")],
+        faults.STATES,
+        width=16,
+    ),
+]
+INCIDENT_PANELS = [
+    graph(
+        "Open incidents by severity",
+        "Incidents that are not resolved. A page needs a responder now, a ticket can wait until the morning.",
+        "none",
+        [metric(f"sum by (severity) ({names.PAGER_INCIDENTS_OPEN})", "{{severity}}")],
+        colors=_SEVERITIES,
+        soft_max=2,
+    ),
+    graph(
+        "Incidents of a lab day",
+        "Incidents that were opened in the last 2 h. Many pages a day wear people out: the alert or the service "
+        "needs work.",
+        "none",
+        [metric(_rounded(names.PAGER_INCIDENTS, "severity", queries.LAB_DAY), "{{severity}}")],
+        colors=_SEVERITIES,
+        soft_max=2,
+    ),
+    _mean_time(
+        "Acknowledged after", "from the pager's first word to the first acknowledgement", names.PAGER_ACKNOWLEDGE
+    ),
+    _mean_time("Resolved after", "from the alert's first firing to its end", names.PAGER_RESOLVE),
+]
+NOTIFICATION_PANELS = [
+    graph(
+        "Notifications",
+        "What Alertmanager sent to the pager in the last 5 minutes, by channel: accepted, repeated "
+        "(known already) or refused (malformed).",
+        "none",
+        [metric(_rounded(names.PAGER_NOTIFICATIONS, "channel, result", queries.LAB_HOUR), "{{channel}} {{result}}")],
+        soft_max=2,
+    ),
+    graph(
+        "Escalations of a lab day",
+        "Pages of the last 2 h that escalated: no responder acknowledged them in time, or a responder escalated.",
+        "none",
+        [metric(_rounded(names.PAGER_ESCALATIONS, "severity", queries.LAB_DAY), "{{severity}}")],
+        colors=_SEVERITIES,
+        soft_max=2,
+    ),
+    graph(
+        "Automatic actions of a lab day",
+        "What the pager itself did or, as a dry run, would have done in the last 2 h.",
+        "none",
+        [metric(_rounded(names.PAGER_REMEDIATIONS, "action, result", queries.LAB_DAY), "{{action}} {{result}}")],
+        soft_max=2,
+    ),
+    graph(
+        "Age of the heartbeat",
+        "Seconds since the Watchdog that the pager received last was evaluated. At the line, 60 s, the pager opens "
+        "an incident by itself. Normal: a saw of up to 35 s.",
+        "s",
+        [metric(overview.HEARTBEAT_AGE, "heartbeat")],
+        colors={"heartbeat": BLUE},
+        lines_at=((60, RED),),
+    ).span(20),
+    stat_panel(
+        "Rotation problems",
+        "What is wrong with oncall/rotation.yml: a gap, an unknown person, a shift without end. The pager's page "
+        "On call shows them.",
+        "none",
+        latest(f"max({names.PAGER_ROTATION_PROBLEMS})"),
+        steps=((None, GREEN), (1, ORANGE)),
+        width=4,
+    ).height(8),
+]

@@ -11,12 +11,7 @@ from services.telemetry import names
 HEARTBEAT_AGE: Final = f"time() - max({names.PAGER_HEARTBEAT})"
 
 
-def panels() -> list[Panel]:
-    """Build seven values: error budgets to the left, incidents to the right."""
-    return [*(_left(slo) for slo in budget.SLOS), _fastest_burn(), *_incidents()]
-
-
-def _left(slo: str) -> Panel:
+def _budget_left(slo: str) -> Panel:
     return stat_panel(
         f"Left: {slo}",
         f"How much of what may go wrong in 60 h is left: {budget.SLOS[slo]}. 100 %: nothing went wrong. Below 0: more "
@@ -29,8 +24,9 @@ def _left(slo: str) -> Panel:
     )
 
 
-def _fastest_burn() -> Panel:
-    return stat_panel(
+PANELS = [
+    *(_budget_left(slo) for slo in budget.SLOS),
+    stat_panel(
         "Fastest burn",
         "The objective that burns fastest over the last 5 min, times as fast as it may. 1: the budget lasts for just "
         "the 60 h. At 14.4 a responder is paged.",
@@ -39,33 +35,29 @@ def _fastest_burn() -> Panel:
         steps=((None, GREEN), (1, YELLOW), (6, ORANGE), (14.4, RED)),
         decimals=1,
         links=[links.ERROR_LOGS],
-    )
-
-
-def _incidents() -> list[Panel]:
-    return [
-        stat_panel(
-            "Firing",
-            "Alerts that fire now, without the Watchdog, which always does.",
-            "none",
-            latest(queries.FIRING_COUNT),
-            steps=((None, GREEN), (1, RED)),
-        ),
-        stat_panel(
-            "Incidents",
-            "Incidents in the pager that are not resolved. Fewer than alerts that fire: Alertmanager inhibits the "
-            "symptoms of a known cause.",
-            "none",
-            latest(f"sum({names.PAGER_INCIDENTS_OPEN})"),
-            steps=((None, GREEN), (1, RED)),
-        ),
-        stat_panel(
-            "Heartbeat",
-            "Age of the last Watchdog that the pager received. Normal: up to 35 s. After 60 s of silence the "
-            "pager opens an incident by itself: then no alert would reach it.",
-            "s",
-            latest(HEARTBEAT_AGE),
-            steps=((None, GREEN), (40, YELLOW), (60, RED)),
-            decimals=0,
-        ),
-    ]
+    ),
+    stat_panel(
+        "Firing",
+        "Alerts that fire now, without the Watchdog, which always does.",
+        "none",
+        latest(queries.FIRING_COUNT),
+        steps=((None, GREEN), (1, RED)),
+    ),
+    stat_panel(
+        "Incidents",
+        "Incidents in the pager that are not resolved. Fewer than alerts that fire: Alertmanager inhibits the "
+        "symptoms of a known cause.",
+        "none",
+        latest(f"sum({names.PAGER_INCIDENTS_OPEN})"),
+        steps=((None, GREEN), (1, RED)),
+    ),
+    stat_panel(
+        "Heartbeat",
+        "Age of the last Watchdog that the pager received. Normal: up to 35 s. After 60 s of silence the "
+        "pager opens an incident by itself: then no alert would reach it.",
+        "s",
+        latest(HEARTBEAT_AGE),
+        steps=((None, GREEN), (40, YELLOW), (60, RED)),
+        decimals=0,
+    ),
+]
