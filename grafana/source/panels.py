@@ -90,15 +90,12 @@ def stat_panel(
     """Build a panel of one large value.
 
     Args:
-        title: of the panel.
-        description: shown at its title.
-        unit: as Grafana names it.
-        query: returns one value for each number that is shown.
+        query: returns one series for each value.
         steps: background colours.
         mappings: texts in place of values.
         width: in 24ths of the page.
         decimals: None for Grafana's choice.
-        links: of the values.
+        title, description, unit, links: as in `graph`.
     """
     panel = (
         _describe(stat.Panel(), title, description, width, height=4)
@@ -193,17 +190,12 @@ def rare_bars(
     soft_max: float = 1,
     links: Links = (),
 ) -> timeseries.Panel:
-    """Build stacked bars of what is usually 0: a grey series "none" while no series is above it.
+    """Build a graph of stacked bars that are usually 0: a grey series "none" while no other is above 0.
 
     Args:
-        title: of the panel.
-        description: shown at its title.
-        unit: as Grafana names it.
         query: PromQL.
         label: names the series.
-        shades_of: the colour of the series.
-        soft_max: least upper end of the axis.
-        links: of the bars.
+        title, description, unit, shades_of, soft_max, links: as in `graph`.
     """
     return graph(
         title,
@@ -241,12 +233,9 @@ def state_timeline(
     """Build a coloured band of states over time for each series.
 
     Args:
-        title: of the panel.
-        description: shown at its title.
-        targets: queries.
         texts: name and colour of each state, by value.
         width: in 24ths of the page.
-        links: of the bands.
+        title, description, targets, links: as in `graph`.
     """
     return (
         _describe(OnePage(), title, description, width, height=8)

@@ -4,20 +4,13 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from enum import Enum
 
 from flask import request
 
+from services.model.errors import client_closed_request
+
 # Interval at which a waiting call checks its client's connection.
 _CHECK_SECONDS = 0.2
-
-
-class WaitResult(Enum):
-    """The event that ended a wait."""
-
-    TIMEOUT = "timeout"
-    FAULT_ENDED = "fault ended"
-    CLIENT_CLOSED = "client closed"
 
 
 def current_connection() -> socket.socket | None:
@@ -26,21 +19,20 @@ def current_connection() -> socket.socket | None:
     return found if isinstance(found, socket.socket) else None
 
 
-def wait(seconds: float, ended: threading.Event, connection: socket.socket | None) -> WaitResult:
-    """Wait for a time-out, until `ended` is set, or until the client disconnects, so that its thread is free.
+def wait(seconds: float, ended: threading.Event) -> bool:
+    """Wait until `ended` is set or the time-out passes, and return whether it passed.
 
-    Args:
-        seconds: the time-out.
-        ended: set by the end of the fault.
-        connection: None where the server has none.
+    Raises:
+        ApiError: the client disconnected; its thread is free for another request.
     """
+    connection = current_connection()
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         if ended.wait(min(left, _CHECK_SECONDS)):
-            return WaitResult.FAULT_ENDED
+            return False
         if connection is not None and _is_closed(connection):
-            return WaitResult.CLIENT_CLOSED
-    return WaitResult.TIMEOUT
+            raise client_closed_request()
+    return True
 
 
 def _is_closed(connection: socket.socket) -> bool:

@@ -12,7 +12,6 @@ from flask import Response
 
 from services.model import bad_responses, connection, errors, faults
 from services.model.completions import Completion
-from services.model.connection import WaitResult
 from services.model.latency import draw_long_tail
 from services.web.faults import ActiveFault, Fault, FaultRegistry
 
@@ -44,7 +43,7 @@ class FaultInjector:
             self._hang(fault)
         if fault := self._hit(faults.LATENCY):
             mean, tail = float(fault.parameters["seconds"]), fault.parameters["tail"]
-            self._wait(draw_long_tail(mean, self._random) if tail == "long" else mean, fault)
+            connection.wait(draw_long_tail(mean, self._random) if tail == "long" else mean, fault.ended)
 
     def _hit(self, fault: Fault) -> ActiveFault | None:
         return self._registry.hit(fault.name, model=self._model)
@@ -53,17 +52,11 @@ class FaultInjector:
         if not self._hanging.acquire(blocking=False):
             raise errors.server_error(503)
         try:
-            result = self._wait(float(fault.parameters["seconds"]), fault)
+            has_timed_out = connection.wait(float(fault.parameters["seconds"]), fault.ended)
         finally:
             self._hanging.release()
-        if result is WaitResult.TIMEOUT:
+        if has_timed_out:
             raise errors.server_error(504)
-
-    def _wait(self, seconds: float, fault: ActiveFault) -> WaitResult:
-        result = connection.wait(seconds, fault.ended, connection.current_connection())
-        if result is WaitResult.CLIENT_CLOSED:
-            raise errors.client_closed_request()
-        return result
 
     def corrupt(self, completion: Completion) -> Completion:
         """Return the completion with what the active faults replace in it."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from services.model.dialogue.booking_flow import refusal
 from services.model.dialogue.selection import moment_of, spoken_appointment, spoken_moment, zone_of
-from services.model.dialogue.state import CANCEL, LIST, REFUSALS, Action, Json, State, ToolUse, Utterance
+from services.model.dialogue.state import REFUSALS, Action, Json, State, ToolUse, Utterance
 from services.model.dialogue.text import join_words, spoken_when, word_set
 
 _MAX_LISTED: Final = 5
@@ -14,7 +14,7 @@ _MOVE_QUESTIONS: Final = REFUSALS | word_set("confirm_move")
 
 def change(state: State) -> Action:
     """Return the next action for the goals list, move and cancel."""
-    if state.goal == LIST:
+    if state.goal == "list":
         if state.result_of("list_my_appointments") is None:
             return ToolUse("list_my_appointments")
         return _list_appointments(state, "appointments")
@@ -22,7 +22,7 @@ def change(state: State) -> Action:
     if result is not None:
         return _report(state, result)
     if state.target is not None:
-        return _cancel(state, state.target) if state.goal == CANCEL else _move(state, state.target)
+        return _cancel(state, state.target) if state.goal == "cancel" else _move(state, state.target)
     if state.appointments is None:
         return ToolUse("list_my_appointments")
     return _list_appointments(state, "ask_which")
@@ -74,7 +74,7 @@ def _is_confirmed(state: State, new: datetime) -> bool:
 
 
 def _report(state: State, result: Json) -> Action:
-    if state.goal == CANCEL:
+    if state.goal == "cancel":
         has_failed = result.get("ok") is False or result.get("error")
         return Utterance("trouble") if has_failed else Utterance("cancelled")
     if not result.get("ok"):

@@ -1,7 +1,7 @@
 """Finds dates in a message: "next Tuesday", "the 10th of this month", "in two days", "3/7"."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -143,7 +143,9 @@ def find_dates(text: str, today: date) -> list[FoundDate]:
     found: list[FoundDate] = []
     rest = text
     for pattern, rule in _RULES:
-        for match in list(_matches(pattern, rest)):
+        for match in pattern.finditer(rest):
+            if match.group().lower().strip(" .") in _NOT_DATES and not match.group()[0].isupper():
+                continue
             rest = rest[: match.start()] + " " * (match.end() - match.start()) + rest[match.end() :]
             try:
                 value = rule(match, today)
@@ -151,10 +153,3 @@ def find_dates(text: str, today: date) -> list[FoundDate]:
                 continue
             found.append(FoundDate(value, match.start(), match.end(), rule in (_this_weekend, _next_week)))
     return sorted(found, key=lambda item: item.start)
-
-
-def _matches(pattern: re.Pattern[str], text: str) -> Iterator[Match]:
-    for match in pattern.finditer(text):
-        if match.group().lower().strip(" .") in _NOT_DATES and not match.group()[0].isupper():
-            continue
-        yield match

@@ -5,7 +5,7 @@ from typing import Final
 from services.model.dialogue.booking_flow import book
 from services.model.dialogue.change_flow import change
 from services.model.dialogue.intents import TOPICS
-from services.model.dialogue.state import BOOK, ENDINGS, Action, State, ToolUse, Utterance
+from services.model.dialogue.state import ENDINGS, Action, State, ToolUse, Utterance
 from services.model.dialogue.text import join_words, word_set
 
 _MAX_MISSES: Final = 3
@@ -23,7 +23,7 @@ def decide(state: State) -> Action:
         return urgent
     if _has_failed(state):
         return Utterance("trouble")
-    flow = {None: _without_goal, BOOK: book}.get(state.goal, change)
+    flow = {None: _without_goal, "book": book}.get(state.goal, change)
     action = flow(state)
     if isinstance(action, ToolUse):
         return action

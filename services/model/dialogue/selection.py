@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from services.model.dialogue.mentions import match_name
-from services.model.dialogue.state import MOVE, Json, State
+from services.model.dialogue.state import Json, State
 from services.model.dialogue.text import read_moment, read_zone, spoken_when
 from services.model.dialogue.vocabulary import find_kind
 
@@ -54,7 +54,7 @@ def choose_target(state: State) -> None:
     """Set the appointment to change if the conversation identifies one."""
     appointments = state.appointments or []
     state.target = appointments[0] if len(appointments) == 1 else _narrow(state, appointments)
-    if state.goal == MOVE and state.target and state.said_dates and state.request.day is None:
+    if state.goal == "move" and state.target and state.said_dates and state.request.day is None:
         moment = moment_of(state.target, state)
         if moment is None or moment.date() not in state.said_dates:
             state.request.day = state.said_dates[-1]

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, tzinfo
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from services.model.dialogue.text import read_zone, word_set
 
 Json = dict[str, Any]
+Goal = Literal["book", "move", "cancel", "list"]
 
 # Acts after which a new request begins.
 ENDINGS: Final = word_set("booked moved cancelled kept bye welcome anything_else no_appointments")
@@ -15,7 +16,6 @@ BOOKING_QUESTIONS: Final = word_set("confirm confirm_offer taken closed")
 # Acts that offer other times after a refusal, and all acts that offer times.
 REFUSALS: Final = word_set("taken closed")
 TIME_OFFERS: Final = REFUSALS | word_set("slots next_slots")
-BOOK, MOVE, CANCEL, LIST = "book", "move", "cancel", "list"
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class State:
 
     now: datetime
     own_business: Json | None = None  # the business that the assistant represents
-    goal: str | None = None
+    goal: Goal | None = None
     request: Request = field(default_factory=Request)
     parsed: ParsedMessage = field(default_factory=ParsedMessage)
     last_act: str | None = None

@@ -6,17 +6,7 @@ from typing import Final
 
 from services.model.dialogue.mentions import match_name
 from services.model.dialogue.selection import choose_target, known_businesses, names_of
-from services.model.dialogue.state import (
-    BOOK,
-    BOOKING_QUESTIONS,
-    CANCEL,
-    LIST,
-    MOVE,
-    TIME_OFFERS,
-    Json,
-    ParsedMessage,
-    State,
-)
+from services.model.dialogue.state import BOOKING_QUESTIONS, TIME_OFFERS, Goal, Json, ParsedMessage, State
 from services.model.dialogue.text import word_set
 from services.model.dialogue.vocabulary import find_service, names_only_a_service
 
@@ -41,7 +31,7 @@ def update(state: State) -> None:
     """Apply `state.parsed` to the goal and the request."""
     parsed = state.parsed
     _set_goal(state, parsed)
-    if state.goal not in (CANCEL, MOVE):
+    if state.goal not in ("cancel", "move"):
         _update_place(state, parsed)
         _update_time(state, parsed)
         return
@@ -54,33 +44,33 @@ def _set_goal(state: State, parsed: ParsedMessage) -> None:
     before = state.goal
     changes_booked = _changes_booked(state, parsed)
     state.goal = _next_goal(state, parsed, changes_booked=changes_booked)
-    if state.goal in (MOVE, CANCEL) and before != state.goal:
+    if state.goal in ("move", "cancel") and before != state.goal:
         state.said_dates = []
         if state.last_act not in _COMPLETED_ACTS and not (before is None and changes_booked):
             state.target = state.appointments = None
         state.request.day = state.request.clock = None
 
 
-def _next_goal(state: State, parsed: ParsedMessage, *, changes_booked: bool) -> str | None:  # noqa: PLR0911
+def _next_goal(state: State, parsed: ParsedMessage, *, changes_booked: bool) -> Goal | None:  # noqa: PLR0911
     goal, intents = state.goal, parsed.intents
-    is_booking = goal == BOOK and state.last_act in _BOOKING_ACTS
+    is_booking = goal == "book" and state.last_act in _BOOKING_ACTS
     if "cancel" in intents and not (is_booking and parsed.dates):
-        return CANCEL
+        return "cancel"
     if "move" in intents and not (is_booking and "reschedul" not in parsed.text.lower()):
-        return MOVE
+        return "move"
     if "list" in intents and not is_booking:
-        return LIST
+        return "list"
     if goal is None and state.target and changes_booked:
-        return MOVE
-    if goal in (MOVE, CANCEL) and "find" not in intents and not ("book" in intents and parsed.kind):
+        return "move"
+    if goal in ("move", "cancel") and "find" not in intents and not ("book" in intents and parsed.kind):
         return goal
     if _ends_conversation(state, parsed):
         return None
     if _concerns_booking(parsed) or (state.last_act == "no_appointments" and parsed.agreed):
-        return BOOK
+        return "book"
     if state.last_act == "appointments" and parsed.agreed:
-        return MOVE
-    return None if goal == LIST else goal
+        return "move"
+    return None if goal == "list" else goal
 
 
 def _concerns_booking(parsed: ParsedMessage) -> bool:
@@ -107,7 +97,7 @@ def _update_change(state: State, parsed: ParsedMessage) -> None:
     """Apply dates to the goals move and cancel: they identify the appointment, or are its new date."""
     request = state.request
     dates = [*parsed.negated_dates, *parsed.dates]
-    if state.goal == MOVE:
+    if state.goal == "move":
         if parsed.dates and (parsed.to_date or len(dates) > 1 or state.target is not None):
             request.day = dates.pop()
         if parsed.times:
