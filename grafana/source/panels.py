@@ -9,10 +9,11 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as cm
 from grafana_foundation_sdk.models import dashboard as dm
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.statetimeline import Options as StateTimelineOptions
 
 from grafana.source import queries
-from grafana.source.sources import LOKI, PROMETHEUS, metric
+from grafana.source.sources import LOKI, PROMETHEUS, logs_query, metric
 
 GREEN: Final = "green"
 YELLOW: Final = "yellow"
@@ -78,9 +79,9 @@ _LAST_VALUE: Final = common.ReduceDataOptions().calcs(["lastNotNull"])
 def stat_panel(
     title: str,
     description: str,
-    unit: str,
     query: Query,
     *,
+    unit: str = "none",
     steps: Steps = ((None, GREEN),),
     mappings: Sequence[dm.ValueMapping] = (),
     width: int = 3,
@@ -116,9 +117,9 @@ def stat_panel(
 def graph(
     title: str,
     description: str,
-    unit: str,
     targets: Sequence[Query],
     *,
+    unit: str = "none",
     stacked_bars: bool = False,
     lines_at: Steps = (),
     colors: Mapping[str, str] | None = None,
@@ -182,10 +183,10 @@ def graph(
 def rare_bars(
     title: str,
     description: str,
-    unit: str,
     query: str,
     label: str,
     *,
+    unit: str = "none",
     shades_of: str = RED,
     soft_max: float = 1,
     links: Links = (),
@@ -200,8 +201,8 @@ def rare_bars(
     return graph(
         title,
         description,
-        unit,
         [metric(queries.or_none(query, label), f"{{{{{label}}}}}")],
+        unit=unit,
         stacked_bars=True,
         colors={"none": GREY},
         shades_of=shades_of,
@@ -252,7 +253,7 @@ def state_timeline(
     )
 
 
-def bar_gauge(title: str, description: str, unit: str, query: Query) -> Panel:
+def bar_gauge(title: str, description: str, query: Query, *, unit: str) -> Panel:
     """Build a panel with one bar for each series of an instant query, as long as its value."""
     return (
         _describe(bargauge.Panel(), title, description, width=8, height=8)
@@ -269,12 +270,12 @@ def bar_gauge(title: str, description: str, unit: str, query: Query) -> Panel:
     )
 
 
-def heatmap_panel(title: str, description: str, unit: str, query: Query) -> Panel:
-    """Build a heatmap of a histogram's buckets: `unit` is that of the bucket borders."""
+def heatmap_panel(title: str, description: str, expr: str, *, unit: str) -> Panel:
+    """Build a heatmap of a histogram's rate by `le`: `unit` is that of the bucket borders."""
     return (
         _describe(heatmap.Panel(), title, description, width=8, height=8)
         .unit("reqps")
-        .with_target(query)
+        .with_target(metric(expr, "{{le}}").format(PromQueryFormat.HEATMAP))
         .calculate(False)
         .y_axis(heatmap.YAxisConfig().unit(unit))
         .cell_gap(1)
@@ -284,12 +285,12 @@ def heatmap_panel(title: str, description: str, unit: str, query: Query) -> Pane
     )
 
 
-def log_panel(title: str, description: str, query: Query) -> Panel:
+def log_panel(title: str, description: str, logql: str) -> Panel:
     """Build a panel of log lines, newest first; an opened line shows its fields and the link to its trace."""
     return (
         _describe(logs.Panel(), title, description, width=16, height=10)
         .datasource(LOKI)
-        .with_target(query)
+        .with_target(logs_query(logql).max_lines(200))
         .show_time(True)
         .wrap_log_message(True)
         .enable_log_details(True)

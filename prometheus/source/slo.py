@@ -83,22 +83,6 @@ def render(slo: Mapping[str, Any]) -> str:
     Args:
         slo: a specification with `total`, and `bad` or `good`: PromQL with [%w] for the window.
     """
-
-    def query(key: str, window: str) -> str:
-        return str(slo[key]).replace("%w", window)
-
-    def ratio(window: str) -> str:
-        total = query("total", window)
-        if "bad" in slo:
-            return f"{query('bad', window)}\n/ ({total} > 0)\nor vector(0)"
-        # All buckets come with one scrape; rounding alone could give a share below 0.
-        return f"clamp_min(\n  1 - {query('good', window)}\n  / ({total} > 0), 0)\nor vector(0)"
-
-    def count(window: str) -> str:
-        if "bad" in slo:
-            return f"{query('bad', window)} or vector(0)"
-        return f"{query('total', window)}\n- {query('good', window)}\nor vector(0)"
-
     environment = Environment(
         loader=FileSystemLoader(HERE),
         # Prometheus' own templates have {{ }}.
@@ -106,6 +90,8 @@ def render(slo: Mapping[str, Any]) -> str:
         variable_end_string=">>",
         block_start_string="<%",
         block_end_string="%>",
+        comment_start_string="<#",
+        comment_end_string="#>",
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -117,6 +103,4 @@ def render(slo: Mapping[str, Any]) -> str:
         period=PERIOD,
         **WINDOWS,
         alerts=ALERTS,
-        ratio=ratio,
-        count=count,
     )

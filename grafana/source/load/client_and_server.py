@@ -18,8 +18,8 @@ SERVICE: Final = "service saw"
 def _compare(
     title: str,
     description: str,
-    unit: str,
     *,
+    unit: str,
     users: str,
     service: str,
     data_links: Links,
@@ -30,8 +30,8 @@ def _compare(
     panel = graph(
         title,
         description,
-        unit,
         [metric(service, SERVICE), metric(users, USERS)],
+        unit=unit,
         colors={SERVICE: BLUE, USERS: YELLOW},
         lines_at=lines_at,
         soft_max=soft_max,
@@ -47,7 +47,7 @@ PANELS = [
         "Requests, both sides",
         "Requests a second over the last minute. Normal: the two lie on each other. Yellow above blue: requests do not "
         "arrive, look whether the assistant is up. Blue above yellow: other users send requests too, for instance you.",
-        "reqps",
+        unit="reqps",
         users=locust.RATE,
         service=queries.rate(f"{names.HTTP_DURATION}_count", queries.USER_ROUTES),
         data_links=[links.ACCESS_LOG],
@@ -58,7 +58,7 @@ PANELS = [
         "a time-out, a refused connection or an answer of 400 to 499; the service counts errors and fallback answers. "
         "Yellow alone: the service is away, or users ask for what does not exist. The lines are the alerts' "
         "thresholds, 5 % and 10 %.",
-        "percentunit",
+        unit="percentunit",
         users=locust.FAILED_SHARE,
         service=queries.FAILED_SHARE,
         data_links=[links.ERROR_LOGS, links.FAILED_TRACES],
@@ -70,7 +70,7 @@ PANELS = [
         "95 of 100 requests of the last minute were answered within this time. Normal: a few milliseconds apart. "
         "Yellow far above blue: requests wait before the service's clock starts, for a thread or on the way; look at "
         "CPU below and at requests in flight on the dashboard Service.",
-        "s",
+        unit="s",
         users=locust.quantile(0.95),
         service=queries.quantile(0.95, names.HTTP_DURATION, queries.USER_ROUTES),
         data_links=[links.SLOW_TRACES],
@@ -79,7 +79,7 @@ PANELS = [
         "Bookings, both sides",
         "Appointments of the last 5 minutes: confirmed to users, and booked in the database. Normal: the "
         "two lie on each other. Yellow above blue for more than a few seconds: users were promised what is not booked.",
-        "short",
+        unit="short",
         users=queries.increase(load_names.LOCUST_BOOKINGS, f'{locust.ALL},event="confirmed"'),
         service=queries.increase(names.APPOINTMENTS, f'{queries.ASSISTANT},action="booked"'),
         data_links=[links.ACCESS_LOG],

@@ -48,9 +48,9 @@ PANELS = [
         "Hits of faults",
         "Injections per second of each fault, over the last minute. Normal: none. A fault that is "
         "on and hits nothing: its target gets no requests, or its intensity is low.",
-        "reqps",
         queries.rate(names.FAULT_HITS, "", "fault"),
         "fault",
+        unit="reqps",
         shades_of=ORANGE,
     ),
 ]

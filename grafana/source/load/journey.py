@@ -21,8 +21,8 @@ PANELS = resize(
             "Journeys that reached their end",
             "Share of the runs of the last 5 minutes that went through; there is one every 15 s. Normal: 100 %. Below: "
             "customers cannot book, and the step that fails, to the right, says where to look.",
-            "percentunit",
             [metric(SUCCESS, "done")],
+            unit="percentunit",
             colors={"done": GREEN},
             soft_max=1,
         ),
@@ -30,20 +30,20 @@ PANELS = resize(
             "Time of a journey",
             "Seconds that the three steps took together, without think times; over the last 5 minutes. Normal: a level "
             "line. It moves with the model's latency and the database's.",
-            "s",
             [
                 metric(queries.quantile(share, load_names.JOURNEY_DURATION, locust.ALL, window=queries.LAB_HOUR), name)
                 for share, name in ((0.5, "p50"), (0.95, "p95"))
             ],
+            unit="s",
             colors={"p50": GREEN, "p95": BLUE},
         ),
         rare_bars(
             "Step at which journeys failed",
             "Runs of the last minute that failed, by the step. Normal: none. Book: chat or model. Read and cancel: "
             "the database.",
-            "short",
             queries.increase(load_names.JOURNEY_RUNS, f'{locust.ALL},outcome="failed"', "step", queries.WINDOW),
             "step",
+            unit="short",
             links=[links.ERROR_LOGS],
         ),
     ],

@@ -10,23 +10,22 @@ PANELS = [
     stat_panel(
         "Users",
         "Simulated people at this moment, the baseline ones included. 0: no requests.",
-        "none",
         latest(f"sum({load_names.LOCUST_USERS}{{{locust.ALL}}})"),
         steps=((None, RED), (1, BLUE)),
     ),
     stat_panel(
         "Requests",
         "Requests a second that users sent over the last minute. Baseline traffic alone: about 2.",
-        "reqps",
         latest(locust.RATE),
+        unit="reqps",
         steps=((None, BLUE),),
         decimals=1,
     ),
     stat_panel(
         "Failed",
         "Share of the users' requests of the last minute that brought no usable answer. Normal: 0.",
-        "percentunit",
         latest(locust.FAILED_SHARE),
+        unit="percentunit",
         steps=((None, GREEN), *FAILED_SHARE_STEPS),
         decimals=1,
         links=[links.ERROR_LOGS],
@@ -34,15 +33,14 @@ PANELS = [
     stat_panel(
         "p95",
         "95 of 100 requests of the last minute were answered within this time, as users measured it.",
-        "s",
         latest(locust.quantile(0.95)),
+        unit="s",
         steps=((None, GREEN), (2, YELLOW), (5, RED)),
         links=[links.SLOW_TRACES],
     ),
     stat_panel(
         "Journey",
         "How the newest run of the synthetic customer ended, who books, reads and cancels every 15 s.",
-        "none",
         latest(journey.LAST),
         steps=((None, RED), (1, GREEN)),
         mappings=[value_texts(journey.STATES)],
@@ -50,8 +48,8 @@ PANELS = [
     stat_panel(
         "Journeys",
         "Share of the journeys of the last 5 minutes that reached their end. Normal: 100 %.",
-        "percentunit",
         latest(journey.SUCCESS),
+        unit="percentunit",
         steps=((None, RED), (0.9, YELLOW), (0.99, GREEN)),
         decimals=0,
     ),
@@ -59,7 +57,6 @@ PANELS = [
         "Faults on",
         "Active faults of services, started by hand or by a scenario; a blind run counts as well. Each "
         "ends by itself. A stopped server is below, under servers lost.",
-        "none",
         latest(queries.ACTIVE_FAULT_COUNT),
         steps=((None, GREEN), (1, ORANGE)),
         links=[links.logs_link("Switches of this time", faults.AUDIT_LOG)],
@@ -67,7 +64,6 @@ PANELS = [
     stat_panel(
         "Alerts firing",
         "Alerts that fire now, without the Watchdog, which always does. Open them under Alerts and runbooks.",
-        "none",
         latest(queries.FIRING_COUNT),
         steps=((None, GREEN), (1, RED)),
     ),

@@ -13,15 +13,15 @@ PANELS = resize(
             "How many there are at this moment, by kind: BaselineUser is always on, the others come with a scenario. "
             "Each thinks a second or two between requests, so twice the people are twice the requests until something "
             "is full.",
-            "short",
             [metric(queries.or_none(f"sum by (user) ({load_names.LOCUST_USERS}{{{locust.ALL}}})", "user"), "{{user}}")],
+            unit="short",
             colors={"BaselineUser": BLUE, "Customer": PURPLE, "none": GREY},
         ),
         graph(
             "Requests by outcome",
             "Requests a second over the last minute by how they ended for the user. Normal: all ok.",
-            "reqps",
             [metric(queries.rate(load_names.LOCUST_REQUESTS, locust.ALL, "outcome"), "{{outcome}}")],
+            unit="reqps",
             stacked_bars=True,
             colors={"ok": GREEN, "failed": RED},
         ),
@@ -29,16 +29,16 @@ PANELS = resize(
             "Failed requests by kind",
             "Which requests brought users no usable answer, a second over the last minute. Normal: 0. One kind alone: "
             "its route. All kinds: the service or its database is away.",
-            "reqps",
             queries.rate(load_names.LOCUST_REQUESTS, locust.FAILED, "name"),
             "name",
+            unit="reqps",
         ),
         graph(
             "p95 by kind of request",
             "95 of 100 requests of each kind were answered within this time, over the last minute, as users measured "
             "it. Normal: chat is the slowest, about a second; the rest are far below.",
-            "s",
             [metric(queries.quantile(0.95, load_names.LOCUST_DURATION, locust.USERS, "name"), "{{name}}")],
+            unit="s",
         ),
     ],
     width=6,

@@ -2,13 +2,17 @@
 
 from grafana.source import queries
 from grafana.source.panels import BLUE, GREY, RED, YELLOW, graph, log_panel
-from grafana.source.sources import LOKI, log_lines, log_metric
+from grafana.source.sources import LOKI, logs_query
 
 _LEVELS = graph(
     "Log lines by level",
     "Lines of all our services in each step of 15 s or more.",
-    "short",
-    [log_metric(f"sum by (detected_level) (count_over_time({queries.ALL_LOGS} [$__auto]))", "{{detected_level}}")],
+    [
+        logs_query(f"sum by (detected_level) (count_over_time({queries.ALL_LOGS} [$__auto]))").legend_format(
+            "{{detected_level}}"
+        )
+    ],
+    unit="short",
     stacked_bars=True,
     colors={"debug": GREY, "info": BLUE, "warn": YELLOW, "error": RED},
 )
@@ -16,7 +20,7 @@ _ERRORS = log_panel(
     "Errors and warnings of the same time",
     'Open a line to see its fields; "Open trace" leads to the request that wrote it. No data: there was none.',
     # The panel shows lines of all services, so each begins with its service.
-    log_lines(queries.FAILED_LOGS + ' | line_format "{{.service_name}}: {{__line__}}"'),
+    queries.FAILED_LOGS + ' | line_format "{{.service_name}}: {{__line__}}"',
 )
 # Bars of a shorter interval would be too narrow.
 PANELS = [_LEVELS.datasource(LOKI).interval("15s").height(10), _ERRORS]

@@ -11,8 +11,8 @@ PANELS = [
         "Fallback answers by reason",
         "Prepared answers a second, because the provider failed (provider_error), throttled, was not asked "
         "(circuit_open), or the time of the request was used up (budget).",
-        "reqps",
         [metric(queries.rate(names.FALLBACKS, by="reason"), "{{reason}}")],
+        unit="reqps",
         soft_max=1,
         stacked_bars=True,
         links=[links.ERROR_LOGS],
@@ -21,8 +21,8 @@ PANELS = [
         "Retries by reason",
         "Second and third tries a second. Many retries with few fallbacks: the provider stumbles, users do not "
         "notice yet.",
-        "reqps",
         [metric(queries.rate(names.RETRIES, by="target, reason"), "{{target}} {{reason}}")],
+        unit="reqps",
         soft_max=1,
         stacked_bars=True,
     ),

@@ -28,7 +28,6 @@ def _burn_rate(alert: BurnAlert, pair: BurnRate, color: str) -> Panel:
         f"Times as fast as the budget allows, over {pair.long} and over {pair.short}, whichever is lower: both must be "
         f"above the line for {alert.name}, with at least 10 failures in the {pair.long}. The scale is linear up to 1 "
         "and logarithmic above.",
-        "none",
         [metric(f"(({longs} < {shorts}) or {shorts}) / slo:error_budget:ratio", "{{slo}}")],
         lines_at=((pair.rate, color),),
         colors=COLORS,
@@ -41,8 +40,8 @@ _LEFT = graph(
     "Budget left",
     "Share of the 60 h's error budget that is left. It falls while something goes wrong and comes back as good "
     "requests follow and old failures leave the window. Below the line more went wrong than was promised.",
-    "percentunit",
     [metric("slo:period_error_budget_remaining:ratio", "{{slo}}")],
+    unit="percentunit",
     lines_at=((0, RED),),
     colors=COLORS,
     floor=None,
@@ -51,7 +50,6 @@ _FAILURES = graph(
     "Failures in 5 min",
     "How many chats failed, chats were slow, and bookings failed in the last 5 min. Below 10, the line, the first "
     "pair sends no page, however high the share is: one failure of three on a quiet lab is no emergency.",
-    "none",
     [metric("slo:sli_error:increase5m", "{{slo}}")],
     lines_at=((10, RED),),
     colors=COLORS,

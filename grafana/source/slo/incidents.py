@@ -40,8 +40,8 @@ def _mean_time(title: str, meaning: str, histogram: str) -> Panel:
     panel = stat_panel(
         title,
         f"Mean of the last 2 h (a lab day), {meaning}, for pages and for tickets.",
-        "s",
         latest(f"({summed} / ({count} > 0)) or on () vector(-1)", "{{severity}}"),
+        unit="s",
         steps=((None, BLUE),),
         mappings=[_NONE_YET],
         decimals=0,
@@ -65,7 +65,6 @@ INCIDENT_PANELS = [
     graph(
         "Open incidents by severity",
         "Incidents that are not resolved. A page needs a responder now, a ticket can wait until the morning.",
-        "none",
         [metric(f"sum by (severity) ({names.PAGER_INCIDENTS_OPEN})", "{{severity}}")],
         colors=_SEVERITIES,
         soft_max=2,
@@ -74,7 +73,6 @@ INCIDENT_PANELS = [
         "Incidents of a lab day",
         "Incidents that were opened in the last 2 h. Many pages a day wear people out: the alert or the service "
         "needs work.",
-        "none",
         [metric(_rounded(names.PAGER_INCIDENTS, "severity", queries.LAB_DAY), "{{severity}}")],
         colors=_SEVERITIES,
         soft_max=2,
@@ -89,14 +87,12 @@ NOTIFICATION_PANELS = [
         "Notifications",
         "What Alertmanager sent to the pager in the last 5 minutes, by channel: accepted, repeated "
         "(known already) or refused (malformed).",
-        "none",
         [metric(_rounded(names.PAGER_NOTIFICATIONS, "channel, result", queries.LAB_HOUR), "{{channel}} {{result}}")],
         soft_max=2,
     ),
     graph(
         "Escalations of a lab day",
         "Pages of the last 2 h that escalated: no responder acknowledged them in time, or a responder escalated.",
-        "none",
         [metric(_rounded(names.PAGER_ESCALATIONS, "severity", queries.LAB_DAY), "{{severity}}")],
         colors=_SEVERITIES,
         soft_max=2,
@@ -104,7 +100,6 @@ NOTIFICATION_PANELS = [
     graph(
         "Automatic actions of a lab day",
         "What the pager itself did or, as a dry run, would have done in the last 2 h.",
-        "none",
         [metric(_rounded(names.PAGER_REMEDIATIONS, "action, result", queries.LAB_DAY), "{{action}} {{result}}")],
         soft_max=2,
     ),
@@ -112,8 +107,8 @@ NOTIFICATION_PANELS = [
         "Age of the heartbeat",
         "Seconds since the Watchdog that the pager received last was evaluated. At the line, 60 s, the pager opens "
         "an incident by itself. Normal: a saw of up to 35 s.",
-        "s",
         [metric(overview.HEARTBEAT_AGE, "heartbeat")],
+        unit="s",
         colors={"heartbeat": BLUE},
         lines_at=((60, RED),),
     ).span(20),
@@ -121,7 +116,6 @@ NOTIFICATION_PANELS = [
         "Rotation problems",
         "What is wrong with oncall/rotation.yml: a gap, an unknown person, a shift without end. The pager's page "
         "On call shows them.",
-        "none",
         latest(f"max({names.PAGER_ROTATION_PROBLEMS})"),
         steps=((None, GREEN), (1, ORANGE)),
         width=4,

@@ -16,8 +16,8 @@ def _budget_left(slo: str) -> Panel:
         f"Left: {slo}",
         f"How much of what may go wrong in 60 h is left: {budget.SLOS[slo]}. 100 %: nothing went wrong. Below 0: more "
         "than was promised. A young lab has had few requests, so a few failures use all of its budget.",
-        "percentunit",
         latest(f'slo:period_error_budget_remaining:ratio{{slo="{slo}"}}'),
+        unit="percentunit",
         steps=((None, RED), (0, ORANGE), (0.25, YELLOW), (0.5, GREEN)),
         decimals=0,
         width=4,
@@ -30,7 +30,6 @@ PANELS = [
         "Fastest burn",
         "The objective that burns fastest over the last 5 min, times as fast as it may. 1: the budget lasts for just "
         "the 60 h. At 14.4 a responder is paged.",
-        "none",
         latest("max(slo:current_burn_rate:ratio)"),
         steps=((None, GREEN), (1, YELLOW), (6, ORANGE), (14.4, RED)),
         decimals=1,
@@ -39,7 +38,6 @@ PANELS = [
     stat_panel(
         "Firing",
         "Alerts that fire now, without the Watchdog, which always does.",
-        "none",
         latest(queries.FIRING_COUNT),
         steps=((None, GREEN), (1, RED)),
     ),
@@ -47,7 +45,6 @@ PANELS = [
         "Incidents",
         "Incidents in the pager that are not resolved. Fewer than alerts that fire: Alertmanager inhibits the "
         "symptoms of a known cause.",
-        "none",
         latest(f"sum({names.PAGER_INCIDENTS_OPEN})"),
         steps=((None, GREEN), (1, RED)),
     ),
@@ -55,8 +52,8 @@ PANELS = [
         "Heartbeat",
         "Age of the last Watchdog that the pager received. Normal: up to 35 s. After 60 s of silence the "
         "pager opens an incident by itself: then no alert would reach it.",
-        "s",
         latest(HEARTBEAT_AGE),
+        unit="s",
         steps=((None, GREEN), (40, YELLOW), (60, RED)),
         decimals=0,
     ),

@@ -101,7 +101,7 @@ def find_city(text: str) -> str | None:
         return known
     for match in reversed(list(_PLACE.finditer(text))):
         name = _trim(match["city"])
-        if name and not is_kind_word(name) and _is_business(name):
+        if name and _is_business(name):
             return name
     spoken = _SPOKEN_PLACE.search(text)
     if spoken and not set(spoken["city"].split()) & (_NO_PLACE | _CALENDAR) and not is_kind_word(spoken["city"]):

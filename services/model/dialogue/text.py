@@ -40,25 +40,19 @@ class Found(Generic[Value]):
     end: int
 
 
-def _numbers() -> dict[str, int]:
-    numbers = {word: value for value, word in enumerate(_UNITS)}
-    for value, tens in _TENS.items():
-        numbers[tens] = value
-        for unit in range(1, 10):
-            numbers[f"{tens}-{_UNITS[unit]}"] = numbers[f"{tens} {_UNITS[unit]}"] = value + unit
-    return numbers
+def _compounds(tens: str, value: int, units: Sequence[str]) -> dict[str, int]:
+    """Return the values of "twenty-one" and "twenty one" to the last unit."""
+    return {f"{tens}{joint}{word}": value + unit for unit, word in enumerate(units, start=1) for joint in "- "}
 
 
-def _ordinals() -> dict[str, int]:
-    ordinals = {word: value for value, word in enumerate(_ORDINALS, start=1)}
-    ordinals |= {"thirtieth": 30, "thirty-first": 31, "thirty first": 31}
-    for unit in range(1, 10):
-        ordinals[f"twenty-{_ORDINALS[unit - 1]}"] = ordinals[f"twenty {_ORDINALS[unit - 1]}"] = 20 + unit
-    return ordinals
-
-
-NUMBERS: Final = _numbers()
-ORDINALS: Final = _ordinals()
+NUMBERS: Final = {word: value for value, word in enumerate(_UNITS)}
+for _value, _tens in _TENS.items():
+    NUMBERS.update({_tens: _value, **_compounds(_tens, _value, _UNITS[1:10])})
+ORDINALS: Final = {
+    **{word: value for value, word in enumerate(_ORDINALS, start=1)},
+    **_compounds("twenty", 20, _ORDINALS[:9]),
+    **{"thirtieth": 30, "thirty-first": 31, "thirty first": 31},
+}
 
 
 def word_set(text: str) -> frozenset[str]:

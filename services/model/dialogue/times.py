@@ -38,6 +38,9 @@ _UNITS_AFTER: Final = re.compile(
     r"|appointments?|of\s+(?:them|these|those)|dollars?|%|/|-\d)",
     re.IGNORECASE,
 )
+_POLITE_END: Final = re.compile(
+    r"[\s.,!?]*(?:please|pls|thanks|thank you|works|is fine|would be \w+)?[\s.,!?]*", re.IGNORECASE
+)
 _PART_ONLY: Final = re.compile(rf"\b{_PART}\b", re.IGNORECASE)
 
 
@@ -110,9 +113,7 @@ def _to_24_hours(hour: int, half: str | None) -> int:
 
 
 def _has_evidence(match: re.Match[str], text: str, bare: bool) -> bool:
-    if match["half"] or match["minute"] or match["past"] or match["clock"] or match["spoken"] or match["hour6"]:
-        return True
-    if match["part"] or match["part1"]:
+    if any(match[group] for group in ("half", "minute", "past", "clock", "spoken", "hour6", "part", "part1")):
         return True
     if _UNITS_AFTER.match(text, match.end("core")):
         return False
@@ -122,12 +123,4 @@ def _has_evidence(match: re.Match[str], text: str, bare: bool) -> bool:
     if lead and (lead[0] in _STRONG_LEADS or bare):
         # "at 1512 Barber Shop", "at 3 Bridges": a name follows, not a time.
         return re.match(r"\s+[A-Z][a-z]", text[match.end("core") :]) is None
-    return (
-        bare
-        and re.fullmatch(
-            r"[\s.,!?]*(?:please|pls|thanks|thank you|works|is fine|would be \w+)?[\s.,!?]*",
-            text[match.end() :],
-            re.IGNORECASE,
-        )
-        is not None
-    )
+    return bare and _POLITE_END.fullmatch(text, match.end()) is not None
