@@ -29,6 +29,8 @@ Panel = Builder[dm.Panel]
 Query = Builder[Dataquery]
 Steps = Sequence[tuple[float | None, str]]
 Links = Sequence[dashboard.DashboardLink]
+# Value -> its text and colour.
+Texts = Mapping[str, tuple[str, str]]
 
 
 class _PanelBuilder(Protocol):
@@ -53,24 +55,23 @@ def resize(panels: Sequence[timeseries.Panel], width: int, height: int = 8) -> l
     return [panel.span(width).height(height) for panel in panels]
 
 
-def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
-    """Build colours from a value upwards; the first step's value is None (from minus infinity)."""
+def _thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
+    """Build colours from a value upwards; the value of the first step is None (from minus infinity)."""
     listed = [dm.Threshold(value=value, color=color) for value, color in steps]
     return dashboard.ThresholdsConfig().mode(dm.ThresholdsMode.ABSOLUTE).steps(listed)
 
 
-def value_texts(texts: Mapping[str, tuple[str, str]]) -> dm.ValueMap:
-    """Build a mapping of values to a text and its colour."""
+def _text_mapping(texts: Texts) -> dm.ValueMap:
     return dm.ValueMap({v: dm.ValueMappingResult(text=t, color=c) for v, (t, c) in texts.items()})
 
 
-NO_DATA: Final = dm.SpecialValueMap(
+_NO_DATA: Final = dm.SpecialValueMap(
     dm.DashboardSpecialValueMapOptions(
         match=dm.SpecialValueMatch.NULL_AND_NAN, result=dm.ValueMappingResult(text="no data", color=GREY)
     )
 )
 # The lines of the alerts ErrorRateHigh and ErrorRateCritical.
-FAILED_SHARE_STEPS: Final = ((queries.ERROR_RATE_HIGH, YELLOW), (queries.ERROR_RATE_CRITICAL, RED))
+ERROR_STEPS: Final = ((queries.ERROR_RATE_HIGH, YELLOW), (queries.ERROR_RATE_CRITICAL, RED))
 _BY_THRESHOLD: Final = dashboard.FieldColor().mode(dm.FieldColorModeId.THRESHOLDS)
 _BY_PALETTE: Final = dashboard.FieldColor().mode(dm.FieldColorModeId.PALETTE_CLASSIC)
 _LAST_VALUE: Final = common.ReduceDataOptions().calcs(["lastNotNull"])
@@ -83,7 +84,7 @@ def stat_panel(
     *,
     unit: str = "none",
     steps: Steps = ((None, GREEN),),
-    mappings: Sequence[dm.ValueMapping] = (),
+    texts: Texts | None = None,
     width: int = 3,
     decimals: int | None = None,
     links: Links = (),
@@ -93,7 +94,7 @@ def stat_panel(
     Args:
         query: returns one series for each value.
         steps: background colours.
-        mappings: texts in place of values.
+        texts: text and colour in place of a value.
         width: in 24ths of the page.
         decimals: None for Grafana's choice.
         title, description, unit, links: as in `graph`.
@@ -102,13 +103,13 @@ def stat_panel(
         _describe(stat.Panel(), title, description, width, height=4)
         .unit(unit)
         .with_target(query)
-        .thresholds(thresholds(steps))
+        .thresholds(_thresholds(steps))
         .color_scheme(_BY_THRESHOLD)
         .color_mode(cm.BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(cm.BigValueGraphMode.NONE)
         .reduce_options(_LAST_VALUE)
         .text_mode(cm.BigValueTextMode.VALUE)
-        .mappings([*mappings, NO_DATA])
+        .mappings([_text_mapping(texts), _NO_DATA] if texts else [_NO_DATA])
         .data_links(list(links))
     )
     return panel if decimals is None else panel.decimals(decimals)
@@ -169,7 +170,7 @@ def graph(
         panel = panel.draw_style(cm.GraphDrawStyle.BARS).stacking(stacking)
     if lines_at:
         dashed = common.GraphThresholdsStyleConfig().mode(cm.GraphThresholdsStyleMode.DASHED)
-        panel = panel.thresholds(thresholds(((None, "transparent"), *lines_at))).thresholds_style(dashed)
+        panel = panel.thresholds(_thresholds(((None, "transparent"), *lines_at))).thresholds_style(dashed)
     if floor is not None:
         panel = panel.min(floor)
     if soft_max is not None:
@@ -226,7 +227,7 @@ def state_timeline(
     title: str,
     description: str,
     targets: Sequence[Query],
-    texts: Mapping[str, tuple[str, str]],
+    texts: Texts,
     *,
     width: int = 8,
     links: Links = (),
@@ -242,7 +243,7 @@ def state_timeline(
         _describe(OnePage(), title, description, width, height=8)
         .unit("none")
         .targets(list(targets))
-        .mappings([value_texts(texts)])
+        .mappings([_text_mapping(texts)])
         .data_links(list(links))
         # Colours by threshold would name the bands by the thresholds' range and not by the mapped text.
         .color_scheme(_BY_PALETTE)
@@ -265,7 +266,7 @@ def bar_gauge(title: str, description: str, query: Query, *, unit: str) -> Panel
         .name_placement(cm.BarGaugeNamePlacement.LEFT)
         .show_unfilled(False)
         .reduce_options(_LAST_VALUE)
-        .thresholds(thresholds(((None, GREEN), (1, ORANGE))))
+        .thresholds(_thresholds(((None, GREEN), (1, ORANGE))))
         .color_scheme(_BY_THRESHOLD)
     )
 

@@ -47,7 +47,7 @@ def rate(metric: str, selector: str = ASSISTANT, by: str = "", window: str = WIN
     return f"sum{grouped} (rate({_range(metric, selector, window)}))"
 
 
-def quantile(share: float, histogram: str, selector: str, by: str = "", window: str = WINDOW) -> str:
+def quantile(share: float, histogram: str, selector: str = ASSISTANT, by: str = "", window: str = WINDOW) -> str:
     """Return PromQL for a quantile of a classic histogram.
 
     Args:

@@ -1,6 +1,6 @@
 """The Flask app of the model server: settings, telemetry, faults, routes."""
 
-from flask import Flask, Response, jsonify
+from flask import Flask, jsonify
 
 from services.model import faults, routes
 from services.model.settings import ModelSettings
@@ -21,12 +21,7 @@ def create_app(settings: ModelSettings, telemetry: Telemetry | None = None) -> F
     registry = FaultRegistry(telemetry, faults.ALL, seed=settings.model_seed, target_values=targets)
     app.register_blueprint(routes.create_blueprint(settings, telemetry, registry))
     app.register_api(admin_blueprint(telemetry, settings.admin_token_file, registry))
-    # Not by decorator: probes are no part of the published OpenAPI document.
-    app.add_url_rule("/health", "health", _ok)
-    app.add_url_rule("/ready", "ready", _ok)
+    # Probes are no part of the OpenAPI document. The server has no dependencies: it is ready when it is alive.
+    for probe in ("health", "ready"):
+        app.add_url_rule(f"/{probe}", probe, lambda: jsonify(status="ok"))
     return app
-
-
-def _ok() -> Response:
-    # The server has no dependencies: it is ready when it is alive.
-    return jsonify(status="ok")

@@ -2,7 +2,7 @@
 
 from grafana.source import links, queries
 from grafana.source.load import faults, journey, locust
-from grafana.source.panels import BLUE, FAILED_SHARE_STEPS, GREEN, ORANGE, RED, YELLOW, stat_panel, value_texts
+from grafana.source.panels import BLUE, ERROR_STEPS, GREEN, ORANGE, RED, YELLOW, stat_panel
 from grafana.source.sources import latest
 from loadtest.stats import metric_names as load_names
 
@@ -26,7 +26,7 @@ PANELS = [
         "Share of the users' requests of the last minute that brought no usable answer. Normal: 0.",
         latest(locust.FAILED_SHARE),
         unit="percentunit",
-        steps=((None, GREEN), *FAILED_SHARE_STEPS),
+        steps=((None, GREEN), *ERROR_STEPS),
         decimals=1,
         links=[links.ERROR_LOGS],
     ),
@@ -43,7 +43,7 @@ PANELS = [
         "How the newest run of the synthetic customer ended, who books, reads and cancels every 15 s.",
         latest(journey.LAST),
         steps=((None, RED), (1, GREEN)),
-        mappings=[value_texts(journey.STATES)],
+        texts=journey.STATES,
     ),
     stat_panel(
         "Journeys",

@@ -4,21 +4,11 @@ from grafana_foundation_sdk.builders import common
 from grafana_foundation_sdk.models import common as cm
 
 from grafana.source import links, queries
-from grafana.source.panels import (
-    BLUE,
-    FAILED_SHARE_STEPS,
-    GREEN,
-    ORANGE,
-    RED,
-    YELLOW,
-    alert_list,
-    stat_panel,
-    value_texts,
-)
+from grafana.source.panels import BLUE, ERROR_STEPS, GREEN, ORANGE, RED, YELLOW, alert_list, stat_panel
 from grafana.source.sources import latest
 from services.telemetry import names
 
-UP_DOWN = value_texts({"1": ("UP", GREEN), "0": ("DOWN", RED)})
+UP_DOWN = {"1": ("UP", GREEN), "0": ("DOWN", RED)}
 CIRCUIT_STATES = {"0": ("closed", GREEN), "1": ("half open", YELLOW), "2": ("OPEN", RED)}
 
 # A stopped pager cannot page, so all scrape targets are visible here.
@@ -27,7 +17,7 @@ _TARGETS = stat_panel(
     "Every server of the lab. A stopped pager sends no page: this panel shows it.",
     latest("min by (job) (up)", "{{job}}"),
     steps=((None, RED), (1, GREEN)),
-    mappings=[UP_DOWN],
+    texts=UP_DOWN,
     width=16,
 )
 _VALUES = [
@@ -36,7 +26,7 @@ _VALUES = [
         "Can Prometheus scrape the assistant? DOWN for 15 s raises ServiceDown.",
         latest(f"min(up{{{queries.ASSISTANT}}})"),
         steps=((None, RED), (1, GREEN)),
-        mappings=[UP_DOWN],
+        texts=UP_DOWN,
     ),
     stat_panel(
         "Requests",
@@ -53,7 +43,7 @@ _VALUES = [
         "499 do not count: the user must correct them. Above 5 % ErrorRateHigh, above 10 % ErrorRateCritical.",
         latest(queries.FAILED_SHARE),
         unit="percentunit",
-        steps=((None, GREEN), *FAILED_SHARE_STEPS),
+        steps=((None, GREEN), *ERROR_STEPS),
         decimals=1,
         links=[links.ERROR_LOGS],
     ),
@@ -69,7 +59,7 @@ _VALUES = [
         "Model circuit",
         "Circuit breaker before the model provider. Open: calls are not even tried, users get the fallback answer.",
         latest(f"max({names.CIRCUIT_STATE}{{{queries.ASSISTANT}}})"),
-        mappings=[value_texts(CIRCUIT_STATES)],
+        texts=CIRCUIT_STATES,
     ),
     stat_panel(
         "Memory",

@@ -14,8 +14,8 @@ PANELS = resize(
             "50 and 95 of 100 calls of the last minute were answered within this time, as the assistant measures it. A "
             "dot is one call: open its trace.",
             [
-                metric(queries.quantile(0.5, names.GEN_AI_DURATION, queries.ASSISTANT), "p50"),
-                metric(queries.quantile(0.95, names.GEN_AI_DURATION, queries.ASSISTANT), "p95", exemplars=True),
+                metric(queries.quantile(0.5, names.GEN_AI_DURATION), "p50"),
+                metric(queries.quantile(0.95, names.GEN_AI_DURATION), "p95", exemplars=True),
             ],
             unit="s",
             colors={"p50": GREEN, "p95": YELLOW},

@@ -34,12 +34,7 @@ _RESOURCES = [
     graph(
         "Database p95",
         "95 of 100 statements of the last minute were done within this time, by kind of statement.",
-        [
-            metric(
-                queries.quantile(0.95, names.DATABASE_QUERY, queries.ASSISTANT, "db_operation_name"),
-                "{{db_operation_name}}",
-            )
-        ],
+        [metric(queries.quantile(0.95, names.DATABASE_QUERY, by="db_operation_name"), "{{db_operation_name}}")],
         unit="s",
     ),
 ]
@@ -62,7 +57,7 @@ _CONNECTIONS = [
         "Wait for a connection, p95",
         "95 of 100 requests of the last minute had a connection to the database within this time. Normal: well "
         "below 10 ms.",
-        [metric(queries.quantile(0.95, names.POOL_WAIT, queries.ASSISTANT), "p95")],
+        [metric(queries.quantile(0.95, names.POOL_WAIT), "p95")],
         unit="s",
     ),
     graph(

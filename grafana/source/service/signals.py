@@ -3,7 +3,7 @@
 from typing import Final
 
 from grafana.source import links, queries
-from grafana.source.panels import DARK_PURPLE, FAILED_SHARE_STEPS, GREEN, RED, YELLOW, graph, heatmap_panel
+from grafana.source.panels import DARK_PURPLE, ERROR_STEPS, GREEN, RED, YELLOW, graph, heatmap_panel
 from grafana.source.sources import metric
 from services.telemetry import names
 
@@ -28,7 +28,7 @@ PANELS = [
         "thresholds of the alerts: 5 % ErrorRateHigh, 10 % ErrorRateCritical.",
         [metric(queries.FAILED_SHARE, "failed")],
         unit="percentunit",
-        lines_at=FAILED_SHARE_STEPS,
+        lines_at=ERROR_STEPS,
         colors={"failed": RED},
         soft_max=0.15,
         links=[links.ERROR_LOGS, links.FAILED_TRACES],

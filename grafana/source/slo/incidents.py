@@ -18,17 +18,15 @@ from grafana.source.panels import (
     graph,
     stat_panel,
     state_timeline,
-    value_texts,
 )
 from grafana.source.slo import overview
 from grafana.source.sources import latest, metric
 from services.telemetry import names
 
-_NONE_YET: Final = value_texts({"-1": ("none yet", GREY)})
 _SEVERITIES: Final = {"page": RED, "ticket": YELLOW}
 
 
-def _rounded(counter: str, by: str, window: str) -> str:
+def _count(counter: str, by: str, window: str = queries.LAB_DAY) -> str:
     return f"round({queries.increase(counter, '', by, window)})"
 
 
@@ -43,7 +41,7 @@ def _mean_time(title: str, meaning: str, histogram: str) -> Panel:
         latest(f"({summed} / ({count} > 0)) or on () vector(-1)", "{{severity}}"),
         unit="s",
         steps=((None, BLUE),),
-        mappings=[_NONE_YET],
+        texts={"-1": ("none yet", GREY)},
         decimals=0,
         width=4,
     )
@@ -73,7 +71,7 @@ INCIDENT_PANELS = [
         "Incidents of a lab day",
         "Incidents that were opened in the last 2 h. Many pages a day wear people out: the alert or the service "
         "needs work.",
-        [metric(_rounded(names.PAGER_INCIDENTS, "severity", queries.LAB_DAY), "{{severity}}")],
+        [metric(_count(names.PAGER_INCIDENTS, "severity"), "{{severity}}")],
         colors=_SEVERITIES,
         soft_max=2,
     ),
@@ -87,20 +85,20 @@ NOTIFICATION_PANELS = [
         "Notifications",
         "What Alertmanager sent to the pager in the last 5 minutes, by channel: accepted, repeated "
         "(known already) or refused (malformed).",
-        [metric(_rounded(names.PAGER_NOTIFICATIONS, "channel, result", queries.LAB_HOUR), "{{channel}} {{result}}")],
+        [metric(_count(names.PAGER_NOTIFICATIONS, "channel, result", queries.LAB_HOUR), "{{channel}} {{result}}")],
         soft_max=2,
     ),
     graph(
         "Escalations of a lab day",
         "Pages of the last 2 h that escalated: no responder acknowledged them in time, or a responder escalated.",
-        [metric(_rounded(names.PAGER_ESCALATIONS, "severity", queries.LAB_DAY), "{{severity}}")],
+        [metric(_count(names.PAGER_ESCALATIONS, "severity"), "{{severity}}")],
         colors=_SEVERITIES,
         soft_max=2,
     ),
     graph(
         "Automatic actions of a lab day",
         "What the pager itself did or, as a dry run, would have done in the last 2 h.",
-        [metric(_rounded(names.PAGER_REMEDIATIONS, "action, result", queries.LAB_DAY), "{{action}} {{result}}")],
+        [metric(_count(names.PAGER_REMEDIATIONS, "action, result"), "{{action}} {{result}}")],
         soft_max=2,
     ),
     graph(
