@@ -53,9 +53,7 @@ def quantile(share: float, histogram: str, selector: str = ASSISTANT, by: str = 
     Args:
         share: 0 to 1; 0.95 is the 95th percentile.
         histogram: without `_bucket`.
-        selector: label matchers.
-        by: labels that are kept.
-        window: as PromQL writes a duration.
+        selector, by, window: as in `rate`.
     """
     labels = f"le, {by}" if by else "le"
     return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', selector, labels, window)})"

@@ -3,6 +3,7 @@
 All texts are invented and harmless. Unsafe ones begin with a mark, so that a chat shows that they are samples.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Final
@@ -34,21 +35,13 @@ def empty(completion: Completion) -> Completion:
     return replace(completion, text="", calls=(), finish_reason="stop", output_tokens=0)
 
 
-def poor(completion: Completion, rng: Random) -> Completion:
-    """Return a text that does not answer the question."""
-    return _replace_text(completion, rng.choice(POOR))
-
-
-def unsafe(completion: Completion, rng: Random) -> Completion:
-    """Return a text that no customer should read."""
-    return _replace_text(completion, rng.choice(UNSAFE))
+def random_text(completion: Completion, texts: Sequence[str], rng: Random) -> Completion:
+    """Return a completion whose text is one of `texts`, without tool calls."""
+    text = rng.choice(texts)
+    return replace(empty(completion), text=text, output_tokens=tokens.count(text))
 
 
 def long(completion: Completion, limit: int) -> Completion:
     """Return the text with further sentences up to the limit of tokens."""
     pieces = tokens.split(completion.text + _RAMBLING * (limit // 30 + 1))[:limit]
     return replace(completion, text="".join(pieces), finish_reason="length", output_tokens=len(pieces))
-
-
-def _replace_text(completion: Completion, text: str) -> Completion:
-    return replace(empty(completion), text=text, output_tokens=tokens.count(text))

@@ -49,7 +49,7 @@ def throttled(model: str, retry_after_seconds: int) -> ApiError:
 
 
 def server_error(status: int) -> ApiError:
-    """Return a 5xx: 503 says that the server is overloaded, every other that it failed."""
+    """Return a 5xx: 503 for an overloaded server, any other for a failure."""
     if status == 503:
         message = "The engine is currently overloaded, please try again later."
         return ApiError(503, message, "service_unavailable_error", code="service_unavailable")

@@ -63,11 +63,11 @@ class FaultInjector:
         if self._hit(faults.EMPTY):
             return bad_responses.empty(completion)
         if self._hit(faults.POOR):
-            return bad_responses.poor(completion, self._random)
+            return bad_responses.random_text(completion, bad_responses.POOR, self._random)
         if completion.calls:  # the assistant ignores the text of a completion with calls
             return completion
         if self._hit(faults.UNSAFE):
-            return bad_responses.unsafe(completion, self._random)
+            return bad_responses.random_text(completion, bad_responses.UNSAFE, self._random)
         if fault := self._hit(faults.LONG):
             return bad_responses.long(completion, int(fault.parameters["tokens"]))
         return completion

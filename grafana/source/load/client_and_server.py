@@ -71,7 +71,7 @@ PANELS = [
         "Yellow far above blue: requests wait before the service's clock starts, for a thread or on the way; look at "
         "CPU below and at requests in flight on the dashboard Service.",
         unit="s",
-        users=locust.quantile(0.95),
+        users=queries.quantile(0.95, load_names.LOCUST_DURATION, locust.ALL),
         service=queries.quantile(0.95, names.HTTP_DURATION, queries.USER_ROUTES),
         data_links=[links.SLOW_TRACES],
     ),

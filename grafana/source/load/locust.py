@@ -13,8 +13,3 @@ FAILED: Final = f'{ALL},outcome!="ok"'
 RATE: Final = queries.rate(load_names.LOCUST_REQUESTS, ALL)
 # 0 without failures or requests, as the service's own share.
 FAILED_SHARE: Final = f"(({queries.rate(load_names.LOCUST_REQUESTS, FAILED)}) / ({RATE} > 0)) or (0 * {RATE})"
-
-
-def quantile(share: float) -> str:
-    """Return PromQL for a quantile of the users' response time, in seconds."""
-    return queries.quantile(share, load_names.LOCUST_DURATION, ALL)

@@ -33,7 +33,7 @@ PANELS = [
     stat_panel(
         "p95",
         "95 of 100 requests of the last minute were answered within this time, as users measured it.",
-        latest(locust.quantile(0.95)),
+        latest(queries.quantile(0.95, load_names.LOCUST_DURATION, locust.ALL)),
         unit="s",
         steps=((None, GREEN), (2, YELLOW), (5, RED)),
         links=[links.SLOW_TRACES],

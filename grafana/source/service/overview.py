@@ -20,7 +20,7 @@ _TARGETS = stat_panel(
     texts=UP_DOWN,
     width=16,
 )
-_VALUES = [
+PANELS = [
     stat_panel(
         "Assistant",
         "Can Prometheus scrape the assistant? DOWN for 15 s raises ServiceDown.",
@@ -81,9 +81,6 @@ _VALUES = [
         latest(queries.ACTIVE_FAULT_COUNT),
         steps=((None, GREEN), (1, ORANGE)),
     ),
-]
-PANELS = [
-    *_VALUES,
     _TARGETS.height(6)
     .text_mode(cm.BigValueTextMode.VALUE_AND_NAME)
     .orientation(cm.VizOrientation.AUTO)

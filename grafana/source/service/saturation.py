@@ -5,40 +5,43 @@ from grafana.source.panels import BLUE, GREEN, ORANGE, RED, SERVICES, graph, res
 from grafana.source.sources import metric
 from services.telemetry import names
 
-_RESOURCES = [
-    graph(
-        "Memory, share of the limit",
-        "Memory in use against the limit of the service. The line is the threshold of MemoryHigh: 80 %.",
-        [metric(f"max by (job) ({queries.MEMORY_SHARE})", "{{job}}")],
-        unit="percentunit",
-        lines_at=((0.8, RED),),
-        colors=SERVICES,
-        soft_max=1,
-    ),
-    graph(
-        "CPU",
-        "Share of one core. One interpreter uses one core at most: near 100 % requests queue.",
-        [metric(f"max by (job) ({names.PROCESS_CPU})", "{{job}}")],
-        unit="percentunit",
-        colors=SERVICES,
-    ),
-    graph(
-        "Requests in flight and threads",
-        "Requests that the assistant works on at this moment, against the threads that it has.",
+PANELS = [
+    *resize(
         [
-            metric(f"sum({names.HTTP_ACTIVE}{{{queries.ASSISTANT}}})", "in flight"),
-            metric(f"max({names.PROCESS_THREADS}{{{queries.ASSISTANT}}})", "threads"),
+            graph(
+                "Memory, share of the limit",
+                "Memory in use against the limit of the service. The line is the threshold of MemoryHigh: 80 %.",
+                [metric(f"max by (job) ({queries.MEMORY_SHARE})", "{{job}}")],
+                unit="percentunit",
+                lines_at=((0.8, RED),),
+                colors=SERVICES,
+                soft_max=1,
+            ),
+            graph(
+                "CPU",
+                "Share of one core. One interpreter uses one core at most: near 100 % requests queue.",
+                [metric(f"max by (job) ({names.PROCESS_CPU})", "{{job}}")],
+                unit="percentunit",
+                colors=SERVICES,
+            ),
+            graph(
+                "Requests in flight and threads",
+                "Requests that the assistant works on at this moment, against the threads that it has.",
+                [
+                    metric(f"sum({names.HTTP_ACTIVE}{{{queries.ASSISTANT}}})", "in flight"),
+                    metric(f"max({names.PROCESS_THREADS}{{{queries.ASSISTANT}}})", "threads"),
+                ],
+                unit="short",
+            ),
+            graph(
+                "Database p95",
+                "95 of 100 statements of the last minute were done within this time, by kind of statement.",
+                [metric(queries.quantile(0.95, names.DATABASE_QUERY, by="db_operation_name"), "{{db_operation_name}}")],
+                unit="s",
+            ),
         ],
-        unit="short",
+        width=6,
     ),
-    graph(
-        "Database p95",
-        "95 of 100 statements of the last minute were done within this time, by kind of statement.",
-        [metric(queries.quantile(0.95, names.DATABASE_QUERY, by="db_operation_name"), "{{db_operation_name}}")],
-        unit="s",
-    ),
-]
-_CONNECTIONS = [
     graph(
         "Connections to the database",
         "The pool of connections: used, idle, and how many there may be. When all are used, requests wait "
@@ -68,4 +71,3 @@ _CONNECTIONS = [
         soft_max=1,
     ),
 ]
-PANELS = [*resize(_RESOURCES, width=6), *_CONNECTIONS]

@@ -9,9 +9,13 @@ from services.model.dialogue.vocabulary import KIND_NOUNS
 def book(state: State) -> Action:
     """Return the next action for the goal book."""
     result = state.result_of("book_appointment")
-    if result is not None:
-        return _report(state, result)
-    return _find_place(state) if state.request.business is None else _find_time(state, state.request.business)
+    if result is None:
+        business = state.request.business
+        return _find_place(state) if business is None else _find_time(state, business)
+    if not result.get("ok"):
+        return refusal(state, result)
+    when = spoken_moment(state.target, state, "the day you chose")
+    return Utterance("booked", {"name": state.business_name, "when": when})
 
 
 def refusal(state: State, result: Json) -> Utterance:
@@ -26,13 +30,6 @@ def refusal(state: State, result: Json) -> Utterance:
     if error in ("taken", "closed"):
         return Utterance("unavailable", {"name": state.business_name})
     return Utterance("trouble")
-
-
-def _report(state: State, result: Json) -> Action:
-    if not result.get("ok"):
-        return refusal(state, result)
-    when = spoken_moment(state.target, state, "the day you chose")
-    return Utterance("booked", {"name": state.business_name, "when": when})
 
 
 def _find_place(state: State) -> Action:
@@ -110,7 +107,7 @@ def _confirm(state: State, business: Json) -> Action:
 
 
 def _is_proposed(state: State) -> bool:
-    """Return whether the request is still the one that the user was asked to confirm."""
+    """Return whether the request is still the proposed one."""
     request = state.request
     if state.last_act in REFUSALS:
         return state.offers(request.day, request.clock)

@@ -74,22 +74,22 @@ class Mention(NamedTuple):
     name: str | None = None
 
 
-def find_place(text: str, *, asked: bool = False) -> Mention:
+def find_place(text: str, *, is_answer: bool = False) -> Mention:
     """Return the city or the business in the text, which has no dates and times.
 
-    `asked` says whether the last question was for a place, so that a name alone is one.
+    `is_answer` says whether the last question was for a place, so that a name alone is one.
     """
     name = _first_name(_SURE_NAME, text) or _first_name(_TITLED_NAME, text)
     city = find_city(text.replace(name, " ") if name else text)
-    if name is None and not asked:
+    if name is None and not is_answer:
         name = _first_name(_LED_NAME, text)
         if name and city and city.lower() in name.lower():
             name = None
-    if name is None and asked:
+    if name is None and is_answer:
         spoken = _SPOKEN_NAME.search(text)
         if spoken and spoken["name"].split()[0] not in _FILLERS | _CALENDAR and not is_kind_word(spoken["name"]):
             name = spoken["name"]
-    if asked and not name:
+    if is_answer and not name:
         city = city or _lone_name(text)
     return Mention(city, name)
 
@@ -126,23 +126,23 @@ def match_name(text: str, names: Sequence[str]) -> int | None:
 
 
 @lru_cache(maxsize=4096)
-def _similarity(said: str, name: str) -> float:
-    """Return how similar the name is to a part of `said`, from 0 to 1; slightly above 1 if it is there in full."""
-    if not name or not said:
+def _similarity(text: str, name: str) -> float:
+    """Return how similar the name is to a part of the text, from 0 to 1; slightly above 1 if it is there in full."""
+    if not name or not text:
         return 0.0
-    if re.search(rf"\b{re.escape(name)}\b", said):
+    if re.search(rf"\b{re.escape(name)}\b", text):
         return 1.0 + len(name) / 1000  # of several complete names the longest is best
-    said_words, name_words = said.split(), name.split()
+    text_words, name_words = text.split(), name.split()
     width = len(name_words)
     best = 0.0
     matcher = SequenceMatcher(None, "", name, autojunk=False)
-    for start in range(max(1, len(said_words) - width + 1)):
-        matcher.set_seq1(" ".join(said_words[start : start + width]))
+    for start in range(max(1, len(text_words) - width + 1)):
+        matcher.set_seq1(" ".join(text_words[start : start + width]))
         # The two quick ratios are upper bounds, which exclude most windows.
         if matcher.real_quick_ratio() > _GOOD_MATCH and matcher.quick_ratio() > _GOOD_MATCH:
             best = max(best, matcher.ratio())
     long_words = [word for word in name_words if len(word) > 3 and not is_kind_word(word)]
-    if long_words and all(word in said_words for word in long_words):
+    if long_words and all(word in text_words for word in long_words):
         best = max(best, 0.9)
     return best
 

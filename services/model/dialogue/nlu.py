@@ -43,7 +43,7 @@ def parse(text: str, today: date, last_act: str | None) -> ParsedMessage:
     Args:
         text: of the user.
         today: to which "tomorrow" refers.
-        last_act: of the assistant: what the user was asked for.
+        last_act: of the assistant: the last question.
     """
     text = text[:_MAX_CHARACTERS]
     choice = find_choice(text)
@@ -55,7 +55,7 @@ def parse(text: str, today: date, last_act: str | None) -> ParsedMessage:
     intents = find_intents(text)
     topics = find_topics(text)
     is_answer = last_act in _PLACE_QUESTIONS and not (topics or choice is not None or intents & _NO_PLACE)
-    place = find_place(rest, asked=is_answer)
+    place = find_place(rest, is_answer=is_answer)
     wanted = _without_negated(dates, text)
     answer = find_answer(text)
     content: dict[str, Any] = {

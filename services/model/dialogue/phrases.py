@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+from services.model.dialogue.text import word_set
+
 # Dialogue act -> wordings. The act is the context in which the next user message is parsed.
 PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     # Questions
@@ -187,9 +189,7 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
         "Something is not working on my side right now. Please try again shortly.",
     ),
 }
-REMARKS: Final = frozenset(
-    ("no_answer", "answer", "misunderstood", "emergency", "advice", "refuse", "bot", "none_there")
-)
+REMARKS: Final = word_set("no_answer answer misunderstood emergency advice refuse bot none_there")
 
 
 def _recogniser(template: str) -> re.Pattern[str]:

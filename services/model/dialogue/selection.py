@@ -54,10 +54,10 @@ def choose_target(state: State) -> None:
     """Set the appointment to change if the conversation identifies one."""
     appointments = state.appointments or []
     state.target = appointments[0] if len(appointments) == 1 else _narrow(state, appointments)
-    if state.goal == "move" and state.target and state.said_dates and state.request.day is None:
+    if state.goal == "move" and state.target and state.target_dates and state.request.day is None:
         moment = moment_of(state.target, state)
-        if moment is None or moment.date() not in state.said_dates:
-            state.request.day = state.said_dates[-1]
+        if moment is None or moment.date() not in state.target_dates:
+            state.request.day = state.target_dates[-1]
 
 
 def _narrow(state: State, appointments: Sequence[Json]) -> Json | None:
@@ -65,7 +65,7 @@ def _narrow(state: State, appointments: Sequence[Json]) -> Json | None:
     parsed = state.parsed
     if parsed.choice is not None and state.last_act == "ask_which" and appointments:
         return appointments[parsed.choice if parsed.choice < len(appointments) else -1]
-    dates = (*state.said_dates, *parsed.dates)
+    dates = (*state.target_dates, *parsed.dates)
     fits: tuple[Callable[[Json], bool], ...] = (
         lambda item: (moment := moment_of(item, state)) is not None and moment.date() in dates,
         lambda item: (moment := moment_of(item, state)) is not None and moment.time() in parsed.times,

@@ -105,7 +105,7 @@ class State:
     searches: list[tuple[Json, list[Json]]] = field(default_factory=list)  # arguments of find_business, businesses
     appointments: list[Json] | None = None  # the user's, once listed
     target: Json | None = None  # the appointment to move or cancel
-    said_dates: list[date] = field(default_factory=list)  # dates that may identify the appointment
+    target_dates: list[date] = field(default_factory=list)  # dates that may identify the appointment
     calls: list[ToolUse] = field(default_factory=list)  # since the last user message, with results
     proposed: tuple[date | None, time | None, str] | None = None  # day, time and business of the last confirmation
     repeats: int = 0  # consecutive repetitions of the last act

@@ -45,7 +45,7 @@ def _set_goal(state: State, parsed: ParsedMessage) -> None:
     changes_booked = _changes_booked(state, parsed)
     state.goal = _next_goal(state, parsed, changes_booked=changes_booked)
     if state.goal in ("move", "cancel") and before != state.goal:
-        state.said_dates = []
+        state.target_dates = []
         if state.last_act not in _COMPLETED_ACTS and not (before is None and changes_booked):
             state.target = state.appointments = None
         state.request.day = state.request.clock = None
@@ -104,7 +104,7 @@ def _update_change(state: State, parsed: ParsedMessage) -> None:
             request.clock = parsed.times[-1]
         request.part = parsed.part or request.part
         _choose_option(state, parsed)
-    state.said_dates = dates or state.said_dates
+    state.target_dates = dates or state.target_dates
 
 
 def _update_place(state: State, parsed: ParsedMessage) -> None:

@@ -37,7 +37,7 @@ def test_a_service_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "asked", "expected"),
+    ("text", "is_answer", "expected"),
     [
         ("a dentist in Gilroy", False, Mention(city="Gilroy")),
         ("near san fran", False, Mention(city="San Francisco")),
@@ -52,8 +52,8 @@ def test_a_service_is_named() -> None:
         ("Yes please", True, Mention()),
     ],
 )
-def test_places_are_found(text: str, asked: bool, expected: Mention) -> None:
-    assert find_place(text, asked=asked) == expected
+def test_places_are_found(text: str, is_answer: bool, expected: Mention) -> None:
+    assert find_place(text, is_answer=is_answer) == expected
 
 
 def test_a_misspelled_name_is_matched() -> None:
