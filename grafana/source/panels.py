@@ -254,11 +254,11 @@ def state_timeline(
     )
 
 
-def bar_gauge(title: str, description: str, query: Query, *, unit: str) -> Panel:
+def bar_gauge(title: str, description: str, query: Query) -> Panel:
     """Build a panel with one bar for each series of an instant query, as long as its value."""
     return (
         _describe(bargauge.Panel(), title, description, width=8, height=8)
-        .unit(unit)
+        .unit("short")
         .with_target(query)
         .min(0)
         .orientation(cm.VizOrientation.HORIZONTAL)
@@ -271,14 +271,14 @@ def bar_gauge(title: str, description: str, query: Query, *, unit: str) -> Panel
     )
 
 
-def heatmap_panel(title: str, description: str, expr: str, *, unit: str) -> Panel:
-    """Build a heatmap of a histogram's rate by `le`: `unit` is that of the bucket borders."""
+def heatmap_panel(title: str, description: str, expr: str) -> Panel:
+    """Build a heatmap of the rate by `le` of a histogram of seconds."""
     return (
         _describe(heatmap.Panel(), title, description, width=8, height=8)
         .unit("reqps")
         .with_target(metric(expr, "{{le}}").format(PromQueryFormat.HEATMAP))
         .calculate(False)
-        .y_axis(heatmap.YAxisConfig().unit(unit))
+        .y_axis(heatmap.YAxisConfig().unit("s"))
         .cell_gap(1)
         .color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Turbo").steps(64))
         .mode(cm.TooltipDisplayMode.SINGLE)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from services.model import errors
-from services.model.completions import Completion, complete
+from services.model.completions import complete
 from services.model.errors import ApiError
 from services.model.fault_injector import FaultInjector
 from services.model.latency import Latency
@@ -50,7 +50,14 @@ def create_blueprint(settings: ModelSettings, telemetry: Telemetry, registry: Fa
             raise errors.unknown_model(parsed.model)
         injector.refuse_or_delay()
         completion = injector.corrupt(complete(parsed, model, settings.model_seed))
-        _record_on_span(completion)
+        genai.record_response(
+            trace.get_current_span(),
+            model=model,
+            input_tokens=completion.input_tokens,
+            output_tokens=completion.output_tokens,
+            finish_reasons=(completion.finish_reason,),
+            response_id=completion.id,
+        )
         latency.wait_for_first_token()
         if parsed.stream:
             include_usage = parsed.stream_options is not None and parsed.stream_options.include_usage
@@ -84,17 +91,6 @@ def _parse_body() -> CompletionRequest:
         return CompletionRequest.model_validate(request.get_json())
     except ValidationError as error:
         raise errors.invalid_request(error) from None
-
-
-def _record_on_span(completion: Completion) -> None:
-    genai.record_response(
-        trace.get_current_span(),
-        model=completion.model,
-        input_tokens=completion.input_tokens,
-        output_tokens=completion.output_tokens,
-        finish_reasons=(completion.finish_reason,),
-        response_id=completion.id,
-    )
 
 
 def _handle_errors(routes: Blueprint, telemetry: Telemetry) -> None:

@@ -72,6 +72,5 @@ PANELS = [
         "How many chats a second fell into each band of time: two humps are two kinds of requests, which a quantile "
         "hides.",
         queries.rate(f"{names.HTTP_DURATION}_bucket", queries.CHAT, "le"),
-        unit="s",
     ),
 ]

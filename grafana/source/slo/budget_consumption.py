@@ -41,7 +41,6 @@ PANELS = [
         "The eight businesses whose customers' chats failed most in the time that is shown. One alone: look at its "
         "data. All of them: look at what they share.",
         latest(queries.or_none(f"topk(8, round({_BY_BUSINESS}))", "business_id"), "{{business_id}}"),
-        unit="short",
     ),
     rare_bars(
         "Failed requests by route",

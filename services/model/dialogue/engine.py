@@ -11,7 +11,7 @@ from services.model.dialogue.history import rebuild
 from services.model.dialogue.mentions import find_city
 from services.model.dialogue.phrases import render
 from services.model.dialogue.policy import decide
-from services.model.dialogue.state import Action, Json, State, ToolUse, Utterance
+from services.model.dialogue.state import Json, State, ToolUse, Utterance
 
 _EMPTY: Final = {"integer": 0, "number": 0, "boolean": False, "array": [], "object": {}, "null": None}
 
@@ -59,7 +59,10 @@ def respond(
     functions = {str(tool["function"]["name"]): dict(tool["function"]) for tool in tools}
     action = decide(state)
     if isinstance(action, Utterance) or action.name not in functions:
-        action = _without_tool(action, functions, state, call_required=call_required)
+        if call_required:
+            action = _call(next(iter(functions.values())), state)
+        elif isinstance(action, ToolUse):
+            action = Utterance("trouble" if functions else "help")
     if isinstance(action, ToolUse):
         return Answer(calls=(ToolCall(f"call_{digest[:24]}", action.name, json.dumps(action.arguments)),))
     parts = enumerate((*action.remarks, action), start=int(digest[:8], 16))
@@ -70,15 +73,6 @@ def fingerprint(messages: Sequence[Mapping[str, Any]], seed: int) -> str:
     """Return a hash of messages and seed, 64 hexadecimal digits."""
     text = json.dumps([seed, [dict(message) for message in messages]], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _without_tool(action: Action, functions: Mapping[str, Json], state: State, *, call_required: bool) -> Action:
-    """Return the action where none of the available tools was decided on."""
-    if call_required:
-        return _call(next(iter(functions.values())), state)
-    if isinstance(action, Utterance):
-        return action
-    return Utterance("trouble" if functions else "help")
 
 
 def _call(function: Json, state: State) -> ToolUse:

@@ -122,9 +122,5 @@ def find_service(text: str) -> str | None:
 
 def find_known_city(text: str) -> str | None:
     """Return the full name of the last well-known city in the text, or None."""
-    names = [match["city"].lower() for match in _CITY_PATTERN.finditer(text) if _is_city(match)]
-    return _CITIES[names[-1]] if names else None
-
-
-def _is_city(match: re.Match[str]) -> bool:
-    return match["near"] is not None or match["city"].lower() not in _WEAK
+    found = [(match["city"].lower(), match["near"]) for match in _CITY_PATTERN.finditer(text)]
+    return next((_CITIES[name] for name, near in reversed(found) if near or name not in _WEAK), None)
