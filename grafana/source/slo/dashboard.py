@@ -32,9 +32,7 @@ DASHBOARD = build_dashboard(
     ],
     links=[
         links.link(
-            "Incidents",
-            "${pager}",
-            tooltip="The pager: open incidents, their timelines, acknowledge and resolve",
+            "Incidents", "${pager}", tooltip="The pager: open incidents, their timelines, acknowledge and resolve"
         ),
         links.link("On call", "${pager}/oncall", tooltip="Who is on call now, and next"),
         links.SERVICE,
