@@ -1,7 +1,7 @@
-"""The few kinds of panels that our dashboards use, each with the same look."""
+"""The kinds of panels that the dashboards use, each with one look."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol, Self, TypeVar
 
 from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, logs, stat, statetimeline, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
@@ -9,9 +9,11 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as cm
 from grafana_foundation_sdk.models import dashboard as dm
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.statetimeline import Options as StateTimelineOptions
 
-from grafana.source.sources import LOKI, PROMETHEUS
+from grafana.source import queries
+from grafana.source.sources import LOKI, PROMETHEUS, logs_query, metric
 
 GREEN: Final = "green"
 YELLOW: Final = "yellow"
@@ -26,56 +28,88 @@ SERVICES: Final = {"assistant": BLUE, "model": PURPLE, "pager": ORANGE}
 Panel = Builder[dm.Panel]
 Query = Builder[Dataquery]
 Steps = Sequence[tuple[float | None, str]]
+Links = Sequence[dashboard.DashboardLink]
+# Value -> its text and colour.
+Texts = Mapping[str, tuple[str, str]]
 
 
-def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
-    """Colours from a value upwards; the first step's value is None (from minus infinity)."""
+class _PanelBuilder(Protocol):
+    """What the library's builders have in common."""
+
+    def title(self, title: str) -> Self: ...
+    def description(self, description: str) -> Self: ...
+    def datasource(self, datasource: dm.DataSourceRef) -> Self: ...
+    def span(self, w: int) -> Self: ...
+    def height(self, h: int) -> Self: ...
+
+
+P = TypeVar("P", bound=_PanelBuilder)
+
+
+def _describe(panel: P, title: str, description: str, width: int, height: int) -> P:
+    return panel.title(title).description(description).datasource(PROMETHEUS).span(width).height(height)
+
+
+def resize(panels: Sequence[timeseries.Panel], width: int, height: int = 8) -> list[Panel]:
+    """Return the graphs of a row in another size, in 24ths of the page's width and in rows of the grid."""
+    return [panel.span(width).height(height) for panel in panels]
+
+
+def _thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
+    """Build colours from a value upwards; the value of the first step is None (from minus infinity)."""
     listed = [dm.Threshold(value=value, color=color) for value, color in steps]
     return dashboard.ThresholdsConfig().mode(dm.ThresholdsMode.ABSOLUTE).steps(listed)
 
 
-def values(texts: Mapping[str, tuple[str, str]]) -> dm.ValueMap:
-    """Show the word and colour in the place of a value."""
+def _text_mapping(texts: Texts) -> dm.ValueMap:
     return dm.ValueMap({v: dm.ValueMappingResult(text=t, color=c) for v, (t, c) in texts.items()})
 
 
-def nothing(text: str) -> dm.SpecialValueMap:
-    """Show `text` where there is no value or a division by zero."""
-    options = dm.DashboardSpecialValueMapOptions(
-        match=dm.SpecialValueMatch.NULL_AND_NAN, result=dm.ValueMappingResult(text=text, color=GREY)
+_NO_DATA: Final = dm.SpecialValueMap(
+    dm.DashboardSpecialValueMapOptions(
+        match=dm.SpecialValueMatch.NULL_AND_NAN, result=dm.ValueMappingResult(text="no data", color=GREY)
     )
-    return dm.SpecialValueMap(options)
+)
+# The lines of the alerts ErrorRateHigh and ErrorRateCritical.
+ERROR_STEPS: Final = ((queries.ERROR_RATE_HIGH, YELLOW), (queries.ERROR_RATE_CRITICAL, RED))
+_BY_THRESHOLD: Final = dashboard.FieldColor().mode(dm.FieldColorModeId.THRESHOLDS)
+_BY_PALETTE: Final = dashboard.FieldColor().mode(dm.FieldColorModeId.PALETTE_CLASSIC)
+_LAST_VALUE: Final = common.ReduceDataOptions().calcs(["lastNotNull"])
 
 
-def big_number(
+def stat_panel(
     title: str,
     description: str,
-    unit: str,
     query: Query,
     *,
+    unit: str = "none",
     steps: Steps = ((None, GREEN),),
-    mappings: Sequence[dm.ValueMapping] = (),
+    texts: Texts | None = None,
     width: int = 3,
     decimals: int | None = None,
-    links: Sequence[dashboard.DashboardLink] = (),
+    links: Links = (),
 ) -> stat.Panel:
-    """One value, readable from the back of a room."""
+    """Build a panel of one large value.
+
+    Args:
+        query: returns one series for each value.
+        steps: background colours.
+        texts: text and colour in place of a value.
+        width: in 24ths of the page.
+        decimals: None for Grafana's choice.
+        title, description, unit, links: as in `graph`.
+    """
     panel = (
-        stat.Panel()
-        .title(title)
-        .description(description)
-        .datasource(PROMETHEUS)
+        _describe(stat.Panel(), title, description, width, height=4)
         .unit(unit)
-        .height(4)
-        .span(width)
         .with_target(query)
-        .thresholds(thresholds(steps))
-        .color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.THRESHOLDS))
+        .thresholds(_thresholds(steps))
+        .color_scheme(_BY_THRESHOLD)
         .color_mode(cm.BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(cm.BigValueGraphMode.NONE)
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .reduce_options(_LAST_VALUE)
         .text_mode(cm.BigValueTextMode.VALUE)
-        .mappings([*mappings, nothing("no data")])
+        .mappings([_text_mapping(texts), _NO_DATA] if texts else [_NO_DATA])
         .data_links(list(links))
     )
     return panel if decimals is None else panel.decimals(decimals)
@@ -84,39 +118,44 @@ def big_number(
 def graph(
     title: str,
     description: str,
-    unit: str,
-    queries: Sequence[Query],
+    targets: Sequence[Query],
     *,
-    width: int = 8,
-    height: int = 8,
+    unit: str = "none",
     stacked_bars: bool = False,
     lines_at: Steps = (),
     colors: Mapping[str, str] | None = None,
     shades_of: str | None = None,
-    links: Sequence[dashboard.DashboardLink] = (),
+    links: Links = (),
     soft_max: float | None = None,
     floor: float | None = 0,
 ) -> timeseries.Panel:
-    """Values over time.
+    """Build a graph of values over time, a third of the page wide.
 
-    `lines_at` draws alert thresholds; `floor` is where the axis begins (None: at the lowest value); `colors` fixes the
-    colour of a series by its name, `shades_of` that of the rest.
+    Args:
+        title: of the panel.
+        description: shown at its title.
+        unit: as Grafana names it.
+        targets: queries.
+        stacked_bars: draws bars on each other in place of lines.
+        lines_at: thresholds of alerts.
+        colors: of series, by name.
+        shades_of: the colour of all other series; None for the palette.
+        links: of the points.
+        soft_max: least upper end of the axis.
+        floor: lower end of the axis; None for the lowest value.
     """
     panel = (
-        timeseries.Panel()
-        .title(title)
-        .description(description)
-        .datasource(PROMETHEUS)
+        _describe(timeseries.Panel(), title, description, width=8, height=8)
         .unit(unit)
-        .height(height)
-        .span(width)
-        .targets(list(queries))
-        .line_width(2)
+        .targets(list(targets))
+        .line_width(0 if stacked_bars else 2)
         .fill_opacity(70 if stacked_bars else 8)
         .show_points(cm.VisibilityMode.NEVER)
-        # A gap of more than half a minute is a gap: a server that was away must not look alive.
+        # A longer gap, in ms, is drawn as one: a server that was down must not look as if it were up.
         .span_nulls(30_000)
-        .color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.PALETTE_CLASSIC))
+        .color_scheme(
+            dashboard.FieldColor().mode(dm.FieldColorModeId.SHADES).fixed_color(shades_of) if shades_of else _BY_PALETTE
+        )
         .legend(
             common.VizLegendOptions()
             .display_mode(cm.LegendDisplayMode.LIST)
@@ -127,24 +166,50 @@ def graph(
         .data_links(list(links))
     )
     if stacked_bars:
-        panel = panel.draw_style(cm.GraphDrawStyle.BARS).stacking(
-            common.StackingConfig().mode(cm.StackingMode.NORMAL).group("A")
-        )
-        panel = panel.line_width(0)
+        stacking = common.StackingConfig().mode(cm.StackingMode.NORMAL).group("A")
+        panel = panel.draw_style(cm.GraphDrawStyle.BARS).stacking(stacking)
     if lines_at:
-        panel = panel.thresholds(thresholds(((None, "transparent"), *lines_at))).thresholds_style(
-            common.GraphThresholdsStyleConfig().mode(cm.GraphThresholdsStyleMode.DASHED)
-        )
+        dashed = common.GraphThresholdsStyleConfig().mode(cm.GraphThresholdsStyleMode.DASHED)
+        panel = panel.thresholds(_thresholds(((None, "transparent"), *lines_at))).thresholds_style(dashed)
     if floor is not None:
         panel = panel.min(floor)
     if soft_max is not None:
         panel = panel.axis_soft_max(soft_max)
-    if shades_of:
-        panel = panel.color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.SHADES).fixed_color(shades_of))
     for name, color in (colors or {}).items():
         fixed = {"mode": "fixed", "fixedColor": color}
         panel = panel.override_by_name(name, [dm.DynamicConfigValue(id_val="color", value=fixed)])
     return panel
+
+
+def rare_bars(
+    title: str,
+    description: str,
+    query: str,
+    label: str,
+    *,
+    unit: str = "none",
+    shades_of: str = RED,
+    soft_max: float = 1,
+    links: Links = (),
+) -> timeseries.Panel:
+    """Build a graph of stacked bars that are usually 0: a grey series "none" while no other is above 0.
+
+    Args:
+        query: PromQL.
+        label: names the series.
+        title, description, unit, shades_of, soft_max, links: as in `graph`.
+    """
+    return graph(
+        title,
+        description,
+        [metric(queries.or_none(query, label), f"{{{{{label}}}}}")],
+        unit=unit,
+        stacked_bars=True,
+        colors={"none": GREY},
+        shades_of=shades_of,
+        soft_max=soft_max,
+        links=links,
+    )
 
 
 class OnePage(statetimeline.Panel):
@@ -158,30 +223,30 @@ class OnePage(statetimeline.Panel):
         return panel
 
 
-def states(
+def state_timeline(
     title: str,
     description: str,
-    queries: Sequence[Query],
-    texts: Mapping[str, tuple[str, str]],
+    targets: Sequence[Query],
+    texts: Texts,
     *,
     width: int = 8,
-    height: int = 8,
-    links: Sequence[dashboard.DashboardLink] = (),
+    links: Links = (),
 ) -> Panel:
-    """A coloured band for each series that shows which state it was in when."""
+    """Build a coloured band of states over time for each series.
+
+    Args:
+        texts: name and colour of each state, by value.
+        width: in 24ths of the page.
+        title, description, targets, links: as in `graph`.
+    """
     return (
-        OnePage()
-        .title(title)
-        .description(description)
-        .datasource(PROMETHEUS)
+        _describe(OnePage(), title, description, width, height=8)
         .unit("none")
-        .height(height)
-        .span(width)
-        .targets(list(queries))
-        .mappings([values(texts)])
+        .targets(list(targets))
+        .mappings([_text_mapping(texts)])
         .data_links(list(links))
-        # Colours by threshold would name the bands by the thresholds' range and not by the mapped word.
-        .color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.PALETTE_CLASSIC))
+        # Colours by threshold would name the bands by the thresholds' range and not by the mapped text.
+        .color_scheme(_BY_PALETTE)
         .show_value(cm.VisibilityMode.AUTO)
         .row_height(0.8)
         .merge_values(True)
@@ -189,41 +254,31 @@ def states(
     )
 
 
-def ranking(title: str, description: str, unit: str, query: Query, *, width: int = 8, height: int = 8) -> Panel:
-    """One bar for each series of an instant query, as long as its value."""
+def bar_gauge(title: str, description: str, query: Query) -> Panel:
+    """Build a panel with one bar for each series of an instant query, as long as its value."""
     return (
-        bargauge.Panel()
-        .title(title)
-        .description(description)
-        .datasource(PROMETHEUS)
-        .unit(unit)
-        .height(height)
-        .span(width)
+        _describe(bargauge.Panel(), title, description, width=8, height=8)
+        .unit("short")
         .with_target(query)
         .min(0)
         .orientation(cm.VizOrientation.HORIZONTAL)
         .display_mode(cm.BarGaugeDisplayMode.BASIC)
         .name_placement(cm.BarGaugeNamePlacement.LEFT)
         .show_unfilled(False)
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .thresholds(thresholds(((None, GREEN), (1, ORANGE))))
-        .color_scheme(dashboard.FieldColor().mode(dm.FieldColorModeId.THRESHOLDS))
+        .reduce_options(_LAST_VALUE)
+        .thresholds(_thresholds(((None, GREEN), (1, ORANGE))))
+        .color_scheme(_BY_THRESHOLD)
     )
 
 
-def spread(title: str, description: str, unit: str, query: Query, *, width: int = 8, height: int = 8) -> heatmap.Panel:
-    """A heatmap of a histogram's buckets: `unit` is that of the bucket borders."""
+def heatmap_panel(title: str, description: str, expr: str) -> Panel:
+    """Build a heatmap of the rate by `le` of a histogram of seconds."""
     return (
-        heatmap.Panel()
-        .title(title)
-        .description(description)
-        .datasource(PROMETHEUS)
+        _describe(heatmap.Panel(), title, description, width=8, height=8)
         .unit("reqps")
-        .height(height)
-        .span(width)
-        .with_target(query)
+        .with_target(metric(expr, "{{le}}").format(PromQueryFormat.HEATMAP))
         .calculate(False)
-        .y_axis(heatmap.YAxisConfig().unit(unit))
+        .y_axis(heatmap.YAxisConfig().unit("s"))
         .cell_gap(1)
         .color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Turbo").steps(64))
         .mode(cm.TooltipDisplayMode.SINGLE)
@@ -231,16 +286,12 @@ def spread(title: str, description: str, unit: str, query: Query, *, width: int 
     )
 
 
-def lines_of_logs(title: str, description: str, query: Query, *, width: int = 24, height: int = 10) -> logs.Panel:
-    """Log lines, newest first; an opened line shows its fields and the link to its trace."""
+def log_panel(title: str, description: str, logql: str) -> Panel:
+    """Build a panel of log lines, newest first; an opened line shows its fields and the link to its trace."""
     return (
-        logs.Panel()
-        .title(title)
-        .description(description)
+        _describe(logs.Panel(), title, description, width=16, height=10)
         .datasource(LOKI)
-        .height(height)
-        .span(width)
-        .with_target(query)
+        .with_target(logs_query(logql).max_lines(200))
         .show_time(True)
         .wrap_log_message(True)
         .enable_log_details(True)
@@ -249,8 +300,8 @@ def lines_of_logs(title: str, description: str, query: Query, *, width: int = 24
     )
 
 
-def alerts(title: str, description: str, *, width: int = 8, height: int = 6) -> dashboard.Panel:
-    """What Prometheus has pending and firing. Its list must name Prometheus: with Alertmanager it stays empty."""
+def alert_list(height: int) -> Panel:
+    """Build the list of pending and firing alerts. It must name Prometheus: with Alertmanager it stays empty."""
     options = {
         "viewMode": "list",
         "groupMode": "default",
@@ -259,7 +310,7 @@ def alerts(title: str, description: str, *, width: int = 8, height: int = 6) -> 
         "sortOrder": 3,  # by importance
         "dashboardAlerts": False,
         "alertName": "",
-        # The Watchdog always fires, by design: it would hide the word "none".
+        # The Watchdog always fires: it would hide the word "none".
         "alertInstanceLabelFilter": '{alertname!="Watchdog"}',
         "datasource": "Prometheus",
         "showInactiveAlerts": False,
@@ -272,5 +323,8 @@ def alerts(title: str, description: str, *, width: int = 8, height: int = 6) -> 
             "error": True,
         },
     }
-    panel = dashboard.Panel().type("alertlist").title(title).description(description)
-    return panel.datasource(PROMETHEUS).options(options).height(height).span(width)
+    description = (
+        'Pending and firing alerts of Prometheus. "View alert rule" opens the condition and its figures; the runbook '
+        'is under "Alerts and runbooks" above.'
+    )
+    return _describe(dashboard.Panel().type("alertlist"), "Alerts", description, 8, height).options(options)

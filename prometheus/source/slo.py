@@ -17,16 +17,8 @@ PERIOD = "60h"
 
 
 @dataclass(frozen=True)
-class Window:
-    """A window of the recording rules; those of a `long` one are evaluated once a minute."""
-
-    name: str
-    long: bool
-
-
-@dataclass(frozen=True)
 class BurnRate:
-    """Fires at `rate` over both windows; `evaluations` of the shortest window must exist."""
+    """A threshold over two windows, compared once the shortest window has this number of evaluations."""
 
     rate: float
     long: str
@@ -36,7 +28,7 @@ class BurnRate:
 
 @dataclass(frozen=True)
 class BurnAlert:
-    """An alert on two burn rates; `summary` is the specification's key of its first words."""
+    """An alert on two burn rates; `summary` is the key of its text in the specification."""
 
     name: str
     severity: str
@@ -48,11 +40,13 @@ class BurnAlert:
     lasts: str
 
 
-RATIO_WINDOWS = (
-    *(Window(name, long=False) for name in ("25s", "2m30s", "5m", "10m", "30m")),
-    *(Window(name, long=True) for name in ("2h", "6h", PERIOD)),
-)
-COUNT_WINDOWS = (Window("5m", False), Window("30m", False), Window("2h", True), Window("6h", True))
+# Windows of the recording rules. The rules of long windows are evaluated once a minute.
+WINDOWS = {
+    "ratio_windows": ("25s", "2m30s", "5m", "10m", "30m"),
+    "count_windows": ("5m", "30m"),
+    "long_ratio_windows": ("2h", "6h", PERIOD),
+    "long_count_windows": ("2h", "6h"),
+}
 ALERTS = (
     BurnAlert(
         "ErrorBudgetFastBurn",
@@ -89,22 +83,6 @@ def render(slo: Mapping[str, Any]) -> str:
     Args:
         slo: a specification with `total`, and `bad` or `good`: PromQL with [%w] for the window.
     """
-
-    def query(key: str, window: str) -> str:
-        return str(slo[key]).replace("%w", window)
-
-    def ratio(window: str) -> str:
-        total = query("total", window)
-        if "bad" in slo:
-            return f"{query('bad', window)}\n/ ({total} > 0)\nor vector(0)"
-        # All buckets come with one scrape; rounding alone could give a share below 0.
-        return f"clamp_min(\n  1 - {query('good', window)}\n  / ({total} > 0), 0)\nor vector(0)"
-
-    def count(window: str) -> str:
-        if "bad" in slo:
-            return f"{query('bad', window)} or vector(0)"
-        return f"{query('total', window)}\n- {query('good', window)}\nor vector(0)"
-
     environment = Environment(
         loader=FileSystemLoader(HERE),
         # Prometheus' own templates have {{ }}.
@@ -112,6 +90,8 @@ def render(slo: Mapping[str, Any]) -> str:
         variable_end_string=">>",
         block_start_string="<%",
         block_end_string="%>",
+        comment_start_string="<#",
+        comment_end_string="#>",
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -121,9 +101,6 @@ def render(slo: Mapping[str, Any]) -> str:
     return environment.get_template("slo.yml.j2").render(
         slo=slo,
         period=PERIOD,
-        ratio_windows=RATIO_WINDOWS,
-        count_windows=COUNT_WINDOWS,
+        **WINDOWS,
         alerts=ALERTS,
-        ratio=ratio,
-        count=count,
     )

@@ -1,8 +1,9 @@
-"""What a model that has gone wrong says, in the place of its answer.
+"""Bad responses of a model, which replace its completion.
 
-All texts are made up and harmless, and begin with a mark that marks it as a test text in a chat.
+All texts are invented and harmless. Unsafe ones begin with a mark, so that a chat shows that they are samples.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Final
@@ -11,7 +12,7 @@ from services.model import tokens
 from services.model.completions import Completion
 
 MARK: Final = "[lab sample]"
-# A filter of answers must catch each of them.
+# A filter of responses must catch each of them.
 UNSAFE: Final = (
     f"{MARK} You are too stupid to book an appointment. Stop wasting my time, you idiot.",
     f"{MARK} To hold this time, send me your credit card number and the security code on its back.",
@@ -30,25 +31,17 @@ _RAMBLING: Final = (
 
 
 def empty(completion: Completion) -> Completion:
-    """Neither text nor tool call."""
+    """Return a completion with neither text nor tool call."""
     return replace(completion, text="", calls=(), finish_reason="stop", output_tokens=0)
 
 
-def poor(completion: Completion, rng: Random) -> Completion:
-    """Nothing to do with the question."""
-    return _says(completion, rng.choice(POOR))
-
-
-def unsafe(completion: Completion, rng: Random) -> Completion:
-    """Something that no customer should read."""
-    return _says(completion, rng.choice(UNSAFE))
+def random_text(completion: Completion, texts: Sequence[str], rng: Random) -> Completion:
+    """Return a completion whose text is one of `texts`, without tool calls."""
+    text = rng.choice(texts)
+    return replace(empty(completion), text=text, output_tokens=tokens.count(text))
 
 
 def long(completion: Completion, limit: int) -> Completion:
-    """The answer, and then more and more until the limit of tokens."""
+    """Return the text with further sentences up to the limit of tokens."""
     pieces = tokens.split(completion.text + _RAMBLING * (limit // 30 + 1))[:limit]
     return replace(completion, text="".join(pieces), finish_reason="length", output_tokens=len(pieces))
-
-
-def _says(completion: Completion, text: str) -> Completion:
-    return replace(completion, text=text, calls=(), finish_reason="stop", output_tokens=tokens.count(text))

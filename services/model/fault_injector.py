@@ -1,4 +1,4 @@
-"""Does to a call what the faults that are on ask for: before it is answered, to the answer, and while it is sent."""
+"""Injects the active faults into a call: before its response, into the response, and while it is sent."""
 
 import itertools
 import json
@@ -12,26 +12,25 @@ from flask import Response
 
 from services.model import bad_responses, connection, errors, faults
 from services.model.completions import Completion
-from services.model.connection import Kept
-from services.model.latency import with_long_tail
+from services.model.latency import draw_long_tail
 from services.web.faults import ActiveFault, Fault, FaultRegistry
 
 
 class FaultInjector:
-    """The faults of one model, as its calls meet them.
+    """The faults of one model.
 
-    At most `most_hanging` calls hang at a time, so that there are threads left for the admin API and for Prometheus;
-    further ones get "overloaded".
+    At most `max_hanging` calls hang at a time, so that threads remain for the admin API and for Prometheus;
+    further calls get "overloaded".
     """
 
-    def __init__(self, registry: FaultRegistry, model: str, seed: int, most_hanging: int) -> None:
+    def __init__(self, registry: FaultRegistry, model: str, seed: int, max_hanging: int) -> None:
         self._registry = registry
         self._model = model
         self._random = Random(seed)  # noqa: S311 - a seeded draw, no secret
-        self._hanging = threading.BoundedSemaphore(most_hanging)
+        self._hanging = threading.BoundedSemaphore(max_hanging)
 
-    def before(self) -> None:
-        """Refuse the call, or keep it waiting.
+    def refuse_or_delay(self) -> None:
+        """Refuse or delay the call.
 
         Raises:
             ApiError: the call ends here.
@@ -44,7 +43,7 @@ class FaultInjector:
             self._hang(fault)
         if fault := self._hit(faults.LATENCY):
             mean, tail = float(fault.parameters["seconds"]), fault.parameters["tail"]
-            self._wait(with_long_tail(mean, self._random) if tail == "long" else mean, fault)
+            connection.wait(draw_long_tail(mean, self._random) if tail == "long" else mean, fault.ended)
 
     def _hit(self, fault: Fault) -> ActiveFault | None:
         return self._registry.hit(fault.name, model=self._model)
@@ -53,55 +52,47 @@ class FaultInjector:
         if not self._hanging.acquire(blocking=False):
             raise errors.server_error(503)
         try:
-            ended = self._wait(float(fault.parameters["seconds"]), fault)
+            has_timed_out = connection.wait(float(fault.parameters["seconds"]), fault.ended)
         finally:
             self._hanging.release()
-        if ended is Kept.TIME_OVER:
+        if has_timed_out:
             raise errors.server_error(504)
 
-    def _wait(self, seconds: float, fault: ActiveFault) -> Kept:
-        ended = connection.keep_waiting(seconds, fault.ended, connection.of_request())
-        if ended is Kept.CLIENT_GONE:
-            raise errors.client_gone()
-        return ended
-
     def corrupt(self, completion: Completion) -> Completion:
-        """The answer as a model that has gone wrong gives it."""
+        """Return the completion with what the active faults replace in it."""
         if self._hit(faults.EMPTY):
             return bad_responses.empty(completion)
         if self._hit(faults.POOR):
-            return bad_responses.poor(completion, self._random)
-        if completion.calls:  # the assistant ignores what follows
+            return bad_responses.random_text(completion, bad_responses.POOR, self._random)
+        if completion.calls:  # the assistant ignores the text of a completion with calls
             return completion
         if self._hit(faults.UNSAFE):
-            return bad_responses.unsafe(completion, self._random)
+            return bad_responses.random_text(completion, bad_responses.UNSAFE, self._random)
         if fault := self._hit(faults.LONG):
             return bad_responses.long(completion, int(fault.parameters["tokens"]))
         return completion
 
     def send(self, document: dict[str, Any]) -> Response:
-        """The answer as a whole."""
+        """Return the response with the whole document."""
         text = json.dumps(document)
         if self._hit(faults.MALFORMED):
             text = text[: len(text) // 2]
-        response = Response(text, content_type="application/json")
-        if self._hit(faults.CUT):
-            half = _then_hang_up(iter((text[: len(text) // 2],)), connection.of_request())
-            headers = {"Content-Length": str(len(text))}
-            response = Response(half, headers=headers, content_type="application/json")
-        return response
+        if not self._hit(faults.CUT):
+            return Response(text, content_type="application/json")
+        half = _abort_after(iter((text[: len(text) // 2],)), connection.current_connection())
+        return Response(half, headers={"Content-Length": str(len(text))}, content_type="application/json")
 
     def send_stream(self, events: Iterator[str]) -> Response:
-        """The answer as events."""
+        """Return the response as a stream of events."""
         if self._hit(faults.MALFORMED):
             events = (f"{event[: len(event) // 2]}\n\n" for event in events)
         if self._hit(faults.CUT):
-            events = _then_hang_up(itertools.islice(events, 2), connection.of_request())
-        # A proxy must pass each event on at once.
+            events = _abort_after(itertools.islice(events, 2), connection.current_connection())
+        # A proxy must not buffer events.
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         return Response(events, headers=headers, content_type="text/event-stream; charset=utf-8")
 
 
-def _then_hang_up(pieces: Iterator[str], client: socket.socket | None) -> Iterator[str]:
+def _abort_after(pieces: Iterator[str], client: socket.socket | None) -> Iterator[str]:
     yield from pieces
-    connection.hang_up(client)
+    connection.abort(client)

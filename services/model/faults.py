@@ -9,32 +9,32 @@ from services.web.faults import Fault, NoParameters
 
 
 class ErrorParameters(StrictModel):
-    """Which error is sent."""
+    """Status of the error."""
 
     status: Literal[500, 502, 503, 504] = 503
 
 
 class LatencyParameters(StrictModel):
-    """How much longer the first token takes: always so long, or in the mean with a few that take many times as long."""
+    """Seconds added to the first token: fixed, or the mean of a distribution with a long tail."""
 
     seconds: float = Field(default=3.0, gt=0, le=60)
     tail: Literal["fixed", "long"] = "fixed"
 
 
 class ThrottleParameters(StrictModel):
-    """What Retry-After says, in seconds."""
+    """Retry-After, in seconds."""
 
     retry_after: int = Field(default=2, ge=1, le=120)
 
 
 class HangParameters(StrictModel):
-    """How long a call hangs before it is answered with 504, in seconds."""
+    """Seconds until a hanging call gets 504."""
 
     seconds: float = Field(default=60.0, gt=0, le=300)
 
 
 class LongParameters(StrictModel):
-    """How long the answer is. At 150 tokens a second 1000 tokens take 7 s, less than the assistant waits."""
+    """Tokens of the response. At 150 tokens/s 1000 take 7 s, less than the assistant's time-out."""
 
     tokens: int = Field(default=1000, ge=100, le=4096)
 

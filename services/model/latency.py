@@ -1,4 +1,4 @@
-"""Takes as long as a model would: some time to the first token, then a steady rate."""
+"""Latency of a language model: a time to the first token, then a steady rate of tokens."""
 
 import math
 import time
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-# Spread of the long tail: one call in twenty takes three times the mean, one in a hundred six times.
+# Sigma of a lognormal distribution: 5 % of its values are above 3 times the mean, 1 % above 6 times.
 _SIGMA = 1.0
-_LONGEST_TAIL = 10
-_LONGEST_SECONDS = 60.0
+_MAX_FACTOR = 10
+_MAX_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -20,21 +20,18 @@ class Latency:
     tokens_per_second: float = 0.0
     sleep: Callable[[float], None] = time.sleep
 
-    def before_first(self) -> None:
-        """Wait for the first token."""
-        self._wait(self.first_token_seconds)
+    def wait_for_first_token(self) -> None:
+        """Wait as long as the first token takes."""
+        if self.first_token_seconds > 0:
+            self.sleep(self.first_token_seconds)
 
-    def of_tokens(self, tokens: int) -> None:
-        """Wait for so many tokens."""
-        if self.tokens_per_second > 0:
-            self._wait(tokens / self.tokens_per_second)
-
-    def _wait(self, seconds: float) -> None:
-        if seconds > 0:
-            self.sleep(seconds)
+    def wait_for_tokens(self, count: int) -> None:
+        """Wait as long as `count` tokens take after the first."""
+        if self.tokens_per_second > 0 and count > 0:
+            self.sleep(count / self.tokens_per_second)
 
 
-def with_long_tail(mean: float, rng: Random) -> float:
-    """Draw seconds with this mean: most are less, a few many times as much (lognormal), none without an end."""
-    drawn = rng.lognormvariate(math.log(mean) - _SIGMA**2 / 2, _SIGMA)
-    return min(drawn, _LONGEST_TAIL * mean, _LONGEST_SECONDS)
+def draw_long_tail(mean_seconds: float, rng: Random) -> float:
+    """Draw a latency in seconds from a lognormal distribution with this mean and an upper limit."""
+    drawn = rng.lognormvariate(math.log(mean_seconds) - _SIGMA**2 / 2, _SIGMA)
+    return min(drawn, _MAX_FACTOR * mean_seconds, _MAX_SECONDS)

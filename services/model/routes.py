@@ -6,64 +6,78 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from services.model import errors
-from services.model.completions import Completion, complete
+from services.model.completions import complete
 from services.model.errors import ApiError
 from services.model.fault_injector import FaultInjector
 from services.model.latency import Latency
 from services.model.settings import ModelSettings
-from services.model.streaming import events
+from services.model.streaming import stream_events
 from services.model.wire import CompletionRequest
 from services.telemetry import Telemetry, genai
 from services.web.faults import FaultRegistry
 from services.web.problems import Problem
 
-# A fixed date: the model did not change since.
+# 2026-01-01, in seconds since 1970: the creation of the model.
 _CREATED = 1_767_225_600
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-def blueprint(settings: ModelSettings, telemetry: Telemetry, registry: FaultRegistry, latency: Latency) -> Blueprint:
-    """Make the routes below /v1."""
+def create_blueprint(settings: ModelSettings, telemetry: Telemetry, registry: FaultRegistry) -> Blueprint:
+    """Create the routes below /v1.
+
+    Args:
+        settings: of the server.
+        telemetry: receives unexpected exceptions.
+        registry: the faults of the server.
+    """
     routes = Blueprint("openai", __name__, url_prefix="/v1")
     model = settings.model_name
     card = {"id": model, "object": "model", "created": _CREATED, "owned_by": "observability-lab"}
-    injector = FaultInjector(registry, model, settings.model_seed, most_hanging=settings.threads // 2)
-    _answer_errors(routes, telemetry)
+    injector = FaultInjector(registry, model, settings.model_seed, max_hanging=settings.threads // 2)
+    latency = Latency(settings.model_first_token_seconds, settings.model_tokens_per_second)
+    _handle_errors(routes, telemetry)
 
     @routes.before_request
     def check_key() -> None:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
-            raise errors.no_key()
+            raise errors.missing_key()
 
     @routes.post("/chat/completions")
     def chat_completions() -> Response:
-        asked = _read()
-        if asked.model != model:
-            raise errors.unknown_model(asked.model)
-        injector.before()
-        completion = injector.corrupt(complete(asked, model, settings.model_seed))
-        _describe(completion)
-        latency.before_first()
-        if asked.stream:
-            include_usage = asked.stream_options is not None and asked.stream_options.include_usage
-            return injector.send_stream(events(completion, latency, include_usage=include_usage))
-        latency.of_tokens(completion.output_tokens)
+        parsed = _parse_body()
+        if parsed.model != model:
+            raise errors.unknown_model(parsed.model)
+        injector.refuse_or_delay()
+        completion = injector.corrupt(complete(parsed, model, settings.model_seed))
+        genai.record_response(
+            trace.get_current_span(),
+            model=model,
+            input_tokens=completion.input_tokens,
+            output_tokens=completion.output_tokens,
+            finish_reasons=(completion.finish_reason,),
+            response_id=completion.id,
+        )
+        latency.wait_for_first_token()
+        if parsed.stream:
+            include_usage = parsed.stream_options is not None and parsed.stream_options.include_usage
+            return injector.send_stream(stream_events(completion, latency, include_usage=include_usage))
+        latency.wait_for_tokens(completion.output_tokens)
         return injector.send(completion.document())
 
     @routes.get("/models")
-    def models() -> Response:
+    def list_models() -> Response:
         return jsonify(object="list", data=[card])
 
     @routes.get("/models/<name>")
-    def one_model(name: str) -> Response:
+    def get_model(name: str) -> Response:
         if name != model:
             raise errors.unknown_model(name)
         return jsonify(card)
 
     @routes.route("/", defaults={"rest": ""}, methods=_METHODS)
     @routes.route("/<path:rest>", methods=_METHODS)
-    def elsewhere(rest: str) -> Response:
+    def unknown_route(rest: str) -> Response:
         known = rest.rstrip("/") in ("chat/completions", "models") or rest.startswith("models/")
         if known and not rest.endswith("/"):
             raise ApiError(405, f"Not allowed to {request.method} on /v1/{rest[:100]}.")
@@ -72,29 +86,18 @@ def blueprint(settings: ModelSettings, telemetry: Telemetry, registry: FaultRegi
     return routes
 
 
-def _read() -> CompletionRequest:
+def _parse_body() -> CompletionRequest:
     try:
         return CompletionRequest.model_validate(request.get_json())
     except ValidationError as error:
-        raise errors.invalid(error) from None
+        raise errors.invalid_request(error) from None
 
 
-def _describe(completion: Completion) -> None:
-    genai.record_response(
-        trace.get_current_span(),
-        model=completion.model,
-        input_tokens=completion.input_tokens,
-        output_tokens=completion.output_tokens,
-        finish_reasons=(completion.finish_reason,),
-        response_id=completion.id,
-    )
-
-
-def _answer_errors(routes: Blueprint, telemetry: Telemetry) -> None:
-    """Send every error below /v1 in the form of the OpenAI API."""
+def _handle_errors(routes: Blueprint, telemetry: Telemetry) -> None:
+    """Convert every error below /v1 to the form of the OpenAI API."""
 
     @routes.errorhandler(ApiError)
-    def known(error: ApiError) -> Response:
+    def api_error(error: ApiError) -> Response:
         return error.response()
 
     @routes.errorhandler(Problem)
@@ -103,7 +106,7 @@ def _answer_errors(routes: Blueprint, telemetry: Telemetry) -> None:
         return ApiError(status, f"We could not parse your request: {error.detail}").response()
 
     @routes.errorhandler(HTTPException)
-    def http(error: HTTPException) -> Response | HTTPException:
+    def http_error(error: HTTPException) -> Response | HTTPException:
         if error.code is None or error.code < 400:
             return error
         return ApiError(error.code, error.description or error.name).response()

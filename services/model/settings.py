@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ModelSettings(BaseSettings):
-    """What the model server needs to know. The defaults suit a unit test: no latency."""
+    """Settings with defaults for a unit test: no latency."""
 
     model_config = SettingsConfigDict(protected_namespaces=())
 
@@ -15,8 +15,8 @@ class ModelSettings(BaseSettings):
     # Seconds before the first token, and tokens per second after it; 0 turns either off.
     model_first_token_seconds: float = Field(default=0.0, ge=0, le=60)
     model_tokens_per_second: float = Field(default=0.0, ge=0)
-    # Taken when a request names no seed of its own.
+    # For requests without a seed.
     model_seed: int = 1
-    # Threads that answer requests; half of them may hang by a fault.
+    # Threads of the server; a fault may hang half of them.
     threads: int = Field(default=32, ge=2)
     admin_token_file: Path | None = None

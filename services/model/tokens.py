@@ -1,4 +1,4 @@
-"""Counts tokens about as a byte-pair tokenizer would: good to some ten percent on English and JSON."""
+"""Counts tokens as a byte-pair tokenizer does, within about 10 % on English and JSON."""
 
 import json
 import re
@@ -9,11 +9,11 @@ _PIECE: Final = re.compile(r"\s*(?:[A-Za-z]+|\d{1,3}|[^\sA-Za-z\d])|\s+$")
 _WHOLE_WORD: Final = 8  # most English words up to here are one token
 _WORD_PART: Final = 5
 _PER_MESSAGE: Final = 4  # role and separators
-_PRIMING: Final = 3  # every answer begins with its role
+_PRIMING: Final = 3  # every response begins with its role
 
 
 def split(text: str) -> list[str]:
-    """Return the tokens; joined they give the text."""
+    """Return the tokens; joined they are the text."""
     tokens: list[str] = []
     for match in _PIECE.finditer(text):
         piece = match.group()
@@ -28,12 +28,12 @@ def split(text: str) -> list[str]:
 
 
 def count(text: str) -> int:
-    """Return how many tokens the text has."""
+    """Return the number of tokens of the text."""
     return len(split(text))
 
 
 def count_prompt(messages: Iterable[Mapping[str, Any]], tools: Iterable[Mapping[str, Any]] = ()) -> int:
-    """Return the tokens of a request: its messages with their calls, and the descriptions of its tools."""
+    """Return the number of tokens of a request: its messages with their calls, and its tools."""
     total = _PRIMING
     for message in messages:
         total += _PER_MESSAGE
@@ -46,5 +46,5 @@ def count_prompt(messages: Iterable[Mapping[str, Any]], tools: Iterable[Mapping[
 
 
 def count_call(name: str, arguments: str) -> int:
-    """Return the tokens of one tool call."""
+    """Return the number of tokens of a tool call."""
     return count(name) + count(arguments) + _PER_MESSAGE

@@ -1,37 +1,33 @@
-"""What POST /v1/chat/completions takes. Unknown members are let pass, as clients of many versions send them."""
+"""The body of POST /v1/chat/completions. Unknown members are ignored: clients of many versions send them."""
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-
-class TextPart(_Part):
-    """A part of a message's content; only text is understood."""
+class TextPart(BaseModel):
+    """A part of a message's content; only text is supported."""
 
     type: Literal["text", "refusal"]
     text: str = ""
 
 
-class FunctionCall(_Part):
+class FunctionCall(BaseModel):
     """The function of a tool call."""
 
     name: str
     arguments: str = "{}"
 
 
-class ToolCallPart(_Part):
-    """A tool call that an earlier answer made."""
+class ToolCallPart(BaseModel):
+    """A tool call of an earlier response."""
 
     id: str
     type: Literal["function"] = "function"
     function: FunctionCall
 
 
-class Message(_Part):
+class Message(BaseModel):
     """One message of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -49,42 +45,42 @@ class Message(_Part):
         return self
 
 
-class FunctionTool(_Part):
-    """A function that the model may ask for."""
+class FunctionTool(BaseModel):
+    """A function that the model may call."""
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")
     description: str | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
-class Tool(_Part):
-    """A tool; only functions are known."""
+class Tool(BaseModel):
+    """A tool; only functions are supported."""
 
     type: Literal["function"]
     function: FunctionTool
 
 
-class NamedFunction(_Part):
+class NamedFunction(BaseModel):
     """The function that a tool choice names."""
 
     name: str
 
 
-class NamedChoice(_Part):
+class NamedChoice(BaseModel):
     """A tool choice that names one function."""
 
     type: Literal["function"]
     function: NamedFunction
 
 
-class StreamOptions(_Part):
-    """Options of a streamed answer."""
+class StreamOptions(BaseModel):
+    """Options of a stream."""
 
     include_usage: bool = False
 
 
-class CompletionRequest(_Part):
-    """The body of POST /v1/chat/completions. Sampling settings are checked and have no effect: rules do not sample."""
+class CompletionRequest(BaseModel):
+    """The whole body. Sampling settings are validated and have no effect: rules do not sample."""
 
     model: str
     messages: list[Message] = Field(min_length=1, max_length=2048)
@@ -109,7 +105,8 @@ class CompletionRequest(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> "CompletionRequest":
-        if isinstance(self.tool_choice, NamedChoice) and self.tool_choice.function.name not in self.tool_names:
+        names = {tool.function.name for tool in self.tools or []}
+        if isinstance(self.tool_choice, NamedChoice) and self.tool_choice.function.name not in names:
             raise ValueError("tool_choice names a function that is not in 'tools'")
         if self.tool_choice == "required" and not self.tools:
             raise ValueError("tool_choice is only allowed when 'tools' are specified")
@@ -117,35 +114,28 @@ class CompletionRequest(_Part):
         return self
 
     @property
-    def tool_names(self) -> list[str]:
-        """Names of the functions that may be called."""
-        return [tool.function.name for tool in self.tools or []]
-
-    @property
     def limit(self) -> int | None:
-        """Most tokens of an answer; None for no limit."""
+        """Maximum number of tokens of the response; None for no limit."""
         limits = [limit for limit in (self.max_tokens, self.max_completion_tokens) if limit is not None]
         return min(limits, default=None)
 
     @property
     def stops(self) -> list[str]:
-        """Texts before which an answer ends."""
+        """Texts before which the response ends."""
         return [self.stop] if isinstance(self.stop, str) else self.stop or []
 
 
 def _check_tool_messages(messages: list[Message]) -> None:
-    """Each tool call must be answered before anything else is said, and nothing else may be answered."""
-    waiting: set[str] = set()
+    """Require a tool message for each tool call, before the next other message."""
+    open_calls: set[str] = set()
     for message in messages:
-        if message.role == "tool":
-            if message.tool_call_id not in waiting:
-                raise ValueError(
-                    "messages with role 'tool' must be a response to a preceding message with 'tool_calls'"
-                )
-            waiting.discard(message.tool_call_id)
-        elif waiting:
-            raise ValueError("an assistant message with 'tool_calls' must be followed by tool messages to each of them")
-        elif message.tool_calls:
-            waiting = {call.id for call in message.tool_calls}
-    if waiting:
+        if message.role != "tool":
+            if open_calls:
+                break
+            open_calls = {call.id for call in message.tool_calls or ()}
+        elif message.tool_call_id in open_calls:
+            open_calls.discard(message.tool_call_id)
+        else:
+            raise ValueError("messages with role 'tool' must be a response to a preceding message with 'tool_calls'")
+    if open_calls:
         raise ValueError("an assistant message with 'tool_calls' must be followed by tool messages to each of them")

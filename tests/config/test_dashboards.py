@@ -1,4 +1,4 @@
-"""The committed dashboards are what their source makes, and name only what exists."""
+"""The committed dashboards equal their source, and use only metrics that exist."""
 
 import ast
 import json
@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from grafana.source import DASHBOARDS
-from grafana.source.encode import to_json
+from grafana.source.layout import to_json
 from grafana.source.slo.budget import SLOS
 from loadtest.stats import metric_names
 from services.telemetry import names
@@ -25,19 +25,19 @@ SOURCE_UIDS = {"prometheus", "loki", "tempo", "alertmanager"}
 WITHOUT_UNIT = {"row", "logs", "alertlist", "text"}
 # Made by the servers, not by our services.
 SERVER_METRICS = {"up", "ALERTS", "scrape_duration_seconds", "scrape_samples_scraped"}
-# What Grafana puts in the place of its variables.
+# Values of Grafana's variables.
 VARIABLES = {"$__rate_interval": "1m", "$__auto": "1m", "$__range": "15m", "$route": ".+"}
 
 
 def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every panel, also those inside collapsed rows."""
+    """Yield every panel, also those inside collapsed rows."""
     for panel in dashboard["panels"]:
         yield panel
         yield from panel.get("panels", [])
 
 
 def filled(query: str) -> str:
-    """The query as a server gets it."""
+    """Return the query with values in place of Grafana's variables."""
     for name, value in VARIABLES.items():
         query = query.replace(name, value)
     assert "$" not in query, f"unknown variable in {query}"
@@ -45,7 +45,7 @@ def filled(query: str) -> str:
 
 
 def queries(dashboard: dict[str, Any], source: str) -> list[str]:
-    """Every query to a data source: panels, annotations and variables."""
+    """Return every query to a data source: of panels, annotations and variables."""
     found = [
         target["expr"]
         for panel in panels(dashboard)
@@ -60,7 +60,7 @@ def queries(dashboard: dict[str, Any], source: str) -> list[str]:
 
 
 def metrics_of(query: str) -> set[str]:
-    """The metric names in a PromQL query: what is left when matchers, labels, functions and numbers are gone."""
+    """Return the metric names of a PromQL query: the words that are no matchers, labels, functions or keywords."""
     bare = re.sub(r'"[^"]*"', "", query)
     bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", "", bare)
     bare = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", "", bare)
@@ -69,7 +69,7 @@ def metrics_of(query: str) -> set[str]:
 
 
 def our_metrics() -> set[str]:
-    """Every series name that our services export, and every one that our rules record."""
+    """Return every series name that the services export or the rules record."""
     declared = {
         value
         for name, value in (vars(names) | vars(metric_names)).items()
@@ -92,8 +92,8 @@ def dashboard(request: pytest.FixtureRequest) -> dict[str, Any]:
     return loaded
 
 
-def test_the_committed_files_are_what_the_source_makes() -> None:
-    made = {name: to_json(build()) for name, build in DASHBOARDS.items()}
+def test_the_committed_files_equal_their_source() -> None:
+    made = {name: to_json(dashboard) for name, dashboard in DASHBOARDS.items()}
     committed = {path.stem: path.read_text(encoding="utf-8") for path in COMMITTED.glob("*.json")}
     assert committed == made, "run `python -m grafana.source`"
 
@@ -109,7 +109,7 @@ def test_every_data_source_is_one_of_the_four(dashboard: dict[str, Any]) -> None
             assert panel["datasource"]["uid"] in SOURCE_UIDS, panel["title"]
 
 
-def test_every_panel_says_what_it_shows(dashboard: dict[str, Any]) -> None:
+def test_every_panel_has_title_description_and_unit(dashboard: dict[str, Any]) -> None:
     for panel in panels(dashboard):
         assert panel["title"]
         if panel["type"] == "row":
@@ -120,7 +120,7 @@ def test_every_panel_says_what_it_shows(dashboard: dict[str, Any]) -> None:
             assert panel["targets"], panel["title"]
 
 
-def test_panels_have_names_and_numbers_of_their_own_and_do_not_overlap(dashboard: dict[str, Any]) -> None:
+def test_panels_have_unique_titles_and_ids_and_do_not_overlap(dashboard: dict[str, Any]) -> None:
     listed = list(panels(dashboard))
     for key in ("id", "title"):
         assert len({panel[key] for panel in listed}) == len(listed), key
@@ -148,6 +148,17 @@ def test_every_metric_exists(dashboard: dict[str, Any]) -> None:
     assert used - our_metrics() - SERVER_METRICS == set()
 
 
+def test_every_label_of_a_legend_is_a_label_of_its_query(dashboard: dict[str, Any]) -> None:
+    targets = [target for panel in panels(dashboard) for target in panel.get("targets", [])]
+    assert targets
+    for target in targets:
+        kept = re.findall(r"\bby \(([^)]*)\)", target["expr"])
+        labels = {label.strip() for listed in kept for label in listed.split(",")}
+        # A recorded series of an SLO has its labels from the rule.
+        labels |= {"slo"} if "slo:" in target["expr"] else set()
+        assert set(re.findall(r"{{(\w+)}}", target.get("legendFormat", ""))) <= labels, target["expr"]
+
+
 def test_the_metric_names_are_found_in_a_query() -> None:
     query = (
         'histogram_quantile(0.95, sum by (le, x) (rate(a_seconds_bucket{b="c",d=~"e|f"}[1m]))) / max(g:h) or vector(0)'
@@ -155,7 +166,7 @@ def test_the_metric_names_are_found_in_a_query() -> None:
     assert metrics_of(query) == {"a_seconds_bucket", "g:h"}
 
 
-def test_every_loss_can_be_seen_on_the_first_dashboard() -> None:
+def test_every_scrape_target_is_on_the_first_dashboard() -> None:
     """The pager's own loss pages no one, so each scraped server is on the dashboard."""
     loaded = json.loads((COMMITTED / "service.json").read_text(encoding="utf-8"))
     assert "min by (job) (up)" in queries(loaded, "prometheus")
@@ -188,7 +199,7 @@ def test_the_lines_of_the_burn_rates_are_the_thresholds_of_the_alerts() -> None:
     assert drawn == alerted
 
 
-def test_the_promises_are_reported_as_the_rules_have_them() -> None:
+def test_the_texts_of_the_objectives_equal_the_rules() -> None:
     """The words on the dashboard, such as "of 100 bookings 1 may fail", are the budgets of the rules."""
     for slo, words in SLOS.items():
         rules = (ROOT / "prometheus" / "rules" / f"slo-{slo}.yml").read_text(encoding="utf-8")
@@ -197,7 +208,7 @@ def test_the_promises_are_reported_as_the_rules_have_them() -> None:
         assert may / of == pytest.approx(1 - float(objective))
 
 
-def test_the_source_imports_only_the_names_of_ours() -> None:
+def test_the_source_imports_only_metric_names() -> None:
     for path in (ROOT / "grafana" / "source").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.ImportFrom) or not node.module:
@@ -207,7 +218,7 @@ def test_the_source_imports_only_the_names_of_ours() -> None:
                 assert imported in (("services.telemetry", ["names"]), ("loadtest.stats", ["metric_names"])), path
 
 
-def test_what_the_pager_did_by_itself_is_drawn_over_the_graphs(dashboard: dict[str, Any]) -> None:
+def test_automatic_actions_of_the_pager_are_annotations(dashboard: dict[str, Any]) -> None:
     [band] = [one for one in dashboard["annotations"]["list"] if one["name"] == "Automatic actions"]
     assert names.PAGER_REMEDIATIONS in band["expr"]
     reported = band["titleFormat"] + band["textFormat"]

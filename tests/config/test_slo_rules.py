@@ -1,4 +1,4 @@
-"""The three objectives: alike but for what they count, each stated once, and no part of them can break unseen."""
+"""The rules of the three objectives: generated, stated once, and covered by promtool's tests."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ from tests.support.rules import RULE_TESTS, RULES
 FILES = {path.stem.removeprefix("slo-"): path for path in sorted(RULES.glob("slo-*.yml"))}
 OBJECTIVES = {"chat-availability": 0.995, "chat-latency": 0.95, "bookings": 0.99}
 WINDOWS = {"": ("25s", "2m30s", "5m", "10m", "30m"), "-long": ("2h", "6h", "60h")}
-# Sloth's names; next to them the number of failures, from which the alerts know a quiet lab.
+# Sloth's names, and the number of failures, by which the alerts ignore a quiet lab.
 RECORDS = {
     *(f"slo:sli_error:ratio_rate{window}" for windows in WINDOWS.values() for window in windows),
     *(f"slo:sli_error:increase{window}" for window in ("5m", "30m", "2h", "6h")),
@@ -33,7 +33,7 @@ PAIRS = {
     "ErrorBudgetFastBurn": [("14.4", "5m", "25s"), ("6", "30m", "2m30s")],
     "ErrorBudgetSlowBurn": [("3", "2h", "10m"), ("1", "6h", "30m")],
 }
-# Which of promtool's tests notices a change.
+# Files of promtool's tests.
 AVAILABILITY, QUIET, SLOW, BUDGET = "slo_chat_availability", "slo_quiet", "slo_slow_burn", "slo_budget"
 LATENCY, BOOKINGS = "slo_chat_latency", "slo_bookings"
 
@@ -68,10 +68,10 @@ def test_there_is_a_file_for_each_objective() -> None:
 
 @pytest.mark.parametrize("slo", OBJECTIVES)
 class TestEveryObjective:
-    def test_has_the_rules_that_the_field_knows(self, slo: str) -> None:
+    def test_has_sloths_rules(self, slo: str) -> None:
         assert sorted(rule.get("record") or rule["alert"] for rule in rules(slo)) == sorted({*RECORDS, *PAIRS})
 
-    def test_says_whose_it_is_on_every_series(self, slo: str) -> None:
+    def test_labels_every_series_with_objective_and_service(self, slo: str) -> None:
         for group in groups(slo).values():
             assert group["labels"] == {"slo": slo, "service": "assistant"}
         for alert in PAIRS:
@@ -79,14 +79,14 @@ class TestEveryObjective:
             assert (labels["slo"], labels["service"], labels["role"]) == (slo, "assistant", "symptom")
 
     def test_states_its_objective_once(self, slo: str) -> None:
-        """In one rule; no other number, and no text, repeats it or the budget that comes of it."""
+        """In one rule; no other number, and no text, repeats it or its budget."""
         objective = OBJECTIVES[slo]
         assert rule(slo, "slo:objective:ratio")["expr"] == f"vector({objective:g})"
         rest = FILES[slo].read_text().replace(f"vector({objective:g})", "")
         for value in (objective, 100 * objective, 1 - objective):
             assert not re.search(rf"(?<![\d.\w]){value:g}(?![\d.])", rest), f"{value:g} is there again"
 
-    def test_every_window_counts_the_same_things(self, slo: str) -> None:
+    def test_every_window_counts_the_same_series(self, slo: str) -> None:
         counted = {
             window: rule(slo, f"slo:sli_error:ratio_rate{window}")["expr"]
             for windows in WINDOWS.values()
@@ -120,8 +120,8 @@ class TestEveryObjective:
                 spoken = re.sub(r"(\d)([a-z])", r"\1 \2", long).replace(" m", " min")
                 assert f"{times} over {spoken}" in " ".join(rule(slo, alert)["annotations"]["summary"].split())
 
-    def test_alerts_are_those_of_the_others(self, slo: str) -> None:
-        """What is proven for one holds for all three."""
+    def test_alerts_equal_those_of_the_other_objectives(self, slo: str) -> None:
+        """Promtool tests the alerts of one objective in full."""
         for alert in PAIRS:
             ours, theirs = rule(slo, alert), rule("chat-availability", alert)
             assert ours["expr"].replace(slo, "X") == theirs["expr"].replace("chat-availability", "X")
@@ -141,9 +141,9 @@ def test_retention_reaches_back_to_the_end_of_the_longest_window() -> None:
     assert int(hours) > 60
 
 
-# What is changed in the rules of an objective, and which case of which of promtool's tests notices it.
+# Objective, text, its replacement, file of promtool's tests, case that must fail.
 BROKEN = [
-    # A page that never comes, one that always does, and one that comes at the wrong strength.
+    # Pages that never fire, always fire, or fire at another threshold.
     ("chat-availability", "> 14.4", "> 1440", AVAILABILITY, "a lab five minutes old"),
     ("chat-availability", "> 14.4", "> 0", QUIET, "fails for 15 s"),
     ("chat-availability", "> 14.4", ">= 14.3", AVAILABILITY, "exactly at the threshold of the first pair"),
@@ -189,7 +189,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: f"{broken[0]}: {broken[2].strip()}")
-def test_promtools_tests_notice_a_broken_objective(tmp_path: Path, broken: tuple[str, str, str, str, str]) -> None:
+def test_promtools_tests_detect_a_broken_objective(tmp_path: Path, broken: tuple[str, str, str, str, str]) -> None:
     slo, good, bad, test, case = broken
     (tmp_path / "rules").mkdir()
     (tmp_path / "tests").mkdir()

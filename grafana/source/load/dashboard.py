@@ -1,39 +1,29 @@
-"""The dashboard as a whole: first what users saw, then why, then what it costs."""
-
-from typing import Final
-
-from grafana_foundation_sdk.models import dashboard as dm
+"""The dashboard "The lab and its load": the users' view, the causes, then the resource usage."""
 
 from grafana.source import links
-from grafana.source.layout import Rows, whole
+from grafana.source.layout import build_dashboard
 from grafana.source.load import client_and_server, faults, journey, overview, resource_usage, users
 
-UID: Final = "load"
-ROWS: Final[Rows] = (
-    (
-        "The same requests from both sides: yellow is what users saw, blue what the service saw",
-        client_and_server.panels,
-    ),
-    ("Broken on purpose", faults.panels),
-    ("Who asks for what, and how it ended for them", users.panels),
-    ("Synthetic journey: one scripted customer books, reads and cancels, always", journey.panels),
-    ("What it costs: services and monitoring", resource_usage.panels),
+DASHBOARD = build_dashboard(
+    "load",
+    "The lab and its load",
+    "What simulated users do and receive, what the service measures, and the active faults. Lab time: every "
+    "window is the usual one divided by 12, so an hour is 5 minutes.",
+    top=overview.PANELS,
+    rows=[
+        (
+            "The same requests from both sides: yellow is what users saw, blue what the service saw",
+            client_and_server.PANELS,
+        ),
+        ("Broken on purpose", faults.PANELS),
+        ("Who asks for what, and how it ended for them", users.PANELS),
+        ("Synthetic journey: one scripted customer books, reads and cancels, always", journey.PANELS),
+        ("What it costs: services and monitoring", resource_usage.PANELS),
+    ],
+    links=[
+        links.SERVICE,
+        links.SLO,
+        links.logs_link("Switches", faults.AUDIT_LOG, "Who switched which fault, when: the audit log of this time"),
+        links.RUNBOOKS,
+    ],
 )
-
-
-def load() -> dm.Dashboard:
-    """Build the dashboard."""
-    return whole(
-        UID,
-        "The lab and its load",
-        "What simulated users do and receive, what the service measures, and the active faults. Lab time: every "
-        "window is the usual one divided by 12, so an hour is 5 minutes.",
-        top=overview.panels(),
-        rows=ROWS,
-        links=[
-            links.SERVICE,
-            links.SLO,
-            links.logs_link("Switches", faults.SWITCHES, "Who switched which fault, when: the audit log of this time"),
-            links.RUNBOOKS,
-        ],
-    )

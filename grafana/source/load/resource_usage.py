@@ -1,49 +1,42 @@
-"""What running the lab costs: the services, and the monitoring itself."""
+"""Resource usage of the services and of the monitoring."""
 
-from grafana.source.panels import RED, SERVICES, Panel, graph
+from grafana.source.panels import RED, SERVICES, graph, resize
 from grafana.source.sources import metric
 from services.telemetry import names
 
-
-def panels() -> list[Panel]:
-    """Processor and memory of our services, what a scrape takes, how many series there are."""
-    return [
+PANELS = resize(
+    [
         graph(
             "Processor",
             "Cores in use. A service of ours runs one interpreter, so 1 is its end: near it requests wait, and users "
             "see a longer p95 than the service.",
-            "short",
             [metric(f"max by (job) ({names.PROCESS_CPU})", "{{job}}")],
+            unit="short",
             colors=SERVICES,
             lines_at=((1, RED),),
-            width=6,
-            height=9,
         ),
         graph(
             "Memory",
             "Memory of our services. Normal: level after the first minutes. A line that only rises is a leak.",
-            "bytes",
             [metric(f"max by (job) ({names.PROCESS_MEMORY})", "{{job}}")],
+            unit="bytes",
             colors=SERVICES,
-            width=6,
-            height=9,
         ),
         graph(
             "Time of a scrape",
             "Seconds that Prometheus needed to read the metrics of each server, every 5 s. Normal: well below half a "
             "second. At 4 s, the line, Prometheus gives up and the server counts as down.",
-            "s",
             [metric("max by (job) (scrape_duration_seconds)", "{{job}}")],
-            width=6,
-            height=9,
+            unit="s",
         ),
         graph(
             "Samples of a scrape",
             "How many samples each server hands over. Normal: level. What rises without end has a label whose values "
             "are not bounded.",
-            "short",
             [metric("sum by (job) (scrape_samples_scraped)", "{{job}}")],
-            width=6,
-            height=9,
+            unit="short",
         ),
-    ]
+    ],
+    width=6,
+    height=9,
+)

@@ -1,38 +1,35 @@
-"""What the assistant does when the provider fails."""
+"""Resilience of the assistant while the provider fails."""
 
 from grafana.source import links, queries
-from grafana.source.panels import Panel, graph, states
-from grafana.source.service.overview import CIRCUIT
+from grafana.source.panels import graph, state_timeline
+from grafana.source.service.overview import CIRCUIT_STATES
 from grafana.source.sources import metric
 from services.telemetry import names
 
-
-def panels() -> list[Panel]:
-    """Fallback answers, retries, circuit breaker."""
-    return [
-        graph(
-            "Fallback answers by reason",
-            "Prepared answers a second, because the provider failed (provider_error), throttled, was not asked "
-            "(circuit_open), or the time of the request was used up (budget).",
-            "reqps",
-            [metric(queries.rate(names.FALLBACKS, by="reason"), "{{reason}}")],
-            soft_max=1,
-            stacked_bars=True,
-            links=[links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS)],
-        ),
-        graph(
-            "Retries by reason",
-            "Second and third tries a second. Many retries with few fallbacks: the provider stumbles, users do not "
-            "notice yet.",
-            "reqps",
-            [metric(queries.rate(names.RETRIES, by="target, reason"), "{{target}} {{reason}}")],
-            soft_max=1,
-            stacked_bars=True,
-        ),
-        states(
-            "Circuit breaker",
-            "Closed: calls go through. Open: calls are not tried. Half open: one call tries whether it works again.",
-            [metric(f"max by (target) ({names.CIRCUIT_STATE}{{{queries.ASSISTANT}}})", "{{target}}")],
-            CIRCUIT,
-        ),
-    ]
+PANELS = [
+    graph(
+        "Fallback answers by reason",
+        "Prepared answers a second, because the provider failed (provider_error), throttled, was not asked "
+        "(circuit_open), or the time of the request was used up (budget).",
+        [metric(queries.rate(names.FALLBACKS, by="reason"), "{{reason}}")],
+        unit="reqps",
+        soft_max=1,
+        stacked_bars=True,
+        links=[links.ERROR_LOGS],
+    ),
+    graph(
+        "Retries by reason",
+        "Second and third tries a second. Many retries with few fallbacks: the provider stumbles, users do not "
+        "notice yet.",
+        [metric(queries.rate(names.RETRIES, by="target, reason"), "{{target}} {{reason}}")],
+        unit="reqps",
+        soft_max=1,
+        stacked_bars=True,
+    ),
+    state_timeline(
+        "Circuit breaker",
+        "Closed: calls go through. Open: calls are not tried. Half open: one call tries whether it works again.",
+        [metric(f"max by (target) ({names.CIRCUIT_STATE}{{{queries.ASSISTANT}}})", "{{target}}")],
+        CIRCUIT_STATES,
+    ),
+]

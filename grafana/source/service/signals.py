@@ -1,104 +1,76 @@
 """The golden signals of what users feel: traffic, errors, latency."""
 
-from grafana_foundation_sdk.builders.dashboard import DashboardLink
+from typing import Final
 
 from grafana.source import links, queries
-from grafana.source.panels import DARK_PURPLE, GREEN, RED, YELLOW, Panel, graph, spread
-from grafana.source.sources import buckets, metric
+from grafana.source.panels import DARK_PURPLE, ERROR_STEPS, GREEN, RED, YELLOW, graph, heatmap_panel
+from grafana.source.sources import metric
 from services.telemetry import names
 
+_ROUTE_TRACES: Final = f'{{resource.service.name="assistant" && kind=server && span.http.route="{links.FIELD_ROUTE}"}}'
 
-def panels() -> list[Panel]:
-    """Two lines of three: how much, how bad, how slow."""
-    return [_traffic(), _failed(), _latency(), _outcomes(), _rejected(), _spread()]
-
-
-def _traffic() -> Panel:
-    route_traces = f'{{resource.service.name="assistant" && kind=server && span.http.route="{links.FIELD_ROUTE}"}}'
-    return graph(
+PANELS = [
+    graph(
         "Traffic by route",
         "Requests a second over the last minute. Click a point for the logs and traces of this time.",
-        "reqps",
         [metric(queries.rate(f"{names.HTTP_DURATION}_count", queries.CHOSEN_ROUTES, "http_route"), "{{http_route}}")],
-        # The palette would give it red, which is kept for what fails.
+        unit="reqps",
+        # The palette would choose red, the colour of failures.
         colors={"/chat": DARK_PURPLE},
         links=[
-            links.traces_link(f"Traces of {links.FIELD_ROUTE}", route_traces, (links.FIELD_ROUTE,)),
-            links.logs_link("Access log of this time", '{service_name="assistant", kind="access"}'),
+            links.traces_link(f"Traces of {links.FIELD_ROUTE}", _ROUTE_TRACES),
+            links.ACCESS_LOG,
         ],
-    )
-
-
-def _failed() -> Panel:
-    return graph(
+    ),
+    graph(
         "Failed share",
         "Share of user requests of the last minute that ended in an error or a fallback answer. The lines are the "
         "thresholds of the alerts: 5 % ErrorRateHigh, 10 % ErrorRateCritical.",
-        "percentunit",
         [metric(queries.FAILED_SHARE, "failed")],
-        lines_at=((0.05, YELLOW), (0.1, RED)),
+        unit="percentunit",
+        lines_at=ERROR_STEPS,
         colors={"failed": RED},
         soft_max=0.15,
-        links=_failure_links(),
-    )
-
-
-def _latency() -> Panel:
-    shares = ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
-    return graph(
+        links=[links.ERROR_LOGS, links.FAILED_TRACES],
+    ),
+    graph(
         "Latency",
         "50, 95 and 99 of 100 requests of the last minute were answered within this time. A dot is one request: "
         'point at it and open its trace with "Query with Tempo".',
-        "s",
         [
             # Exemplars of one query are enough: all three read the same buckets.
             metric(queries.quantile(share, names.HTTP_DURATION, queries.CHOSEN_ROUTES), name, exemplars=name == "p99")
-            for share, name in shares
+            for share, name in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
         ],
+        unit="s",
         colors={"p50": GREEN, "p95": YELLOW, "p99": RED},
         links=[
             links.traces_link("Traces slower than 1 s", queries.SLOW_TRACES),
             links.logs_link("Logs of this time", queries.ALL_LOGS),
         ],
-    )
-
-
-def _outcomes() -> Panel:
-    return graph(
+    ),
+    graph(
         "Finished requests by outcome",
         "ok; fallback: the user got the prepared answer because the provider failed; error: the user got 5xx.",
-        "reqps",
         [metric(queries.rate(names.AI_REQUESTS, by="outcome"), "{{outcome}}")],
+        unit="reqps",
         stacked_bars=True,
         colors={"ok": GREEN, "fallback": YELLOW, "error": RED},
-        links=_failure_links(),
-    )
-
-
-def _rejected() -> Panel:
-    return graph(
+        links=[links.ERROR_LOGS, links.FAILED_TRACES],
+    ),
+    graph(
         "Rejected requests by reason (4xx)",
         "Requests that the service refused because something was wrong with them, in the last 5 minutes. "
         "Never part of the failed share.",
-        "short",
-        [metric(queries.counted(names.REJECTED, "reason"), "{{reason}}")],
+        [metric(queries.increase(names.REJECTED, by="reason"), "{{reason}}")],
+        unit="short",
         soft_max=1,
-        links=[links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS)],
-    )
-
-
-def _spread() -> Panel:
-    return spread(
+        links=[links.ERROR_LOGS],
+    ),
+    heatmap_panel(
         "Latency of chats, spread",
         "How many chats a second fell into each band of time: two humps are two kinds of requests, which a quantile "
         "hides.",
-        "s",
-        buckets(queries.rate(f"{names.HTTP_DURATION}_bucket", queries.CHAT, "le")),
-    )
-
-
-def _failure_links() -> list[DashboardLink]:
-    return [
-        links.logs_link("Errors and warnings of this time", queries.FAILED_LOGS),
-        links.traces_link("Failed traces of this time", queries.FAILED_TRACES),
-    ]
+        queries.rate(f"{names.HTTP_DURATION}_bucket", queries.CHAT, "le"),
+    ),
+]

@@ -1,4 +1,4 @@
-"""What is left of the error budgets, and how fast they burn."""
+"""Remaining error budgets and burn rates."""
 
 from typing import Final
 
@@ -7,75 +7,57 @@ from grafana_foundation_sdk.models import common as cm
 
 from grafana.source.panels import BLUE, ORANGE, PURPLE, RED, YELLOW, Panel, graph
 from grafana.source.sources import metric
+from prometheus.source.slo import ALERTS, BurnAlert, BurnRate
 
-# Each objective with its promise; the figures are in prometheus/rules/slo-*.yml.
+# What each objective allows; the numbers come from prometheus/source/slos.yml.
 SLOS: Final = {
     "chat-availability": "of 1,000 chats 5 may fail",
     "chat-latency": "of 100 chats 5 may take longer than 2 s",
     "bookings": "of 100 bookings 1 may fail",
 }
 COLORS: Final = {"chat-availability": BLUE, "chat-latency": PURPLE, "bookings": "dark-green"}
-LEFT: Final = 'slo:period_error_budget_remaining:ratio{{slo="{slo}"}}'
-# What each pair of windows is compared with: long window, short window, times, what it does, its colour.
-PAIRS: Final = (
-    ("5m", "25s", 14.4, "page", RED),
-    ("30m", "2m30s", 6, "page", ORANGE),
-    ("2h", "10m", 3, "ticket", YELLOW),
-    ("6h", "30m", 1, "ticket", YELLOW),
-)
+# Both 0.5 and 200 are legible on it.
+_SYMLOG: Final = common.ScaleDistributionConfig().type(cm.ScaleDistribution.SYMLOG).log(10).linear_threshold(1)
 
 
-def panels() -> list[Panel]:
-    """Budget left over time, the four pairs of windows, each against its threshold, and the failures they need."""
-    return [_left(), *(_pair(*pair) for pair in PAIRS), _failures()]
-
-
-def _left() -> Panel:
+def _burn_rate(alert: BurnAlert, pair: BurnRate, color: str) -> Panel:
+    """Build a graph of the lower burn rate of both windows, which the alert compares."""
+    longs, shorts = f"slo:sli_error:ratio_rate{pair.long}", f"slo:sli_error:ratio_rate{pair.short}"
     panel = graph(
-        "Budget left",
-        "Share of the 60 h's error budget that is left. It falls while something goes wrong and comes back as good "
-        "requests follow and old failures leave the window. Below the line more went wrong than was promised.",
-        "percentunit",
-        [metric("slo:period_error_budget_remaining:ratio", "{{slo}}")],
-        lines_at=((0, RED),),
-        colors=COLORS,
-        floor=None,
-    )
-    return panel.scale_distribution(_wide(linear=1)).axis_soft_min(-1).axis_soft_max(1)
-
-
-def _pair(long: str, short: str, times: float, kind: str, color: str) -> Panel:
-    """The lower of both windows is what the alert compares."""
-    longs, shorts = f"slo:sli_error:ratio_rate{long}", f"slo:sli_error:ratio_rate{short}"
-    alert = "ErrorBudgetFastBurn" if kind == "page" else "ErrorBudgetSlowBurn"
-    panel = graph(
-        f"Burn over {long} and {short}: {kind} at {times:g}",
-        f"Times as fast as the budget allows, over {long} and over {short}, whichever is lower: both must be above the "
-        f"line for {alert}, with at least 10 failures in the {long}. The scale is linear up to 1 and logarithmic "
-        "above.",
-        "none",
+        f"Burn over {pair.long} and {pair.short}: {alert.severity} at {pair.rate:g}",
+        f"Times as fast as the budget allows, over {pair.long} and over {pair.short}, whichever is lower: both must be "
+        f"above the line for {alert.name}, with at least 10 failures in the {pair.long}. The scale is linear up to 1 "
+        "and logarithmic above.",
         [metric(f"(({longs} < {shorts}) or {shorts}) / slo:error_budget:ratio", "{{slo}}")],
-        lines_at=((times, color),),
+        lines_at=((pair.rate, color),),
         colors=COLORS,
-        soft_max=2 * times,
+        soft_max=2 * pair.rate,
     )
-    return panel.scale_distribution(_wide(linear=1))
+    return panel.scale_distribution(_SYMLOG)
 
 
-def _failures() -> Panel:
-    return graph(
-        "Failures in 5 min",
-        "How many chats failed, chats were slow, and bookings failed in the last 5 min. Below 10, the line, the first "
-        "pair sends no page, however high the share is: one failure of three on a quiet lab is no emergency.",
-        "none",
-        [metric("slo:sli_error:increase5m", "{{slo}}")],
-        lines_at=((10, RED),),
-        colors=COLORS,
-        soft_max=20,
-    )
-
-
-def _wide(*, linear: float) -> common.ScaleDistributionConfig:
-    """A scale on which both 0.5 and 200 can be read."""
-    scale = common.ScaleDistributionConfig().type(cm.ScaleDistribution.SYMLOG).log(10)
-    return scale.linear_threshold(linear)
+_LEFT = graph(
+    "Budget left",
+    "Share of the 60 h's error budget that is left. It falls while something goes wrong and comes back as good "
+    "requests follow and old failures leave the window. Below the line more went wrong than was promised.",
+    [metric("slo:period_error_budget_remaining:ratio", "{{slo}}")],
+    unit="percentunit",
+    lines_at=((0, RED),),
+    colors=COLORS,
+    floor=None,
+)
+_FAILURES = graph(
+    "Failures in 5 min",
+    "How many chats failed, chats were slow, and bookings failed in the last 5 min. Below 10, the line, the first "
+    "pair sends no page, however high the share is: one failure of three on a quiet lab is no emergency.",
+    [metric("slo:sli_error:increase5m", "{{slo}}")],
+    lines_at=((10, RED),),
+    colors=COLORS,
+    soft_max=20,
+)
+_PAIRS = [(alert, pair) for alert in ALERTS for pair in alert.pairs]
+PANELS = [
+    _LEFT.scale_distribution(_SYMLOG).axis_soft_min(-1).axis_soft_max(1),
+    *(_burn_rate(*pair, color) for pair, color in zip(_PAIRS, (RED, ORANGE, YELLOW, YELLOW), strict=True)),
+    _FAILURES,
+]

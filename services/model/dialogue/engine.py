@@ -5,23 +5,28 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final
 
 from services.model.dialogue.history import rebuild
 from services.model.dialogue.mentions import find_city
-from services.model.dialogue.phrases import say
+from services.model.dialogue.phrases import render
 from services.model.dialogue.policy import decide
-from services.model.dialogue.state import Action, Json, State, ToolUse, Utterance
-from services.model.dialogue.text import at
+from services.model.dialogue.state import Json, State, ToolUse, Utterance
+
+_EMPTY: Final = {"integer": 0, "number": 0, "boolean": False, "array": [], "object": {}, "null": None}
 
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool that the model asks for; `arguments` is a JSON object."""
+    """A call of a tool; `arguments` is a JSON object as text."""
 
     id: str
     name: str
     arguments: str
+
+    def document(self) -> Json:
+        """Return the call as a member of an OpenAI message."""
+        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
 
 
 @dataclass(frozen=True)
@@ -32,90 +37,64 @@ class Answer:
     calls: tuple[ToolCall, ...] = ()
 
 
-@dataclass(frozen=True)
-class Choice:
-    """How freely the model chooses between words and tools; `name` is the tool of "named"."""
-
-    how: Literal["auto", "none", "required", "named"] = "auto"
-    name: str = ""
-
-
-AUTO = Choice()
-
-
 def respond(
     messages: Sequence[Mapping[str, Any]],
     tools: Sequence[Mapping[str, Any]] = (),
     *,
     seed: int = 0,
-    choice: Choice = AUTO,
+    call_required: bool = False,
     now: datetime | None = None,
 ) -> Answer:
-    """Return the next message of the conversation. The same messages, tools and seed give the same answer.
+    """Return the next message of the conversation. Equal arguments give equal answers.
 
-    messages, tools: as in the OpenAI API.
-    now: taken when the system message has no CONTEXT line.
+    Args:
+        messages: as in the OpenAI API.
+        tools: that may be called, as in the OpenAI API.
+        seed: chooses among wordings.
+        call_required: whether the answer must be a call of one of the tools.
+        now: used if the system message has no CONTEXT line.
     """
     state = rebuild(messages, now or datetime.now(UTC))
     digest = fingerprint(messages, seed)
     functions = {str(tool["function"]["name"]): dict(tool["function"]) for tool in tools}
-    move = decide(state)
-    if choice.how == "named":
-        move = forced(move, functions[choice.name], state)
-    elif choice.how == "required" and not (isinstance(move, ToolUse) and move.tool in functions):
-        move = forced(move, next(iter(functions.values())), state)
-    elif isinstance(move, ToolUse):
-        move = _allowed(move, {} if choice.how == "none" else functions)
-    if isinstance(move, ToolUse):
-        return Answer(calls=(ToolCall(f"call_{digest[:24]}", move.tool, json.dumps(move.arguments)),))
-    return Answer(text=_words(move, int(digest[:8], 16)))
+    action = decide(state)
+    if isinstance(action, Utterance) or action.name not in functions:
+        if call_required:
+            action = _call(next(iter(functions.values())), state)
+        elif isinstance(action, ToolUse):
+            action = Utterance("trouble" if functions else "help")
+    if isinstance(action, ToolUse):
+        return Answer(calls=(ToolCall(f"call_{digest[:24]}", action.name, json.dumps(action.arguments)),))
+    parts = enumerate((*action.remarks, action), start=int(digest[:8], 16))
+    return Answer(text=" ".join(render(part.act, number, **part.fields) for number, part in parts))
 
 
 def fingerprint(messages: Sequence[Mapping[str, Any]], seed: int) -> str:
-    """Return 64 hexadecimal digits that follow from messages and seed."""
+    """Return a hash of messages and seed, 64 hexadecimal digits."""
     text = json.dumps([seed, [dict(message) for message in messages]], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _allowed(move: ToolUse, functions: Mapping[str, object]) -> Action:
-    """Utterance something in the place of a tool that was not given."""
-    if move.tool in functions:
-        return move
-    return Utterance("trouble") if functions else Utterance("help")
-
-
-def _words(move: Utterance, number: int) -> str:
-    parts = [say(part.act, number + index, **part.fields) for index, part in enumerate((*move.remarks, move))]
-    return " ".join(parts)
-
-
-_EMPTY: dict[str, Any] = {"integer": 0, "number": 0, "boolean": False, "array": [], "object": {}, "null": None}
-
-
-def forced(move: Action, function: Mapping[str, Any], state: State) -> ToolUse:
-    """Return a call of the function: the one that was decided on, or one with what is known."""
-    name = str(function["name"])
-    if isinstance(move, ToolUse) and move.tool == name:
-        return move
+def _call(function: Json, state: State) -> ToolUse:
+    """Return a call of the function with the values that the conversation has for its parameters."""
     schema = function.get("parameters") or {}
-    properties: Mapping[str, Any] = schema.get("properties") or {}
     required = schema.get("required") or []
-    known = _known(state)
+    values = _values(state)
     arguments: Json = {}
-    for key, described in properties.items():
-        if known.get(key) is not None:
-            arguments[key] = known[key]
+    for key, described in (schema.get("properties") or {}).items():
+        if values.get(key) is not None:
+            arguments[key] = values[key]
         elif key in required:
             arguments[key] = _placeholder(described if isinstance(described, dict) else {}, state)
-    return ToolUse(name, arguments)
+    return ToolUse(str(function["name"]), arguments)
 
 
-def _known(state: State) -> Json:
-    """What the conversation gave, under the names that tools like ours have for it."""
+def _values(state: State) -> Json:
+    """Return the values of the conversation under usual parameter names."""
     request = state.request
     business = request.business or request.offered or {}
-    moment = at(request.day, request.clock, state.zone) if request.day and request.clock else None
     city = request.city or find_city(state.parsed.text)
+    moment = state.wished_moment
     return {
         "kind": request.kind,
         "city": city,
@@ -123,7 +102,7 @@ def _known(state: State) -> Json:
         "name": request.name or business.get("name"),
         "business_id": business.get("id"),
         "date": request.day.isoformat() if request.day else None,
-        "starts_at": moment,
+        "starts_at": moment.isoformat() if moment else None,
         "provider": request.provider,
         "service": request.service,
         "appointment_id": (state.target or {}).get("id"),
@@ -132,7 +111,7 @@ def _known(state: State) -> Json:
 
 
 def _placeholder(described: Json, state: State) -> object:
-    """A value of the right type; for a text, what the person said."""
+    """Return a value of the type that the schema describes; for a string, the user's message."""
     if described.get("enum"):
         return described["enum"][0]
     if "default" in described:

@@ -1,4 +1,4 @@
-"""Rebuilds the state of a conversation from its messages, so that the server keeps none."""
+"""Rebuilds the state of a conversation from its messages, so that the server is stateless."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,106 +6,86 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.model.dialogue.mentions import match_name
-from services.model.dialogue.nlu import listen
+from services.model.dialogue.nlu import parse
 from services.model.dialogue.phrases import recognise
-from services.model.dialogue.selection import choose_target, known_businesses, take_found
-from services.model.dialogue.state import ENDINGS, Call, Json, Request, State
+from services.model.dialogue.selection import choose_target, known_businesses, names_of, store_businesses
+from services.model.dialogue.state import ENDINGS, Json, Request, State, ToolUse
 from services.model.dialogue.state_tracker import update
-from services.model.dialogue.text import pick, read_moment, read_zone
+from services.model.dialogue.text import choose_options, read_moment, read_zone
 
 _INSTRUCTIONS: Final = ("system", "developer")
-# Older messages are forgotten, as a model forgets what its window does not hold.
-_LONGEST: Final = 200
-_DONE_BY: Final = {"book_appointment": "booked", "move_appointment": "moved", "cancel_appointment": "cancelled"}
-_MARK: Final = "CONTEXT "
+# Older messages are dropped, as a model drops what exceeds its context window.
+_MAX_MESSAGES: Final = 200
+_ACTS: Final = {"book_appointment": "booked", "move_appointment": "moved", "cancel_appointment": "cancelled"}
+_CONTEXT: Final = "CONTEXT "
 
 
 def rebuild(messages: Sequence[Mapping[str, Any]], now: datetime) -> State:
-    """Return the state after the messages (OpenAI chat format).
-
-    now: used when the system message gives no CONTEXT line.
-    """
-    state = State(now=now)
-    if len(messages) > _LONGEST:
+    """Return the state after the messages of the OpenAI API; `now` is used if they have no CONTEXT line."""
+    state = State(now)
+    if len(messages) > _MAX_MESSAGES:
         instructions = [message for message in messages if message.get("role") in _INSTRUCTIONS]
-        messages = [*instructions[:1], *messages[-_LONGEST:]]
-    open_calls: dict[str, Call] = {}
+        messages = [*instructions[:1], *messages[-_MAX_MESSAGES:]]
+    open_calls: dict[str, Json] = {}
     for message in messages:
-        role = message.get("role")
+        role, text = message.get("role"), _text_of(message)
         if role in _INSTRUCTIONS:
-            _read_context(text_of(message), state)
+            _read_context(text, state)
         elif role == "user":
-            _parse_message(text_of(message), state)
+            _apply_message(text, state)
         elif role == "assistant":
-            for call in message.get("tool_calls") or []:
-                function = call.get("function") or {}
-                open_calls[str(call.get("id"))] = Call(str(function.get("name")), _object(function.get("arguments")))
-            text = text_of(message)
-            if text:
-                _note(text, state)
-        elif role == "tool":
-            asked = open_calls.pop(str(message.get("tool_call_id")), None)
-            if asked:
-                _see(Call(asked.name, asked.arguments, _object(text_of(message))), state)
+            open_calls |= {str(call.get("id")): call.get("function") or {} for call in message.get("tool_calls") or []}
+            _apply_reply(text, state)
+        elif role == "tool" and (function := open_calls.pop(str(message.get("tool_call_id")), None)) is not None:
+            call = ToolUse(str(function.get("name")), _parse_object(function.get("arguments")), _parse_object(text))
+            _apply_result(call, state)
     return state
 
 
-def text_of(message: Mapping[str, Any]) -> str:
+def _text_of(message: Mapping[str, Any]) -> str:
     """Return the text of a message whose content is a string or a list of parts."""
     content = message.get("content")
     if isinstance(content, str):
         return content
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
-        return "\n".join(part for part in parts if isinstance(part, str))
-    return ""
+    parts = [part.get("text") for part in _dicts(content)]
+    return "\n".join(part for part in parts if isinstance(part, str))
 
 
-def _object(text: object) -> Json:
-    """Return the JSON object of the text; what is none becomes an error that the policy can speak of."""
-    if isinstance(text, str):
-        try:
-            value = json.loads(text)
-        except ValueError:
-            return {"error": "unreadable"}
-        if isinstance(value, dict):
-            return value
-    return {"error": "unreadable"}
+def _parse_object(text: object) -> Json:
+    """Return the JSON object of the text, or an object with an error, which the policy handles."""
+    try:
+        value = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        value = None
+    return value if isinstance(value, dict) else {"error": "unreadable"}
 
 
 def _read_context(text: str, state: State) -> None:
     for line in text.splitlines():
-        if not line.startswith(_MARK):
+        if not line.startswith(_CONTEXT):
             continue
-        context = _object(line.removeprefix(_MARK))
+        context = _parse_object(line.removeprefix(_CONTEXT))
         business = context.get("business")
         if isinstance(business, dict) and business.get("id"):
             state.own_business = state.request.business = business
         moment = read_moment(context.get("now"))
-        if moment:
-            zone = read_zone((state.own_business or {}).get("time_zone"), moment.tzinfo or state.now.tzinfo)  # type: ignore[arg-type]
-            state.now = moment.astimezone(zone)
+        if moment and moment.tzinfo:
+            state.now = moment.astimezone(read_zone((state.own_business or {}).get("time_zone"), moment.tzinfo))
 
 
-def _parse_message(text: str, state: State) -> None:
-    _conclude(state)
+def _apply_message(text: str, state: State) -> None:
+    for call in state.calls:  # the reply to the last message may be a fallback reply, whose act is unknown
+        if call.name in _ACTS and call.result.get("ok") and state.last_act not in ENDINGS:
+            state.last_act, state.goal = _ACTS[call.name], None
     state.calls = []
-    state.parsed = listen(text, state)
+    state.parsed = parse(text, state.today, state.last_act)
     update(state)
     state.misses = 0 if state.parsed.understood else state.misses + 1
 
 
-def _conclude(state: State) -> None:
-    """Count what a tool did as done, with any reply to the user (a fallback reply has other words)."""
-    for call in state.calls:
-        done = _DONE_BY.get(call.name)
-        if done and (call.result or {}).get("ok") and state.last_act not in ENDINGS:
-            state.last_act, state.goal = done, None
-
-
-def _note(text: str, state: State) -> None:
-    """Parse a reply of the assistant; an unknown one (a fallback reply) keeps the last question."""
-    act = recognise(text)
+def _apply_reply(text: str, state: State) -> None:
+    """Apply a reply of the assistant; after an unknown one (a fallback reply) the last question remains."""
+    act = recognise(text) if text else None
     if act is None:
         return
     state.repeats = state.repeats + 1 if act == state.last_act else 0
@@ -113,9 +93,9 @@ def _note(text: str, state: State) -> None:
     request = state.request
     if act in ENDINGS or act == "handed_over":
         state.goal = None
-    elif act in ("offer", "confirm_offer"):
+    if act in ("offer", "confirm_offer"):
         known = known_businesses(state)
-        index = match_name(text, [str(business.get("name", "")) for business in known])
+        index = match_name(text, names_of(known))
         request.offered = known[index] if index is not None else None
     if act in ("confirm", "confirm_offer"):
         state.proposed = (request.day, request.clock, state.business_name)
@@ -127,39 +107,35 @@ def _note(text: str, state: State) -> None:
         state.misses = 0
 
 
-def _see(call: Call, state: State) -> None:
-    """Take in what a tool gave."""
+def _apply_result(call: ToolUse, state: State) -> None:
     state.calls.append(call)
-    result = call.result or {}
     match call.name:
         case "find_business":
-            take_found(state, call.arguments, _list(result.get("businesses")))
+            store_businesses(state, call.arguments, _dicts(call.result.get("businesses")))
         case "list_slots":
             request = state.request
-            slots = _moments(result.get("slots"), state)
-            state.options = pick(slots, request.part, first=request.soonest) or _moments(result.get("next"), state)[:2]
+            slots = _moments(call.result.get("slots"), state)
+            options = choose_options(slots, request.part, soonest=request.soonest)
+            state.options = options or _moments(call.result.get("next"), state)[:2]
         case "book_appointment" | "move_appointment":
-            _see_booking(call, result, state)
+            _apply_booking(call, state)
         case "list_my_appointments":
-            state.appointments = _list(result.get("appointments"))
+            state.appointments = _dicts(call.result.get("appointments"))
             choose_target(state)
-        case "cancel_appointment" if not result.get("error"):
+        case "cancel_appointment" if not call.result.get("error"):
             state.target = state.appointments = None
-        case _:
-            pass
 
 
-def _see_booking(call: Call, result: Json, state: State) -> None:
-    appointment = result.get("appointment")
-    if result.get("ok") and isinstance(appointment, dict):
-        business = state.request.business
-        state.target = {"business_name": (business or {}).get("name"), **appointment}
+def _apply_booking(call: ToolUse, state: State) -> None:
+    appointment = call.result.get("appointment")
+    if call.result.get("ok") and isinstance(appointment, dict):
+        request = state.request
+        state.target = {"business_name": (request.business or {}).get("name"), **appointment}
         state.appointments = None
-        kept = state.request.kind, state.request.city
-        state.request = Request(kind=kept[0], city=kept[1], business=business)
+        state.request = Request(kind=request.kind, city=request.city, business=request.business)
         state.options = []
         return
-    moments = _moments(result.get("alternatives"), state)
+    moments = _moments(call.result.get("alternatives"), state)
     wanted = read_moment(call.arguments.get("starts_at"), state.zone)
     if wanted:
         moments.sort(key=lambda moment: abs(moment - wanted))
@@ -167,12 +143,9 @@ def _see_booking(call: Call, result: Json, state: State) -> None:
 
 
 def _moments(value: object, state: State) -> list[datetime]:
-    return [moment for text in _list_any(value) if (moment := read_moment(text, state.zone))]
+    texts = value if isinstance(value, list) else []
+    return [moment for text in texts if (moment := read_moment(text, state.zone))]
 
 
-def _list(value: object) -> list[Json]:
-    return [item for item in _list_any(value) if isinstance(item, dict)]
-
-
-def _list_any(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _dicts(value: object) -> list[Json]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

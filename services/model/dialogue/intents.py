@@ -1,4 +1,4 @@
-"""What a person wants with a message, by the words that say so."""
+"""Finds intents, topics, answers and choices in a message by its words."""
 
 import re
 from typing import Final
@@ -108,7 +108,7 @@ _PATTERNS: Final = {
 }
 _COMPILED: Final = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _PATTERNS.items()}
 
-# Topics of questions, and the fields of a business that answer them when the tools give them.
+# Topics of questions: their pattern, and the fields of a business with the answer.
 TOPICS: Final = {
     "phone number": (
         r"(?:phone|telephone|contact|office|their|there|the)\s*(?:number|info\w*|no\.?)\b|\bphone\b|\btelephone\b|"
@@ -137,45 +137,37 @@ _TOPICS: Final = {name: re.compile(pattern, re.IGNORECASE) for name, (pattern, _
 
 
 def find_intents(text: str) -> frozenset[str]:
-    """Return the names of all intents that the text shows."""
+    """Return the names of all intents of the text."""
     return frozenset(name for name, pattern in _COMPILED.items() if pattern.search(text))
 
 
 _QUESTION: Final = re.compile(r"[^.?!]*\?")
 _ORDER: Final = re.compile(r"\b(?:book|confirm|schedule)\s+(?:it|that|this)\b", re.IGNORECASE)
+_FIRST_WORDS: Final = re.compile(r"\s*(?:[\w']+\W*){0,3}")
+_QUESTION_WORD: Final = re.compile(
+    r"\s*(?:is|are|do|does|can|could|would|will|was|what|where|which|when|who|how|has|have)\b", re.IGNORECASE
+)
 
 
 def find_answer(text: str) -> bool | None:
-    """Return True for a yes, False for a no, None for neither: whichever comes first decides.
+    """Return True for a yes, False for a no, None for neither; the first one decides.
 
-    What stands inside a question is no yes ("Is that place good?"), but "Can you book it?" is, and so is a question
-    that opens with the yes ("Great, what is their number?").
+    A word inside a question is no yes ("Is that place good?"). An order ("Can you book it?") is one, and so is the
+    start of a question ("Great, what is their number?").
     """
-    said = _QUESTION.sub(lambda match: _answer_part(match.group()), text)
-    yes, no = _COMPILED["affirm"].search(said), _COMPILED["deny"].search(text)
+    answers = _QUESTION.sub(lambda match: _answer_part(match.group()), text)
+    yes, no = _COMPILED["affirm"].search(answers), _COMPILED["deny"].search(text)
     if yes and (no is None or yes.start() < no.start()):
         return True
     return False if no else None
 
 
 def _answer_part(question: str) -> str:
-    """Blank the question but for the yes it opens with or the order that it is, keeping its length."""
-    order = _ORDER.search(question)
-    if order:
+    """Return an order as it is, of another question its first words, padded to its length."""
+    if _ORDER.search(question):
         return question
-    opening = re.match(r"\s*(?:[\w']+\W*){0,3}", question)
-    keep = (
-        opening.end()
-        if opening
-        and not re.match(
-            r"\s*(?:is|are|do|does|can|could|would|will|was|what|where|which|"
-            r"when|who|how|has|have)\b",
-            question,
-            re.IGNORECASE,
-        )
-        else 0
-    )
-    return question[:keep] + " " * (len(question) - keep)
+    opening = None if _QUESTION_WORD.match(question) else _FIRST_WORDS.match(question)
+    return (opening.group() if opening else "").ljust(len(question))
 
 
 _SENTENCE: Final = re.compile(r"[^.?!]+[.?!]*")
@@ -187,10 +179,10 @@ _ASKS: Final = re.compile(
 
 
 def find_topics(text: str) -> list[str]:
-    """Return what the text asks to know about a business ("phone number", "address", ...)."""
+    """Return the topics of questions about a business ("phone number", "address", ...)."""
     asking = " ".join(sentence for sentence in _SENTENCE.findall(text) if _ASKS.search(sentence))
     topics = [name for name, pattern in _TOPICS.items() if pattern.search(asking)]
-    # "I want a unisex salon" looks for one; "is it a unisex salon?" asks about one.
+    # "I want a unisex salon" is a search; "is it a unisex salon?" is a question about a business.
     return [topic for topic in topics if topic != "list of services" or "?" in asking]
 
 
@@ -203,7 +195,7 @@ _ORDER_OF_WORDS: Final = {"first": 0, "second": 1, "third": 2, "last": -1}
 
 
 def find_choice(text: str) -> int | None:
-    """Return the index that "the second one" speaks of (-1 is the last), or None."""
+    """Return the index of "the second one" (-1 is the last), or None."""
     match = _FIRST.search(text)
     if not match:
         return None

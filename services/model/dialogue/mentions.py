@@ -1,31 +1,17 @@
-"""Finds cities and names of businesses in what a person writes, known to the server or not."""
+"""Finds cities and names of businesses in a message, also unknown ones."""
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Any, Final, NamedTuple
 
-from services.model.dialogue.text import MONTHS, WEEKDAYS, word_set
+from services.model.dialogue.text import MONTHS, WEEKDAYS, Found, word_set
 from services.model.dialogue.vocabulary import find_kind, find_known_city, is_kind_word
-
-
-class Span(Protocol):
-    """Something found between two positions of a text."""
-
-    @property
-    def start(self) -> int:
-        """First character."""
-
-    @property
-    def end(self) -> int:
-        """One past the last character."""
-
 
 _WORD: Final = r"(?:(?:Dr|St|Jr|Sr|Mrs?|Ms)\.|[A-Z]\.(?!\s+[A-Z][a-z]+\s+[a-z])|[A-Z0-9](?:[\w'\u2019&!+-]|\.(?=\w))*)"
 _NAME: Final = rf"{_WORD}(?:(?:\s*[,:&-]\s*|\s+(?:(?:of|and|&|the|de|la|for|by|on|n)\s+)*){_WORD})*"
-# After these comes a business; after the others one only when nothing else was asked for.
+# A business follows these; it follows those of _LEAD only if the last question was for no place.
 _SURE_LEAD: Final = (
     r"(?i:\bat|\bwith|\bto(?!\s+(?:be|see|find))|\bsee|\bvisit(?:ing)?|\bcalled|\bnamed|\bname\s+is|\bname'?s|\bname\s+of|"
     r"\b(?:salon|doctor|dentist|place|shop|clinic|office)(?:'s)?\s+is|\bvia)"
@@ -48,7 +34,7 @@ _SPOKEN_PLACE: Final = re.compile(
     r"\b(?:in|near)\s+(?:the\s+city\s+of\s+)?(?P<city>[a-z]+(?:\s+[a-z]+){0,2}?)"
     r"(?=\s*(?:$|[.,;!?|])|\s+(?:for|on|at|please|area|thanks|and|that|who|which|around|by|next|this)\b)"
 )
-# Words that begin sentences or fill them; a run of capitals that is only these is no name.
+# Words that begin or fill sentences; a run of capitalised words that has only these is no name.
 _FILLERS: Final = word_set(
     """i i'd i'm i'll i've a an the my we it it's its is in on at to for of and or but no not yes yeah yep ok okay sure
     please thanks thank you hello hi hey can could would will do does did what which who where when how why that this
@@ -61,7 +47,7 @@ _FILLERS: Final = word_set(
     works work take first second third last earliest soonest
     everything nothing all location located choice choose option kind type"""
 )
-# Filler words that may also be a part of a name: Revamp Salon, Salon Revel.
+# Filler words that may be part of a name: Revamp Salon, Salon Revel.
 _NAME_PARTS: Final = word_set("salon shop place office city")
 _NO_PLACE: Final = word_set(
     """morning afternoon evening night my our your this that the a an me town area general case need time particular
@@ -74,50 +60,48 @@ _SPECIALTIES: Final = word_set(
 _GOOD_MATCH: Final = 0.78
 
 
-def blank(text: str, spans: Iterable[Span]) -> str:
-    """Return the text with a bar in the place of each span, so that no name runs across it."""
+def blank(text: str, spans: Iterable[Found[Any]]) -> str:
+    """Return the text with a bar in place of each span, so that no name extends across it."""
     for span in sorted(spans, key=lambda item: item.start, reverse=True):
         text = f"{text[: span.start]} | {text[span.end :]}"
     return text
 
 
-@dataclass(frozen=True)
-class Mention:
-    """A place as a person named it. `lone` may be a city or a business: only a search decides."""
+class Mention(NamedTuple):
+    """A city, or the name of a business, as the user wrote it. A city without "in" may also be a business."""
 
     city: str | None = None
     name: str | None = None
-    lone: str | None = None
 
 
-def find_place(text: str, *, asked: bool = False) -> Mention:
-    """Return the city or the business in the text (without its dates and times).
+def find_place(text: str, *, is_answer: bool = False) -> Mention:
+    """Return the city or the business in the text, which has no dates and times.
 
-    asked: the person was asked for a place, so that a name without anything around it is one.
+    `is_answer` says whether the last question was for a place, so that a name alone is one.
     """
     name = _first_name(_SURE_NAME, text) or _first_name(_TITLED_NAME, text)
     city = find_city(text.replace(name, " ") if name else text)
-    if name is None and not asked:
+    if name is None and not is_answer:
         name = _first_name(_LED_NAME, text)
         if name and city and city.lower() in name.lower():
             name = None
-    if name is None and asked:
+    if name is None and is_answer:
         spoken = _SPOKEN_NAME.search(text)
         if spoken and spoken["name"].split()[0] not in _FILLERS | _CALENDAR and not is_kind_word(spoken["name"]):
             name = spoken["name"]
-    if name or city or not asked:
-        return Mention(city, name)
-    return Mention(lone=_lone_name(text))
+    if is_answer and not name:
+        city = city or _lone_name(text)
+    return Mention(city, name)
 
 
 def find_city(text: str) -> str | None:
-    """Return the city that the text names as such, or None."""
+    """Return the last well-known city of the text, else the one after "in", "near" or the like, else None."""
     known = find_known_city(text)
     if known:
         return known
     for match in reversed(list(_PLACE.finditer(text))):
         name = _trim(match["city"])
-        if name and not is_kind_word(name) and _is_business(name):
+        if name and _is_business(name):
             return name
     spoken = _SPOKEN_PLACE.search(text)
     if spoken and not set(spoken["city"].split()) & (_NO_PLACE | _CALENDAR) and not is_kind_word(spoken["city"]):
@@ -134,34 +118,31 @@ def _first_name(pattern: re.Pattern[str], text: str) -> str | None:
 
 
 def match_name(text: str, names: Sequence[str]) -> int | None:
-    """Return the index of the name that the text speaks of, or None. Case, punctuation and small slips are ignored."""
-    said = _plain(text)
-    best, best_score = None, _GOOD_MATCH
-    for index, name in enumerate(names):
-        score = name_likeness(said, _plain(name))
-        if score > best_score:
-            best, best_score = index, score
-    return best
+    """Return the index of the name in the text, or None. Case, punctuation and small misspellings are ignored."""
+    words = _plain(text)
+    scores = [_similarity(words, _plain(name)) for name in names]
+    best = max(scores, default=0.0)
+    return scores.index(best) if best > _GOOD_MATCH else None
 
 
 @lru_cache(maxsize=4096)
-def name_likeness(said: str, name: str) -> float:
-    """Return 0 to 1: how surely the words `said` hold the name."""
-    if not name or not said:
+def _similarity(text: str, name: str) -> float:
+    """Return how similar the name is to a part of the text, from 0 to 1; slightly above 1 if it is there in full."""
+    if not name or not text:
         return 0.0
-    if re.search(rf"\b{re.escape(name)}\b", said):
-        return 1.0 + len(name) / 1000  # among several that are all there, the longest
-    said_words, name_words = said.split(), name.split()
+    if re.search(rf"\b{re.escape(name)}\b", text):
+        return 1.0 + len(name) / 1000  # of several complete names the longest is best
+    text_words, name_words = text.split(), name.split()
     width = len(name_words)
     best = 0.0
     matcher = SequenceMatcher(None, "", name, autojunk=False)
-    for start in range(max(1, len(said_words) - width + 1)):
-        matcher.set_seq1(" ".join(said_words[start : start + width]))
-        # The two quick ones are upper bounds, and most windows end there.
+    for start in range(max(1, len(text_words) - width + 1)):
+        matcher.set_seq1(" ".join(text_words[start : start + width]))
+        # The two quick ratios are upper bounds, which exclude most windows.
         if matcher.real_quick_ratio() > _GOOD_MATCH and matcher.quick_ratio() > _GOOD_MATCH:
             best = max(best, matcher.ratio())
     long_words = [word for word in name_words if len(word) > 3 and not is_kind_word(word)]
-    if long_words and all(word in said_words for word in long_words):
+    if long_words and all(word in text_words for word in long_words):
         best = max(best, 0.9)
     return best
 
@@ -171,7 +152,7 @@ def _plain(text: str) -> str:
 
 
 def _trim(name: str) -> str:
-    """Take filler words off both ends ("Supercuts I" -> "Supercuts")."""
+    """Return the name without filler words at its ends ("Supercuts I" -> "Supercuts")."""
     words = name.replace("\u2019", "'").split()
     while words and (_is_filler(words[-1]) or words[-1] in ("&", "-", ",")):
         if len(words) > 1 and words[-1].strip(".,!").lower() in _NAME_PARTS and words[-1][0].isupper():
@@ -198,7 +179,7 @@ def _is_business(name: str) -> bool:
 
 
 def _lone_name(text: str) -> str | None:
-    """Return the longest run of capitals, or what is left of a short answer without its filler words."""
+    """Return the longest run of capitalised words, else the words of a short answer that are no fillers, else None."""
     runs = [_trim(match.group()) for match in _ANY_NAME.finditer(text)]
     runs = [run for run in runs if run and _is_business(run)]
     if runs:
@@ -206,13 +187,6 @@ def _lone_name(text: str) -> str | None:
     words = [
         word for word in re.findall(r"[A-Za-z][\w'.-]*", text) if word.lower().strip(".") not in _FILLERS | _CALENDAR
     ]
-    left = " ".join(words).strip(" .")
-    if (
-        0 < len(words) <= 3
-        and len(text.split()) <= 6
-        and "?" not in text
-        and not is_kind_word(left)
-        and not find_kind(left)
-    ):
-        return left.title()
-    return None
+    rest = " ".join(words).strip(" .")
+    is_short = 0 < len(words) <= 3 and len(text.split()) <= 6 and "?" not in text
+    return rest.title() if is_short and not is_kind_word(rest) and not find_kind(rest) else None

@@ -1,11 +1,13 @@
-"""Everything the model says, in a few wordings each, and how a saying is recognised in a conversation's history."""
+"""The wordings of each act of the model, and how an act is recognised in the history of a conversation."""
 
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-# Act -> wordings. An act is what a sentence does; the next user message is understood in its light.
+from services.model.dialogue.text import word_set
+
+# Dialogue act -> wordings. The act is the context in which the next user message is parsed.
 PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     # Questions
     "greet": (
@@ -55,10 +57,6 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "ask_day": (
         "Which day would you like to come at {time}?",
         "For {time}, on which day?",
-    ),
-    "ask_time": (
-        "What time suits you on {day}?",
-        "At what time on {day} would you like to come?",
     ),
     "slots": (
         "At {name} these times are free: {options}. Which one suits you?",
@@ -157,7 +155,7 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
         "I am the booking assistant, a program, and doing well.",
         "I am a computer program that looks after appointments.",
     ),
-    # Remarks: they stand before a question and leave its meaning alone.
+    # Remarks: they precede a question and do not change its act.
     "no_answer": (
         "I do not have the {topics} at hand; the office will gladly tell you.",
         "I am afraid I cannot tell you the {topics} here.",
@@ -191,9 +189,7 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
         "Something is not working on my side right now. Please try again shortly.",
     ),
 }
-REMARKS: Final = frozenset(
-    ("no_answer", "answer", "misunderstood", "emergency", "advice", "refuse", "bot", "none_there")
-)
+REMARKS: Final = word_set("no_answer answer misunderstood emergency advice refuse bot none_there")
 
 
 def _recogniser(template: str) -> re.Pattern[str]:
@@ -204,7 +200,7 @@ def _recogniser(template: str) -> re.Pattern[str]:
 _RECOGNISERS: Final = [
     (act, _recogniser(wording)) for act, wordings in PHRASES.items() if act not in REMARKS for wording in wordings
 ]
-# Another provider's model may have spoken before us: what its questions usually ask for.
+# Questions of another provider's model, which may have sent earlier messages.
 _FOREIGN: Final = [
     (act, re.compile(pattern, re.IGNORECASE))
     for act, pattern in (
@@ -219,20 +215,16 @@ _FOREIGN: Final = [
 ]
 
 
-def say(act: str, choice: int, **fields: str) -> str:
-    """Return one wording of the act, chosen by a number, with its fields filled in."""
+def render(act: str, number: int, **fields: str) -> str:
+    """Return a wording of the act with its fields; the number chooses the wording."""
     wordings = PHRASES[act]
-    return wordings[choice % len(wordings)].format(**fields)
+    return wordings[number % len(wordings)].format(**fields)
 
 
 @lru_cache(maxsize=2048)
 def recognise(text: str) -> str | None:
-    """Return the act of the last thing that a message of the assistant said, or None."""
-    best: tuple[int, str] | None = None
-    for act, pattern in _RECOGNISERS:
-        match = pattern.search(text)
-        if match and (best is None or match.end() > best[0]):
-            best = (match.end(), act)
-    if best:
-        return best[1]
+    """Return the act of the last sentence of an assistant message, or None."""
+    matches = [(match.end(), act) for act, pattern in _RECOGNISERS if (match := pattern.search(text))]
+    if matches:
+        return max(matches, key=lambda found: found[0])[1]
     return next((act for act, pattern in _FOREIGN if pattern.search(text)), None)

@@ -1,137 +1,147 @@
-"""What is known of a conversation at one moment; always rebuilt from its messages."""
+"""The state of a conversation, rebuilt from its messages for every response."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, tzinfo
-from typing import Any
+from typing import Any, Final, Literal
 
-from services.model.dialogue.text import read_zone
+from services.model.dialogue.text import read_zone, word_set
 
 Json = dict[str, Any]
+Goal = Literal["book", "move", "cancel", "list"]
 
 # Acts after which a new request begins.
-ENDINGS = frozenset(("booked", "moved", "cancelled", "kept", "bye", "welcome", "anything_else", "no_appointments"))
-# Acts to which a yes books.
-ASKED_FOR_YES = frozenset(("confirm", "confirm_offer", "taken", "closed"))
-# Acts that offer other times after a refusal.
-REFUSALS = frozenset(("taken", "closed"))
-BOOK, MOVE, CANCEL, LIST = "book", "move", "cancel", "list"
-
-
-@dataclass(frozen=True)
-class Call:
-    """A tool call and, once it came back, what it gave."""
-
-    name: str
-    arguments: Json
-    result: Json | None = None
+ENDINGS: Final = word_set("booked moved cancelled kept bye welcome anything_else no_appointments")
+# Acts after which a yes books.
+BOOKING_QUESTIONS: Final = word_set("confirm confirm_offer taken closed")
+# Acts that offer other times after a refusal, and all acts that offer times.
+REFUSALS: Final = word_set("taken closed")
+TIME_OFFERS: Final = REFUSALS | word_set("slots next_slots")
 
 
 @dataclass(frozen=True)
 class ParsedMessage:
-    """What the last user message was understood to say."""
+    """The parsed user message."""
 
     text: str = ""
     intents: frozenset[str] = frozenset()
     topics: tuple[str, ...] = ()
     dates: tuple[date, ...] = ()
-    left_dates: tuple[date, ...] = ()  # named only to be replaced: "from Tuesday", "not the 5th"
+    negated_dates: tuple[date, ...] = ()  # "from Tuesday", "not the 5th"
     times: tuple[time, ...] = ()
     part: str | None = None
     kind: str | None = None
     city: str | None = None
     name: str | None = None
     choice: int | None = None
-    weeks: bool = False  # the date is the first of a week or weekend, none in particular
-    to_date: bool = False  # the last date follows "to": where an appointment is to be moved
-    agreed: bool = False  # a plain yes to what was asked
-    refused: bool = False  # a plain no to what was asked
+    is_period: bool = False  # the date is the first day of a week or weekend
+    to_date: bool = False  # the last date follows "to": the new date of an appointment
+    agreed: bool = False  # a plain yes to the question
+    refused: bool = False  # a plain no to the question
     understood: bool = True
+
+    @property
+    def has_moment(self) -> bool:
+        """Whether the message has a date or a time."""
+        return bool(self.dates or self.times)
 
 
 @dataclass
 class Request:
-    """The appointment that is being arranged."""
+    """The requested appointment."""
 
     kind: str | None = None
     city: str | None = None
     any_city: bool = False
-    name: str | None = None  # a business as the person wrote it, not yet looked up
-    unknown: str | None = None  # a name that was looked up in vain
+    name: str | None = None  # a business as the user wrote it, not yet searched
+    unknown: str | None = None  # a name without a search result
     business: Json | None = None  # accepted
-    offered: Json | None = None  # proposed, not accepted yet
-    skipped: int = 0  # how many candidates were turned down
+    offered: Json | None = None  # proposed, not yet accepted
+    skipped: int = 0  # number of rejected candidates
     day: date | None = None
     clock: time | None = None
     part: str | None = None
-    after: datetime | None = None  # look for free times from here on
+    after: datetime | None = None  # the earliest time to offer
     soonest: bool = False
     service: str | None = None
     provider: str | None = None
 
 
-@dataclass
-class State:
-    """The conversation so far."""
-
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    own_business: Json | None = None  # the business in whose name the assistant speaks
-    goal: str | None = None
-    request: Request = field(default_factory=Request)
-    parsed: ParsedMessage = field(default_factory=ParsedMessage)
-    last_act: str | None = None
-    options: list[datetime] = field(default_factory=list)  # times offered last
-    finds: dict[str, list[Json]] = field(default_factory=dict)  # find_business arguments as JSON -> businesses
-    appointments: list[Json] | None = None  # the person's own, once listed
-    target: Json | None = None  # the appointment to move or cancel
-    said_dates: list[date] = field(default_factory=list)  # dates that may identify the appointment
-    calls: list[Call] = field(default_factory=list)  # tool calls since the last user message
-    proposed: tuple[date | None, time | None, str] | None = None  # what was put to the person for a yes
-    repeats: int = 0  # how often in a row the same thing was said again
-    misses: int = 0  # user messages in a row that were not understood
-
-    @property
-    def zone(self) -> tzinfo:
-        """Time zone in which the person's words are meant: the business's."""
-        business = self.request.business or self.own_business or {}
-        return read_zone(business.get("time_zone"), self.now.tzinfo or UTC)
-
-    @property
-    def today(self) -> date:
-        """The date of the person's words."""
-        return self.now.date()
-
-    @property
-    def business_name(self) -> str:
-        """Return the name of the current business, or words in its place."""
-        business = self.request.business or self.request.offered or self.own_business or {}
-        return str(business.get("name") or "the office")
-
-    def result_of(self, name: str) -> Json | None:
-        """Return what the last call of that tool in this turn gave, or None."""
-        return next(
-            (call.result for call in reversed(self.calls) if call.name == name and call.result is not None), None
-        )
-
-
 @dataclass(frozen=True)
 class Utterance:
-    """An utterance: this act with these fields, after the `remarks`."""
+    """An act with the fields of its wording, after the `remarks`."""
 
     act: str
     fields: dict[str, str] = field(default_factory=dict)
     remarks: tuple["Utterance", ...] = ()
 
     def after(self, *remarks: "Utterance") -> "Utterance":
-        """Return the same with remarks before it."""
+        """Return the utterance with further remarks before it."""
         return Utterance(self.act, self.fields, (*remarks, *self.remarks))
 
 
 @dataclass(frozen=True)
 class ToolUse:
-    """Call this tool with these arguments."""
+    """A call of a tool, with its result once there is one."""
 
-    tool: str
+    name: str
     arguments: Json = field(default_factory=dict)
+    result: Json = field(default_factory=dict)
 
 
 Action = Utterance | ToolUse
+
+
+@dataclass
+class State:
+    """The conversation up to its last message."""
+
+    now: datetime
+    own_business: Json | None = None  # the business that the assistant represents
+    goal: Goal | None = None
+    request: Request = field(default_factory=Request)
+    parsed: ParsedMessage = field(default_factory=ParsedMessage)
+    last_act: str | None = None
+    options: list[datetime] = field(default_factory=list)  # times offered last
+    searches: list[tuple[Json, list[Json]]] = field(default_factory=list)  # arguments of find_business, businesses
+    appointments: list[Json] | None = None  # the user's, once listed
+    target: Json | None = None  # the appointment to move or cancel
+    target_dates: list[date] = field(default_factory=list)  # dates that may identify the appointment
+    calls: list[ToolUse] = field(default_factory=list)  # since the last user message, with results
+    proposed: tuple[date | None, time | None, str] | None = None  # day, time and business of the last confirmation
+    repeats: int = 0  # consecutive repetitions of the last act
+    misses: int = 0  # consecutive user messages that were not understood
+
+    @property
+    def zone(self) -> tzinfo:
+        """Time zone of the user's words: that of the business."""
+        business = self.request.business or self.own_business or {}
+        return read_zone(business.get("time_zone"), self.now.tzinfo or UTC)
+
+    @property
+    def today(self) -> date:
+        """Current date of the user."""
+        return self.now.date()
+
+    @property
+    def business(self) -> Json:
+        """The current business, or an empty object."""
+        return self.request.business or self.request.offered or self.own_business or {}
+
+    @property
+    def business_name(self) -> str:
+        """Name of the current business, or a noun in its place."""
+        return str(self.business.get("name") or "the office")
+
+    @property
+    def wished_moment(self) -> datetime | None:
+        """Day and time of the request, once it has both."""
+        request = self.request
+        return datetime.combine(request.day, request.clock, self.zone) if request.day and request.clock else None
+
+    def offers(self, day: date | None, clock: time | None) -> bool:
+        """Return whether this day and time is one of the options."""
+        return any((option.date(), option.time()) == (day, clock) for option in self.options)
+
+    def result_of(self, name: str) -> Json | None:
+        """Return the result of the last call of that tool since the last user message, or None."""
+        return next((call.result for call in reversed(self.calls) if call.name == name), None)

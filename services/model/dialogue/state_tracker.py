@@ -1,170 +1,170 @@
-"""Changes goal and request by what a user message said."""
+"""Applies a parsed user message to the goal and the request of the conversation."""
 
 import re
 from datetime import datetime, time
 from typing import Final
 
 from services.model.dialogue.mentions import match_name
-from services.model.dialogue.selection import choose_target, known_businesses
-from services.model.dialogue.state import ASKED_FOR_YES, BOOK, CANCEL, LIST, MOVE, Json, ParsedMessage, State
+from services.model.dialogue.selection import choose_target, known_businesses, names_of
+from services.model.dialogue.state import BOOKING_QUESTIONS, TIME_OFFERS, Goal, Json, ParsedMessage, State
 from services.model.dialogue.text import word_set
 from services.model.dialogue.vocabulary import find_service, names_only_a_service
 
-_BOOKING_ACTS: Final = word_set(
-    "offer confirm_offer ask_other no_more not_found name_not_found ask_when ask_day ask_time slots next_slots "
-    "no_slots confirm taken closed unavailable past ask_change ask_kind ask_city"
+_BOOKING_ACTS: Final = (
+    TIME_OFFERS
+    | BOOKING_QUESTIONS
+    | word_set(
+        "offer ask_other no_more not_found name_not_found ask_when ask_day ask_time no_slots unavailable past "
+        "ask_change ask_kind ask_city"
+    )
 )
-_OFFERING_ACTS: Final = word_set("slots next_slots taken closed")
 _TIME_WORDS: Final = re.compile(r"\b(?:times?|days?|dates?|slots?|hours?|openings?|later|earlier)\b", re.IGNORECASE)
 _PLACE_WORDS: Final = re.compile(
     r"\b(?:someone|somebody|somewhere|someplace|elsewhere|places?|office)\b", re.IGNORECASE
 )
 _PLACE_ACTS: Final = word_set("ask_city no_more not_found name_not_found")
-# After these a word about a day or a time is about the appointment just made.
-_AFTER: Final = frozenset(("booked", "moved"))
+# After these a date or a time refers to the appointment that was made last.
+_COMPLETED_ACTS: Final = word_set("booked moved")
 
 
 def update(state: State) -> None:
     """Apply `state.parsed` to the goal and the request."""
     parsed = state.parsed
     _set_goal(state, parsed)
-    if state.goal in (CANCEL, MOVE):
-        _update_change(state, parsed)
-        if state.last_act == "ask_which":
-            choose_target(state)
-    else:
+    if state.goal not in ("cancel", "move"):
         _update_place(state, parsed)
-        _update_when(state, parsed)
+        _update_time(state, parsed)
+        return
+    _update_change(state, parsed)
+    if state.last_act == "ask_which":
+        choose_target(state)
 
 
 def _set_goal(state: State, parsed: ParsedMessage) -> None:
-    intents = parsed.intents
-    arranging = state.goal == BOOK and state.last_act in _BOOKING_ACTS
     before = state.goal
-    keeps_target = state.last_act in _AFTER or (before is None and _is_about_booked(state, parsed))
-    if "cancel" in intents and not (arranging and parsed.dates):
-        state.goal = CANCEL
-    elif "move" in intents and not (arranging and "reschedul" not in parsed.text.lower()):
-        state.goal = MOVE
-    elif "list" in intents and not arranging:
-        state.goal = LIST
-    elif state.goal is None and state.target and _is_about_booked(state, parsed):
-        state.goal = MOVE
-    elif state.goal in (MOVE, CANCEL) and not _turns_to_booking(parsed):
-        pass
-    elif _is_closing(state, parsed):
-        state.goal = None
-    elif _speaks_of_booking(parsed) or (state.last_act == "no_appointments" and parsed.agreed):
-        state.goal = BOOK
-    elif state.last_act == "appointments" and parsed.agreed:
-        state.goal = MOVE
-    elif state.goal == LIST:
-        state.goal = None
-    if state.goal in (MOVE, CANCEL) and before != state.goal:
-        state.said_dates = []
-        if not keeps_target:
-            state.target = None
-            state.appointments = None
+    changes_booked = _changes_booked(state, parsed)
+    state.goal = _next_goal(state, parsed, changes_booked=changes_booked)
+    if state.goal in ("move", "cancel") and before != state.goal:
+        state.target_dates = []
+        if state.last_act not in _COMPLETED_ACTS and not (before is None and changes_booked):
+            state.target = state.appointments = None
         state.request.day = state.request.clock = None
 
 
-def _speaks_of_booking(parsed: ParsedMessage) -> bool:
-    if parsed.dates or parsed.times or parsed.intents & {"book", "find", "slots", "soonest"}:
+def _next_goal(state: State, parsed: ParsedMessage, *, changes_booked: bool) -> Goal | None:  # noqa: PLR0911
+    goal, intents = state.goal, parsed.intents
+    is_booking = goal == "book" and state.last_act in _BOOKING_ACTS
+    if "cancel" in intents and not (is_booking and parsed.dates):
+        return "cancel"
+    if "move" in intents and not (is_booking and "reschedul" not in parsed.text.lower()):
+        return "move"
+    if "list" in intents and not is_booking:
+        return "list"
+    if goal is None and state.target and changes_booked:
+        return "move"
+    if goal in ("move", "cancel") and "find" not in intents and not ("book" in intents and parsed.kind):
+        return goal
+    if _ends_conversation(state, parsed):
+        return None
+    if _concerns_booking(parsed) or (state.last_act == "no_appointments" and parsed.agreed):
+        return "book"
+    if state.last_act == "appointments" and parsed.agreed:
+        return "move"
+    return None if goal == "list" else goal
+
+
+def _concerns_booking(parsed: ParsedMessage) -> bool:
+    if parsed.has_moment or parsed.intents & {"book", "find", "slots", "soonest"}:
         return True
     return bool(parsed.kind or parsed.city or parsed.name) and not parsed.topics
 
 
-def _is_about_booked(state: State, parsed: ParsedMessage) -> bool:
-    """Return whether a new time is meant for the appointment just made."""
-    if not (parsed.dates or parsed.times) or "find" in parsed.intents:
+def _changes_booked(state: State, parsed: ParsedMessage) -> bool:
+    """Return whether a date or time is a new one for the appointment that was made last."""
+    if not parsed.has_moment or "find" in parsed.intents:
         return False
-    return "change" in parsed.intents or (state.last_act in _AFTER and not (parsed.kind or parsed.name))
+    return "change" in parsed.intents or (state.last_act in _COMPLETED_ACTS and not (parsed.kind or parsed.name))
 
 
-def _turns_to_booking(parsed: ParsedMessage) -> bool:
-    return bool("find" in parsed.intents or ("book" in parsed.intents and parsed.kind))
-
-
-def _is_closing(state: State, parsed: ParsedMessage) -> bool:
+def _ends_conversation(state: State, parsed: ParsedMessage) -> bool:
     """Return whether the user ends the conversation; a yes to a booking does not."""
-    if parsed.dates or parsed.times or parsed.intents & {"another", "slots", "soonest", "change"}:
+    if parsed.has_moment or parsed.intents & {"another", "slots", "soonest", "change"}:
         return False
-    if parsed.agreed and state.last_act in ASKED_FOR_YES:
-        return False
-    return "bye" in parsed.intents
+    return "bye" in parsed.intents and not (parsed.agreed and state.last_act in BOOKING_QUESTIONS)
 
 
 def _update_change(state: State, parsed: ParsedMessage) -> None:
-    """Moving or cancelling: dates identify the appointment, or its new time."""
+    """Apply dates to the goals move and cancel: they identify the appointment, or are its new date."""
     request = state.request
-    dates = [*parsed.left_dates, *parsed.dates]
-    if state.goal == MOVE:
+    dates = [*parsed.negated_dates, *parsed.dates]
+    if state.goal == "move":
         if parsed.dates and (parsed.to_date or len(dates) > 1 or state.target is not None):
             request.day = dates.pop()
         if parsed.times:
             request.clock = parsed.times[-1]
         request.part = parsed.part or request.part
         _choose_option(state, parsed)
-    state.said_dates = dates or state.said_dates
+    state.target_dates = dates or state.target_dates
 
 
 def _update_place(state: State, parsed: ParsedMessage) -> None:
     request = state.request
-    own = state.own_business is not None
-    if parsed.kind and parsed.kind != _present_kind(state) and not (own and names_only_a_service(parsed.text)):
-        settled = request.business is not None
-        if not settled or parsed.intents & {"find", "another"}:
-            if settled or request.kind is not None:
-                _forget_business(state)
+    is_service = state.own_business is not None and names_only_a_service(parsed.text)
+    if parsed.kind and parsed.kind != _current_kind(state) and not is_service:
+        is_settled = request.business is not None
+        if not is_settled or parsed.intents & {"find", "another"}:
+            if is_settled or request.kind is not None:
+                _drop_business(state)
             request.kind = parsed.kind
     if parsed.city and parsed.city != request.city and _is_new_city(state, parsed):
         request.city = parsed.city
-        _forget_business(state)
+        _drop_business(state)
     if "anywhere" in parsed.intents and state.last_act in _PLACE_ACTS:
         request.any_city = True
         request.city = None
     request.service = find_service(parsed.text) or request.service
-    _take_named(state, parsed)
-    _answer_offer(state, parsed)
+    _apply_name(state, parsed)
+    _apply_answer_to_offer(state, parsed)
 
 
-def _present_kind(state: State) -> str | None:
-    """Return the kind of the current business, or the one that is looked for."""
+def _current_kind(state: State) -> str | None:
+    """Return the kind of the accepted business, else the requested one."""
     kind = (state.request.business or {}).get("kind")
     return kind if isinstance(kind, str) else state.request.kind
 
 
 def _is_new_city(state: State, parsed: ParsedMessage) -> bool:
-    """A city named while a business is settled is a question about it, unless something else is looked for."""
+    """Return whether a city is a request: after a business is accepted, most are questions about it."""
     if state.request.business is None:
         return True
     return bool(parsed.intents & {"find", "another", "change"}) and not parsed.topics
 
 
-def _forget_business(state: State) -> None:
+def _drop_business(state: State) -> None:
     request = state.request
     request.business = request.offered = request.name = None
     request.skipped = 0
 
 
-def _take_named(state: State, parsed: ParsedMessage) -> None:
-    """A business may be named in full or in part; those that the tools gave are known by name."""
+def _apply_name(state: State, parsed: ParsedMessage) -> None:
+    """Apply the name of a business or a provider; businesses of earlier searches match also in part."""
     request = state.request
     known = known_businesses(state)
-    index = match_name(parsed.text, [str(business.get("name", "")) for business in known])
+    index = match_name(parsed.text, names_of(known))
     if index is not None:
         if parsed.topics and not parsed.agreed and known[index] == request.offered:
-            return  # a question about the place on offer, no choice of it
+            return  # a question about the offered business
         request.business, request.offered, request.name = known[index], None, None
         return
-    if not parsed.name or _is_own(state, parsed.name):
+    if not parsed.name or _is_current(state, parsed.name):
         return
-    if request.business is not None and parsed.topics and not parsed.intents & {"change", "find", "another"}:
-        return  # a question about a provider
     if request.business is not None:
-        provider = match_name(parsed.name, [str(name) for name in _providers(request.business)])
-        if provider is not None or state.own_business is not None:
-            request.provider = _providers(request.business)[provider] if provider is not None else parsed.name
+        if parsed.topics and not parsed.intents & {"change", "find", "another"}:
+            return  # a question about a provider
+        providers = _providers(request.business)
+        index = match_name(parsed.name, providers)
+        if index is not None or state.own_business is not None:
+            request.provider = parsed.name if index is None else providers[index]
             return
     request.business = request.offered = None
     request.name = parsed.name
@@ -175,12 +175,12 @@ def _providers(business: Json) -> list[str]:
     return [name for name in names if isinstance(name, str)]
 
 
-def _is_own(state: State, name: str) -> bool:
+def _is_current(state: State, name: str) -> bool:
     business = state.request.business or state.own_business
-    return business is not None and match_name(name, [str(business.get("name", ""))]) is not None
+    return business is not None and match_name(name, names_of([business])) is not None
 
 
-def _answer_offer(state: State, parsed: ParsedMessage) -> None:
+def _apply_answer_to_offer(state: State, parsed: ParsedMessage) -> None:
     request = state.request
     wants_other = _wants_other_place(state, parsed)
     if request.business is not None:
@@ -192,32 +192,30 @@ def _answer_offer(state: State, parsed: ParsedMessage) -> None:
     if wants_other or (state.last_act == "ask_other" and parsed.agreed):
         request.offered = None
         request.skipped += 1
-    elif state.last_act == "confirm_offer" and parsed.refused and not (parsed.dates or parsed.times):
-        pass  # the policy asks what would be better
-    elif parsed.agreed or parsed.dates or parsed.times or _goes_on(parsed):
+        return
+    if state.last_act == "confirm_offer" and parsed.refused and not parsed.has_moment:
+        return  # the policy asks for the change
+    continues = parsed.intents & {"book", "slots", "soonest"} and not parsed.refused
+    if parsed.agreed or parsed.has_moment or continues:
         request.business, request.offered = request.offered, None
 
 
-def _goes_on(parsed: ParsedMessage) -> bool:
-    return bool(parsed.intents & {"book", "slots", "soonest"}) and not parsed.refused
-
-
 def _wants_other_place(state: State, parsed: ParsedMessage) -> bool:
-    """Return whether it is "is there someone else" and not "is there another time"."""
+    """Return whether "another" refers to a place ("is there someone else") and not to a time."""
     if "another" not in parsed.intents or (parsed.agreed and "find" not in parsed.intents):
         return False
     if _TIME_WORDS.search(parsed.text):
         return False
-    if state.last_act in _OFFERING_ACTS | {"confirm"}:
+    if state.last_act in TIME_OFFERS | {"confirm"}:
         return bool(parsed.kind or "find" in parsed.intents or _PLACE_WORDS.search(parsed.text))
     return True
 
 
-def _update_when(state: State, parsed: ParsedMessage) -> None:
+def _update_time(state: State, parsed: ParsedMessage) -> None:
     request = state.request
-    if parsed.weeks:
+    if parsed.is_period:
         request.day, request.soonest = None, True
-        request.after = _start_of(state, parsed)
+        request.after = datetime.combine(parsed.dates[-1], time(0, 0), tzinfo=state.zone)
         return
     if parsed.dates:
         request.day, request.after, request.soonest = parsed.dates[-1], None, False
@@ -225,68 +223,63 @@ def _update_when(state: State, parsed: ParsedMessage) -> None:
         request.clock, request.soonest = parsed.times[-1], False
     if parsed.part:
         request.part = parsed.part
-        if not parsed.times and parsed.intents & {"change", "another"} | ({"deny"} & parsed.intents):
+        if not parsed.times and parsed.intents & {"change", "another", "deny"}:
             request.clock = None
     if "soonest" in parsed.intents and not parsed.times:
         request.soonest = True
-    if state.last_act in ("ask_when", "ask_day") and _leaves_it_open(state, parsed):
+    if state.last_act in ("ask_when", "ask_day") and _accepts_any_time(state, parsed):
         request.soonest = True
     if state.last_act == "ask_change":
-        _drop_named(state, parsed)
+        _drop_named_part(state, parsed)
     _choose_option(state, parsed)
-    if state.last_act in _OFFERING_ACTS and not parsed.times and state.options:
-        _other_times(state, parsed)
+    if state.last_act in TIME_OFFERS and not parsed.times and state.options and not parsed.agreed:
+        _request_other_times(state, parsed)
 
 
-def _leaves_it_open(state: State, parsed: ParsedMessage) -> bool:
-    """Asked for a time, a person may take the first one, or only say yes: then times are offered."""
-    return parsed.choice is not None or (parsed.agreed and state.repeats > 0 and not parsed.dates and not parsed.times)
+def _accepts_any_time(state: State, parsed: ParsedMessage) -> bool:
+    """Return whether the answer to "when" is "the first one" or a repeated yes: then the next times are offered."""
+    return parsed.choice is not None or (parsed.agreed and state.repeats > 0 and not parsed.has_moment)
 
 
-def _drop_named(state: State, parsed: ParsedMessage) -> None:
-    """Asked what to change, a person may only name it: "the time"."""
+def _drop_named_part(state: State, parsed: ParsedMessage) -> None:
+    """Drop the part of the request that the user wants to change: "the time"."""
     request, words = state.request, set(parsed.text.lower().replace(".", " ").replace(",", " ").split())
     if words & {"time", "hour"} and not parsed.times:
         request.clock = None
     if words & {"day", "date"} and not parsed.dates:
         request.day = None
     if words & {"place", "location", "business", "salon"} and not parsed.name and state.own_business is None:
-        _forget_business(state)
-
-
-def _start_of(state: State, parsed: ParsedMessage) -> datetime:
-    return datetime.combine(parsed.dates[-1], time(0, 0), tzinfo=state.zone)
+        _drop_business(state)
 
 
 def _choose_option(state: State, parsed: ParsedMessage) -> None:
-    """Take one of the offered times: by order, by its time, or by a plain yes."""
-    if state.last_act not in _OFFERING_ACTS or not state.options:
+    """Choose one of the offered times: by its time, by order, or by a plain yes."""
+    if state.last_act not in TIME_OFFERS or not state.options:
         return
     request = state.request
     chosen = None
     days = {option.date() for option in state.options}
     if parsed.times and request.day is None and len(days) == 1:
         request.day = days.pop()
+    if parsed.dates:
+        return
     if parsed.times:
-        same = [option for option in state.options if option.time().replace(second=0) == parsed.times[-1]]
-        chosen = same[0] if same and not parsed.dates else None
-    elif parsed.choice is not None and not parsed.dates:
+        wanted = parsed.times[-1]
+        chosen = next((option for option in state.options if option.time().replace(second=0) == wanted), None)
+    elif parsed.choice is not None:
         chosen = state.options[parsed.choice if parsed.choice < len(state.options) else -1]
-    elif parsed.agreed and not parsed.dates:
+    elif parsed.agreed:
         chosen = state.options[0]
     if chosen:
         request.day, request.clock = chosen.date(), chosen.time()
         request.after, request.soonest = None, False
 
 
-def _other_times(state: State, parsed: ParsedMessage) -> None:
+def _request_other_times(state: State, parsed: ParsedMessage) -> None:
     request = state.request
-    if parsed.intents & {"another", "later"} and not parsed.agreed:
+    if parsed.intents & {"another", "later"}:
         request.after = state.options[-1]
-        request.clock = None
-        request.soonest = True
-        if not parsed.dates:
-            request.day = None
-    elif "earlier" in parsed.intents and not parsed.agreed:
-        request.clock = None
-        request.soonest = True
+        request.day = request.day if parsed.dates else None
+    elif "earlier" not in parsed.intents:
+        return
+    request.clock, request.soonest = None, True

@@ -1,21 +1,10 @@
-"""Finds the times of day in what a person writes: "half past 3 in the afternoon", "quarter to five", "17:15"."""
+"""Finds times of day in a message: "half past 3 in the afternoon", "quarter to five", "17:15"."""
 
 import re
-from dataclasses import dataclass
 from datetime import time
 from typing import Final
 
-from services.model.dialogue.text import NUMBERS, alternatives, to_number
-
-
-@dataclass(frozen=True)
-class FoundTime:
-    """A time of day and where in the text it stood."""
-
-    value: time
-    start: int
-    end: int
-
+from services.model.dialogue.text import NUMBERS, Found, alternatives, to_number
 
 _HOUR: Final = rf"(?P<hour>\d{{1,2}}|(?:{alternatives([w for w in NUMBERS if 0 < NUMBERS[w] <= 12])})\b)"
 _MINUTES: Final = r"(?P<minute>[0-5]\d)"
@@ -36,7 +25,7 @@ _CORE: Final = (
     rf"|(?P<hour6>1[0-2]|[1-9])(?P<minute6>[0-5]\d)(?=\s*[ap]\.?\s?m\b)"
     rf"|(?<![\d:/.-]){_HOUR.replace('hour', 'hour4')}(?!\d)(?P<clock>{_CLOCK})?)"
 )
-# A bare number is a time only with something that says so; `_evidence` looks for that.
+# A number alone is a time only with evidence, which `_has_evidence` checks.
 _TIME: Final = re.compile(
     rf"(?:{_BEFORE_PART.replace('part', 'part1', 1)})?(?P<lead>\b(?:at|around|about|by|@|till|until|to|for|after|"
     rf"before|from|make\s+it|say|nearer|closer\s+to)\s+(?:the\s+)?)?(?P<core>\b{_CORE})(?:\s*{_HALF_DAY})?{_AFTER_PART}?",
@@ -49,31 +38,34 @@ _UNITS_AFTER: Final = re.compile(
     r"|appointments?|of\s+(?:them|these|those)|dollars?|%|/|-\d)",
     re.IGNORECASE,
 )
+_POLITE_END: Final = re.compile(
+    r"[\s.,!?]*(?:please|pls|thanks|thank you|works|is fine|would be \w+)?[\s.,!?]*", re.IGNORECASE
+)
 _PART_ONLY: Final = re.compile(rf"\b{_PART}\b", re.IGNORECASE)
 
 
-def find_times(text: str, *, bare: bool = False) -> list[FoundTime]:
-    """Return the times in the text, in order.
+def find_times(text: str, *, bare: bool = False) -> list[Found[time]]:
+    """Return the times in the text by position.
 
-    bare: a lone number may be a time (the person was asked for one). Hours without "am", "pm" or a part of the day are
-    taken as the hours at which businesses are open: 1 to 7 is the afternoon, 8 to 12 as written.
+    Hours without "am", "pm" or a part of the day are opening hours: 1 to 7 is the afternoon, 8 to 12 the morning.
+    `bare` says whether a number alone may be a time, because the last question was for one.
     """
     found = [
-        FoundTime(time(12, 0) if match["noon"] else time(0, 0), match.start(), match.end())
+        Found(time(12, 0) if match["noon"] else time(0, 0), match.start(), match.end())
         for match in _NAMED.finditer(text)
     ]
-    taken = [(item.start, item.end) for item in found]
+    named = list(found)
     for match in _TIME.finditer(text):
-        if any(start < match.end() and match.start() < end for start, end in taken):
+        if any(item.start < match.end() and match.start() < item.end for item in named):
             continue
         value = _value(match, text, bare)
         if value is not None:
-            found.append(FoundTime(value, match.start("core"), match.end()))
+            found.append(Found(value, match.start("core"), match.end()))
     return sorted(found, key=lambda item: item.start)
 
 
 def find_part_of_day(text: str) -> str | None:
-    """Return "morning", "afternoon" or "evening" when the text names one, else None. Greetings do not count."""
+    """Return "morning", "afternoon" or "evening" if the text names one outside a greeting, else None."""
     cleaned = re.sub(
         r"\b(?:good|lovely|great|nice|wonderful)\s+(?:morning|afternoon|evening|night)\b", " ", text.lower()
     )
@@ -85,12 +77,12 @@ def find_part_of_day(text: str) -> str | None:
 
 def _value(match: re.Match[str], text: str, bare: bool) -> time | None:
     hour_text = next((match[f"hour{n}"] for n in ("", "2", "3", "4", "6") if match[f"hour{n}"]), None)
-    if hour_text is None or not _evidence(match, text, bare):
+    if hour_text is None or not _has_evidence(match, text, bare):
         return None
     hour, minute = to_number(hour_text), _minute(match)
     if match["direction"] in ("to", "till", "til", "before", "of") and match["past"]:
         hour, minute = hour - 1, 60 - minute
-    hour = _on_the_clock(hour, _half_of_day(match))
+    hour = _to_24_hours(hour, _half(match))
     return time(hour, minute) if 0 <= hour < 24 and 0 <= minute < 60 else None
 
 
@@ -103,7 +95,7 @@ def _minute(match: re.Match[str]) -> int:
     return int(match["minute"] or match["minute6"] or 0)
 
 
-def _half_of_day(match: re.Match[str]) -> str | None:
+def _half(match: re.Match[str]) -> str | None:
     if match["half"]:
         return match["half"][0].lower()
     part = (match["part"] or match["part1"] or "").lower()
@@ -112,7 +104,7 @@ def _half_of_day(match: re.Match[str]) -> str | None:
     return "a" if part in ("morning", "forenoon") else "p"
 
 
-def _on_the_clock(hour: int, half: str | None) -> int:
+def _to_24_hours(hour: int, half: str | None) -> int:
     if half == "a":
         return 0 if hour == 12 else hour
     if half == "p" or (half is None and 1 <= hour <= 7):
@@ -120,10 +112,8 @@ def _on_the_clock(hour: int, half: str | None) -> int:
     return hour
 
 
-def _evidence(match: re.Match[str], text: str, bare: bool) -> bool:
-    if match["half"] or match["minute"] or match["past"] or match["clock"] or match["spoken"] or match["hour6"]:
-        return True
-    if match["part"] or match["part1"]:
+def _has_evidence(match: re.Match[str], text: str, bare: bool) -> bool:
+    if any(match[group] for group in ("half", "minute", "past", "clock", "spoken", "hour6", "part", "part1")):
         return True
     if _UNITS_AFTER.match(text, match.end("core")):
         return False
@@ -133,12 +123,4 @@ def _evidence(match: re.Match[str], text: str, bare: bool) -> bool:
     if lead and (lead[0] in _STRONG_LEADS or bare):
         # "at 1512 Barber Shop", "at 3 Bridges": a name follows, not a time.
         return re.match(r"\s+[A-Z][a-z]", text[match.end("core") :]) is None
-    return (
-        bare
-        and re.fullmatch(
-            r"[\s.,!?]*(?:please|pls|thanks|thank you|works|is fine|would be \w+)?[\s.,!?]*",
-            text[match.end() :],
-            re.IGNORECASE,
-        )
-        is not None
-    )
+    return bare and _POLITE_END.fullmatch(text, match.end()) is not None

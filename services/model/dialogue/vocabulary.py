@@ -1,9 +1,10 @@
-"""What people call the four kinds of business and well-known cities."""
+"""Words for kinds of business, services and well-known cities."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
-# Kind -> the words that people use for it (regular expressions, whole words, plural allowed).
+# Kind -> words for it (regular expressions of whole words in singular).
 _KINDS: Final = {
     "hair": (
         r"hair\s?-?(?:stylist|dresser|cutter|salon|place)|stylist|hair|barber(?:\s?shop)?|salon|beauty\s+parlou?r|"
@@ -28,9 +29,12 @@ _KINDS: Final = {
 _KIND_PATTERNS: Final = {
     kind: re.compile(rf"(?<![\w'])(?:{words})(?:'?s)?(?![\w])", re.IGNORECASE) for kind, words in _KINDS.items()
 }
+_KIND_FILLERS: Final = re.compile(
+    r"(?:\W|\b(?:the|a|an|my|good|office|shop|place|visit|appointment|'?s)\b)*", re.IGNORECASE
+)
 KIND_NOUNS: Final = {"hair": "hair salon", "dentist": "dentist", "doctor": "doctor", "therapist": "therapist"}
 
-# Words that name what is to be done there: sent as the service of a booking.
+# Service of a booking -> words for it.
 _SERVICES: Final = {
     "haircut": r"hair\s?-?cut|cut\s+my\s+hair|trim",
     "coloring": r"colou?ring|highlights|dye|hair\s+colou?r",
@@ -77,7 +81,7 @@ _CITY_ALIASES: Final = {
     "nola": "New Orleans",
 }
 _CITIES: Final = {name.lower(): name for name in _CITY_NAMES} | _CITY_ALIASES
-# "la" is also an article (La Petite), "lincoln" a name: short aliases count only after in, near or around.
+# Also an article (La Petite) or a name (Lincoln): a city only after in, near, around, to or from.
 _WEAK: Final = {"la", "mesa", "lincoln", "queens", "madison"}
 _CITY_PATTERN: Final = re.compile(
     rf"(?<![\w'])(?P<near>(?:in|near|around|to|from)\s+)?(?P<city>"
@@ -87,7 +91,7 @@ _CITY_PATTERN: Final = re.compile(
 
 
 def find_kind(text: str) -> str | None:
-    """Return the kind of business that the text speaks of ("hair", "dentist", "doctor", "therapist"), or None."""
+    """Return the kind of business in the text ("hair", "dentist", "doctor", "therapist"), or None."""
     firsts = {kind: match.start() for kind, pattern in _KIND_PATTERNS.items() if (match := pattern.search(text))}
     if "doctor" in firsts and len(firsts) > 1:
         del firsts["doctor"]  # "dental clinic", "hair doctor": the narrower word decides
@@ -95,35 +99,28 @@ def find_kind(text: str) -> str | None:
 
 
 def is_kind_word(text: str) -> bool:
-    """Tell whether the whole text is only words for a kind ("hair salon", "the dentist's office")."""
-    rest = text
-    for pattern in _KIND_PATTERNS.values():
-        rest = pattern.sub(" ", rest)
-    return (
-        re.fullmatch(r"(?:\W|\b(?:the|a|an|my|good|office|shop|place|visit|appointment|'?s)\b)*", rest, re.I)
-        is not None
-    )
+    """Return whether the text has only words for a kind ("hair salon", "the dentist's office")."""
+    return _KIND_FILLERS.fullmatch(_without(_KIND_PATTERNS, text)) is not None
 
 
 def names_only_a_service(text: str) -> bool:
-    """Tell whether the kind follows only from what is to be done ("a check-up"), which more than one kind may do."""
-    rest = text
-    for pattern in _SERVICE_PATTERNS.values():
-        rest = pattern.sub(" ", rest)
+    """Return whether the kind follows from the service alone ("a check-up"), which several kinds may offer."""
+    rest = _without(_SERVICE_PATTERNS, text)
     return rest != text and find_kind(rest) is None
 
 
+def _without(patterns: Mapping[str, re.Pattern[str]], text: str) -> str:
+    for pattern in patterns.values():
+        text = pattern.sub(" ", text)
+    return text
+
+
 def find_service(text: str) -> str | None:
-    """Return the service that the text asks for ("haircut", "cleaning", ...), or None."""
+    """Return the service in the text ("haircut", "cleaning", ...), or None."""
     return next((name for name, pattern in _SERVICE_PATTERNS.items() if pattern.search(text)), None)
 
 
 def find_known_city(text: str) -> str | None:
     """Return the full name of the last well-known city in the text, or None."""
-    found = None
-    for match in _CITY_PATTERN.finditer(text):
-        name = match["city"].lower()
-        if name in _WEAK and not match["near"]:
-            continue
-        found = _CITIES[name]
-    return found
+    found = [(match["city"].lower(), match["near"]) for match in _CITY_PATTERN.finditer(text)]
+    return next((_CITIES[name] for name, near in reversed(found) if near or name not in _WEAK), None)

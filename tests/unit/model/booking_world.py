@@ -1,4 +1,4 @@
-"""A small world for the dialogue: it runs the tools of the assistant over a few businesses, in memory."""
+"""The assistant's tools over a few businesses, in memory, and a conversation with the dialogue."""
 
 import json
 from dataclasses import dataclass, field
@@ -28,11 +28,11 @@ class World:
 
     now: datetime
     businesses: list[dict[str, Any]]
-    # A time that is not free -> what is offered in its place.
+    # A time that is not free -> the alternatives.
     taken: dict[datetime, list[datetime]] = field(default_factory=dict)
     own_business: dict[str, Any] | None = None
     any_city: bool = True  # every business is found in every city
-    nearby: bool = False  # where a city has none, those of other cities are found, as the assistant does
+    nearby: bool = False  # a city without one finds those of other cities, as in the assistant
     appointments: dict[str, dict[str, Any]] = field(default_factory=dict)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     made: int = 0
@@ -121,8 +121,8 @@ class World:
 
 
 @dataclass
-class Talk:
-    """A conversation of a person with the dialogue."""
+class Conversation:
+    """A conversation of a user with the dialogue."""
 
     world: World
     seed: int = 1
@@ -133,7 +133,7 @@ class Talk:
         self.messages.append({"role": "system", "content": f"You book appointments.\nCONTEXT {json.dumps(context)}"})
 
     def say(self, text: str) -> str:
-        """Say something; tools are run until there is a reply."""
+        """Send a message, run tools until there is a reply, and return it."""
         self.messages.append({"role": "user", "content": text})
         for _ in range(MAX_STEPS):
             answer = respond(self.messages, TOOLS, seed=self.seed)
@@ -154,12 +154,12 @@ class Talk:
             self.messages.append({"role": "tool", "tool_call_id": call.id, "content": json.dumps(result)})
 
     def called(self, name: str) -> list[dict[str, Any]]:
-        """Arguments of the calls of one tool."""
-        return [arguments for called, arguments in self.world.calls if called == name]
+        """Return the arguments of the calls of one tool."""
+        return [arguments for tool, arguments in self.world.calls if tool == name]
 
 
 def _alike(said: str, name: str) -> bool:
-    """As a directory would search: half of the words are shared, or the spelling is close."""
+    """Return whether half of the words are shared or the spelling is similar, as in the assistant's search."""
     said_words, name_words = _words(said), _words(name)
     shared = len(said_words & name_words)
     return 2 * shared > len(said_words) or SequenceMatcher(None, said.lower(), name.lower()).ratio() > 0.75

@@ -1,4 +1,4 @@
-"""A model server without latency, spoken to in the process."""
+"""A model server without latency, in the test's process."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +38,7 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def ask(client: FlaskClient) -> Ask:
-    """POST /v1/chat/completions with a body that is right but for what the test gives; None leaves a member out."""
+    """Return a function that sends a valid completion request with the given members; None removes a member."""
 
     def post(headers: dict[str, str] = KEY, **members: Any) -> Any:
         body = {"model": "lab-small", "messages": [{"role": "user", "content": "hello"}], **members}

@@ -51,7 +51,7 @@ def test_the_same_request_gives_the_same_answer_and_another_seed_another_id(ask:
     assert first["id"] == again["id"] != other["id"]
 
 
-def test_members_that_are_not_known_are_let_pass(ask: Any) -> None:
+def test_unknown_members_are_ignored(ask: Any) -> None:
     message = {"role": "user", "content": [{"type": "text", "text": "hello", "x": 1}], "y": 2}
     answer = ask(
         messages=[message], reasoning_effort="low", parallel_tool_calls=False, user="u", metadata={}, temperature=0.2
@@ -84,7 +84,7 @@ def test_members_that_are_not_known_are_let_pass(ask: Any) -> None:
         ({"stream": "sometimes"}, "stream", "invalid_type"),
     ],
 )
-def test_what_is_wrong_is_named(ask: Any, members: dict[str, Any], param: str | None, code: str) -> None:
+def test_an_error_has_parameter_and_code(ask: Any, members: dict[str, Any], param: str | None, code: str) -> None:
     answer = ask(**members)
     assert answer.status_code == 400
     error = answer.get_json()["error"]
@@ -157,6 +157,14 @@ def test_a_tool_can_be_demanded(ask: Any) -> None:
         assert json.loads(call["function"]["arguments"]) == {"city": "hello"}
 
 
+def test_a_client_can_forbid_tool_calls(ask: Any) -> None:
+    search = {"type": "function", "function": {"name": "find_business"}}
+    messages = [{"role": "user", "content": "a dentist in Denver"}]
+    for tool_choice, called in (("auto", True), ("none", False)):
+        answer = ask(messages=messages, tools=[search], tool_choice=tool_choice).get_json()
+        assert ("tool_calls" in answer["choices"][0]["message"]) is called
+
+
 def test_a_stream_joins_to_the_answer(ask: Any) -> None:
     whole = ask().get_json()
     chunks = events(ask(stream=True).get_data(as_text=True))
@@ -169,7 +177,7 @@ def test_a_stream_joins_to_the_answer(ask: Any) -> None:
     assert all("usage" not in chunk for chunk in chunks)
 
 
-def test_a_stream_reports_its_usage_when_asked(ask: Any) -> None:
+def test_a_stream_has_its_usage_on_request(ask: Any) -> None:
     chunks = events(ask(stream=True, stream_options={"include_usage": True}).get_data(as_text=True))
     assert chunks[-1]["choices"] == []
     assert chunks[-1]["usage"] == ask().get_json()["usage"]

@@ -1,4 +1,4 @@
-"""Dates as people write them."""
+"""Dates in messages."""
 
 from datetime import date
 
@@ -66,19 +66,19 @@ def test_a_date_is_found(text: str, expected: str) -> None:
         "call 415-555-0100",
     ],
 )
-def test_what_is_no_date_is_left_alone(text: str) -> None:
+def test_other_text_has_no_date(text: str) -> None:
     assert find_dates(text, TODAY) == []
 
 
-def test_several_dates_come_in_their_order() -> None:
+def test_dates_are_sorted_by_position() -> None:
     found = find_dates("not Monday but the 13th of March", TODAY)
     assert [item.value.day for item in found] == [4, 13]
 
 
-def test_a_day_of_the_month_that_is_over_is_meant_for_the_next_month() -> None:
+def test_a_past_day_of_the_month_is_in_the_next_month() -> None:
     assert find_dates("the 7th", date(2019, 3, 20))[0].value == date(2019, 4, 7)
 
 
-def test_next_week_is_a_start_and_no_day() -> None:
-    assert find_dates("some time next week", TODAY)[0].is_start
-    assert not find_dates("next week monday", TODAY)[0].is_start
+def test_next_week_is_a_period_and_no_day() -> None:
+    assert find_dates("some time next week", TODAY)[0].is_period
+    assert not find_dates("next week monday", TODAY)[0].is_period

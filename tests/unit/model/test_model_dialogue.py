@@ -1,13 +1,13 @@
-"""Whole conversations: what is asked, which tools are called, what is booked, moved and cancelled."""
+"""Whole conversations: the replies, the calls of tools, the appointments."""
 
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from booking_world import TOOLS, Talk, World
+from booking_world import TOOLS, Conversation, World
 
-from services.model.dialogue import Choice, respond
+from services.model.dialogue import respond
 
 EAST = ZoneInfo("America/New_York")
 # A Sunday.
@@ -33,13 +33,13 @@ BUSINESSES = [SALON, OTHER_SALON, DENTIST]
 MONDAY_10 = datetime(2026, 11, 23, 10, 0, tzinfo=EAST)
 
 
-def talk(**options: Any) -> Talk:
-    return Talk(World(NOW, BUSINESSES, any_city=False, **options))
+def start(**options: Any) -> Conversation:
+    return Conversation(World(NOW, BUSINESSES, any_city=False, **options))
 
 
-def with_appointments() -> Talk:
-    """A person who has two appointments."""
-    started = talk()
+def with_appointments() -> Conversation:
+    """Start the conversation of a person with two appointments."""
+    started = start()
     for name, business, starts_at in (
         ("a-1", SALON, "2026-11-24T10:00:00-05:00"),
         ("a-2", DENTIST, "2026-11-25T11:00:00-07:00"),
@@ -54,7 +54,7 @@ def with_appointments() -> Talk:
 
 
 def test_a_booking_from_nothing() -> None:
-    person = talk()
+    person = start()
     assert "city" in person.say("hi, I need a haircut")
     assert "Blue Door Salon" in person.say("Boston")
     assert "day" in person.say("sounds good")
@@ -69,15 +69,15 @@ def test_a_booking_from_nothing() -> None:
 
 
 def test_all_in_one_sentence_needs_only_a_yes() -> None:
-    person = talk()
+    person = start()
     person.say("Can you book me a dentist in Denver on December 3rd at quarter to five?")
     person.say("yes please")
     # The clock is the one of the business, wherever the person is.
     assert person.called("book_appointment")[0]["starts_at"] == "2026-12-03T16:45:00-07:00"
 
 
-def test_a_no_books_nothing_and_a_correction_is_taken() -> None:
-    person = talk(own_business=SALON)
+def test_a_no_books_nothing_and_a_correction_applies() -> None:
+    person = start(own_business=SALON)
     person.say("tomorrow at 10 please")
     person.say("no")
     person.say("the time")
@@ -89,7 +89,7 @@ def test_a_no_books_nothing_and_a_correction_is_taken() -> None:
 
 
 def test_a_business_that_is_given_is_not_searched_for() -> None:
-    person = talk(own_business=SALON)
+    person = start(own_business=SALON)
     assert "1 Main Street" not in person.say("Book me with Anna tomorrow at 3")  # the prompt has no address
     person.say("ok")
     assert person.called("find_business") == []
@@ -97,7 +97,7 @@ def test_a_business_that_is_given_is_not_searched_for() -> None:
 
 
 def test_a_business_named_by_the_person_is_looked_up() -> None:
-    person = talk()
+    person = start()
     person.say("I want an appointment at Harbor Hair on Monday at 2 pm")
     person.say("that's right")
     assert person.called("find_business") == [{"name": "Harbor Hair"}]
@@ -105,7 +105,7 @@ def test_a_business_named_by_the_person_is_looked_up() -> None:
 
 
 def test_someone_else_is_offered_until_there_is_no_more() -> None:
-    person = talk()
+    person = start()
     person.say("find me a hair stylist in Boston")
     assert "Harbor Hair" in person.say("Is there someone else?")
     assert "other city" in person.say("Someone else, please") or "another city" in person.messages[-1]["content"]
@@ -113,7 +113,7 @@ def test_someone_else_is_offered_until_there_is_no_more() -> None:
 
 
 def test_free_times_are_offered_and_chosen() -> None:
-    person = talk(own_business=SALON)
+    person = start(own_business=SALON)
     offered = person.say("What do you have tomorrow morning?")
     assert person.called("list_slots") == [{"business_id": "hair-1", "date": "2026-11-23"}]
     assert "9:00 AM" in offered
@@ -124,14 +124,14 @@ def test_free_times_are_offered_and_chosen() -> None:
 
 
 def test_the_soonest_time_is_looked_up() -> None:
-    person = talk(own_business=SALON)
+    person = start(own_business=SALON)
     assert "2:15 PM" in person.say("as soon as possible please")
     assert person.called("list_slots") == [{"business_id": "hair-1"}]
 
 
 @pytest.mark.parametrize("answer", ["the first one please", "any time", "whenever you have room"])
-def test_who_leaves_the_time_open_is_offered_some(answer: str) -> None:
-    person = talk(own_business=SALON)
+def test_an_open_time_gets_an_offer(answer: str) -> None:
+    person = start(own_business=SALON)
     person.say("I'd like to book a haircut")
     assert "2:15 PM" in person.say(answer)
     person.say("the first one")
@@ -140,7 +140,7 @@ def test_who_leaves_the_time_open_is_offered_some(answer: str) -> None:
 
 
 def test_a_service_that_others_do_too_is_no_reason_to_look_elsewhere() -> None:
-    person = talk(own_business=DENTIST)
+    person = start(own_business=DENTIST)
     person.say("I need a check-up on Monday at 10, please")
     person.say("yes")
     assert person.called("find_business") == []
@@ -148,14 +148,14 @@ def test_a_service_that_others_do_too_is_no_reason_to_look_elsewhere() -> None:
 
 
 def test_next_week_is_searched_from_its_monday() -> None:
-    person = talk(own_business=SALON)
+    person = start(own_business=SALON)
     person.say("do you have anything free next week?")
     assert person.called("list_slots")[0]["after"].startswith("2026-11-23T00:00:00")
 
 
 def test_a_taken_time_is_followed_by_an_offer_that_a_yes_books() -> None:
     half_past = MONDAY_10.replace(minute=30)
-    person = talk(own_business=SALON, taken={MONDAY_10: [half_past]})
+    person = start(own_business=SALON, taken={MONDAY_10: [half_past]})
     person.say("tomorrow at 10 am")
     assert "10:30 AM" in person.say("yes")
     assert "booked" in person.say("yes, that works")
@@ -165,8 +165,8 @@ def test_a_taken_time_is_followed_by_an_offer_that_a_yes_books() -> None:
     ]
 
 
-def test_a_past_time_is_refused_with_words() -> None:
-    person = talk(own_business=SALON)
+def test_a_past_time_is_refused() -> None:
+    person = start(own_business=SALON)
     person.say("today at 9 am")
     assert "past" in person.say("yes") or "passed" in person.messages[-1]["content"]
     person.say("at 5 pm then")
@@ -175,7 +175,7 @@ def test_a_past_time_is_refused_with_words() -> None:
 
 
 def test_a_change_after_the_booking_moves_it() -> None:
-    person = talk(own_business=SALON)
+    person = start(own_business=SALON)
     person.say("Monday at 10")
     person.say("yes")
     assert "3:00 PM" in person.say("actually, can we make it 3 pm?")
@@ -218,22 +218,22 @@ def test_listing_appointments() -> None:
     reply = with_appointments().say("what appointments do I have?")
     assert "Blue Door Salon on Tuesday, November 24 at 10:00 AM" in reply
     assert "Bright Smile Dental on Wednesday, November 25 at 11:00 AM" in reply
-    assert "no appointment" in talk().say("show my appointments")
+    assert "no appointment" in start().say("show my appointments")
 
 
-def test_a_person_can_be_asked_for_at_any_time() -> None:
-    person = talk(own_business=SALON)
+def test_a_person_can_take_over_at_any_time() -> None:
+    person = start(own_business=SALON)
     person.say("tomorrow at 10 am")
     person.say("I would rather talk to a human")
     assert person.called("hand_over") == [{"reason": "asked"}]
 
 
 def test_the_conversation_is_handed_over_when_it_leads_nowhere() -> None:
-    person = talk()
+    person = start()
     for text in ("qwe rty", "zxcv", "hjkl"):
         person.say(text)
     assert person.called("hand_over") == [{"reason": "confused"}]
-    stubborn = talk()
+    stubborn = start()
     for text in ("I need a dentist", "ok", "sure", "fine", "great", "good"):
         stubborn.say(text)
     assert {"reason": "confused"} in stubborn.called("hand_over")
@@ -248,21 +248,21 @@ def test_the_conversation_is_handed_over_when_it_leads_nowhere() -> None:
     ],
 )
 def test_safe_replies(text: str, words: str) -> None:
-    person = talk()
+    person = start()
     reply = person.say(text)
     assert words in reply or "advice" in reply
     assert person.world.calls == []
 
 
-def test_what_a_tool_reported_is_answered_and_the_rest_is_not_invented() -> None:
-    person = talk()
+def test_questions_are_answered_from_tool_results_only() -> None:
+    person = start()
     person.say("a hair stylist in Boston please")
     assert "1 Main Street" in person.say("What is their address?")
     assert "555" not in person.say("And their phone number?")
 
 
 def test_small_talk_ends_politely() -> None:
-    person = talk()
+    person = start()
     assert "appointment" in person.say("hello")
     assert "program" in person.say("are you a robot?")
     assert person.say("thanks, that's all. bye")[-1] == "!"
@@ -276,8 +276,8 @@ def test_the_same_conversation_and_seed_give_the_same_answer() -> None:
 
 
 def test_a_fallback_reply_in_between_loses_nothing() -> None:
-    """The assistant answers by itself when the model fails; the person then says it again."""
-    person = talk(own_business=SALON)
+    """The assistant sends a fallback reply when the model fails; the user then repeats the message."""
+    person = start(own_business=SALON)
     person.say("tomorrow at 10 am")
     person.messages += [
         {"role": "user", "content": "yes"},
@@ -286,9 +286,9 @@ def test_a_fallback_reply_in_between_loses_nothing() -> None:
     assert "booked" in person.say("yes")
 
 
-def test_a_booking_that_was_reported_in_other_words_is_done() -> None:
-    """The assistant confirms by itself when the model fails after the booking."""
-    person = talk(own_business=SALON)
+def test_a_booking_confirmed_in_other_words_is_booked() -> None:
+    """The assistant confirms in its own words when the model fails after the booking."""
+    person = start(own_business=SALON)
     person.say("tomorrow at 10 am")
     person.say("yes")
     person.messages[-1]["content"] = "Your appointment is confirmed for Monday, November 23, 2026 at 10:00."
@@ -300,7 +300,7 @@ def test_a_booking_that_was_reported_in_other_words_is_done() -> None:
 
 
 def test_a_history_without_tool_messages_is_enough() -> None:
-    person = talk()
+    person = start()
     person.say("a dentist in Denver on Monday at 9 am")
     person.messages = [message for message in person.messages if message["role"] != "tool" and message.get("content")]
     assert "booked" in person.say("yes") or "9:00 AM" in person.messages[-1]["content"]
@@ -308,8 +308,8 @@ def test_a_history_without_tool_messages_is_enough() -> None:
 
 def test_a_tool_that_was_not_given_is_not_called() -> None:
     messages = [{"role": "user", "content": "a dentist in Denver"}]
+    assert respond(messages, TOOLS).calls != ()
     assert respond(messages, []).calls == ()
-    assert respond(messages, TOOLS, choice=Choice("none")).calls == ()
 
 
 def test_a_tool_that_fails_is_reported_and_not_called_again() -> None:
@@ -324,7 +324,7 @@ def test_a_tool_that_fails_is_reported_and_not_called_again() -> None:
     assert "try again" in answer.text
 
 
-def test_a_required_tool_is_called_with_what_is_known() -> None:
+def test_a_required_tool_is_called_with_values_of_the_conversation() -> None:
     weather = {
         "type": "function",
         "function": {
@@ -336,18 +336,18 @@ def test_a_required_tool_is_called_with_what_is_known() -> None:
             },
         },
     }
-    answer = respond([{"role": "user", "content": "What is it like in Boston?"}], [weather], choice=Choice("required"))
+    answer = respond([{"role": "user", "content": "What is it like in Boston?"}], [weather], call_required=True)
     assert answer.calls[0].name == "get_weather"
     assert answer.calls[0].arguments == '{"location": "Boston", "unit": "celsius"}'
 
 
 def test_long_and_strange_messages_are_answered() -> None:
     for text in ("", " ", "?" * 5000, "what i " * 2000, "1 " * 3000, "\N{THUMBS UP SIGN}", "\ud83d", "in " * 3000):
-        assert talk().say(text)
+        assert start().say(text)
 
 
-def test_a_business_in_another_city_is_not_passed_off_as_one_of_the_wished_city() -> None:
-    person = talk(nearby=True)
+def test_a_business_in_another_city_is_offered_as_such() -> None:
+    person = start(nearby=True)
 
     reply = person.say("I need a haircut in Denver")
 

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from services.model import bad_responses, connection, tokens
 from services.model.app import create_app
-from services.model.latency import Latency, with_long_tail
+from services.model.latency import Latency, draw_long_tail
 from services.model.settings import ModelSettings
 
 KEY = {"Authorization": "Bearer any"}
@@ -39,7 +39,7 @@ def switch(client: FlaskClient) -> Any:
     client.delete("/admin/faults", headers=ADMIN)
 
 
-def test_there_are_ten_kinds_each_for_every_call_or_one_model(client: FlaskClient) -> None:
+def test_there_are_ten_faults_for_every_call_or_one_model(client: FlaskClient) -> None:
     available = client.get("/admin/faults", headers=ADMIN).get_json()["available"]
     assert {fault["name"] for fault in available} == {
         *("errors", "throttle", "hang", "latency", "cut", "empty", "malformed", "unsafe", "poor", "long")
@@ -47,7 +47,7 @@ def test_there_are_ten_kinds_each_for_every_call_or_one_model(client: FlaskClien
     assert all(fault["dimensions"] == ["model"] and fault["description"] for fault in available)
 
 
-def test_a_fault_of_one_model_and_of_a_model_that_is_not_here(ask: Any, switch: Any, client: FlaskClient) -> None:
+def test_a_fault_of_one_model_and_of_an_unknown_model(ask: Any, switch: Any, client: FlaskClient) -> None:
     switch("errors", target="model=lab-small")
     assert ask().status_code == 503
     body = {"fault": "errors", "duration_seconds": 5, "target": "model=lab-smal"}
@@ -70,7 +70,7 @@ def test_errors(ask: Any, switch: Any, client: FlaskClient, status: int) -> None
     assert ask().status_code == 200
 
 
-def test_throttling_reports_when_to_come_again(ask: Any, switch: Any) -> None:
+def test_throttling_has_retry_after(ask: Any, switch: Any) -> None:
     switch("throttle", parameters={"retry_after": 7})
     answer = ask()
     assert answer.status_code == 429
@@ -78,7 +78,7 @@ def test_throttling_reports_when_to_come_again(ask: Any, switch: Any) -> None:
     assert answer.get_json()["error"]["code"] == "rate_limit_exceeded"
 
 
-def test_a_weak_fault_hits_some_requests(ask: Any, switch: Any) -> None:
+def test_a_fault_with_intensity_hits_some_requests(ask: Any, switch: Any) -> None:
     switch("errors", intensity=0.5)
     statuses = [ask().status_code for _ in range(40)]
     assert set(statuses) == {200, 503}
@@ -98,8 +98,8 @@ def test_wrong_parameters_are_refused(client: FlaskClient) -> None:
 def test_latency_follows_the_tokens() -> None:
     slept: list[float] = []
     latency = Latency(0.25, 100, slept.append)
-    latency.before_first()
-    latency.of_tokens(50)
+    latency.wait_for_first_token()
+    latency.wait_for_tokens(50)
     assert slept == [0.25, 0.5]
 
 
@@ -108,8 +108,8 @@ def test_latency_is_off_at_zero() -> None:
         raise AssertionError("slept")
 
     latency = Latency(0, 0, never)
-    latency.before_first()
-    latency.of_tokens(50)
+    latency.wait_for_first_token()
+    latency.wait_for_tokens(50)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -122,17 +122,17 @@ def test_the_latency_fault_delays_the_first_token(ask: Any, switch: Any, stream:
 
 def test_a_long_tail_has_the_mean_and_an_end() -> None:
     rng = Random(1)
-    drawn = sorted(with_long_tail(1.0, rng) for _ in range(20_000))
+    drawn = sorted(draw_long_tail(1.0, rng) for _ in range(20_000))
     assert sum(drawn) / len(drawn) == pytest.approx(1.0, rel=0.05)
     assert drawn[10_000] == pytest.approx(0.6, abs=0.05)
     assert drawn[19_800] > 5
     assert drawn[-1] <= 10
-    assert max(with_long_tail(60, rng) for _ in range(100)) == 60
+    assert max(draw_long_tail(60, rng) for _ in range(100)) == 60
 
 
-def test_the_latency_fault_has_a_long_tail_if_asked_for(ask: Any, switch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_latency_fault_has_an_optional_long_tail(ask: Any, switch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(connection, "keep_waiting", lambda seconds, *_: waited.append(seconds))
+    monkeypatch.setattr(connection, "wait", lambda seconds, *_: waited.append(seconds))
     switch("latency", parameters={"seconds": 2})
     ask()
     switch("latency", parameters={"seconds": 2, "tail": "long"})
@@ -170,7 +170,7 @@ def test_a_call_hangs_until_its_seconds_are_over(client: FlaskClient, switch: An
 
 
 @pytest.mark.parametrize("fault", ["hang", "latency"])
-def test_no_one_is_kept_waiting_who_has_hung_up(client: FlaskClient, switch: Any, line: Line, fault: str) -> None:
+def test_a_wait_ends_when_the_client_disconnects(client: FlaskClient, switch: Any, line: Line, fault: str) -> None:
     switch(fault, parameters={"seconds": 30})
     line[1].close()
     started = time.monotonic()
@@ -179,7 +179,7 @@ def test_no_one_is_kept_waiting_who_has_hung_up(client: FlaskClient, switch: Any
 
 
 @pytest.mark.parametrize("fault", ["hang", "latency"])
-def test_who_waits_is_answered_when_the_fault_is_switched_off(
+def test_a_waiting_call_gets_its_response_when_the_fault_ends(
     client: FlaskClient, app: Flask, switch: Any, line: Line, fault: str
 ) -> None:
     switch(fault, parameters={"seconds": 30})
@@ -191,7 +191,7 @@ def test_who_waits_is_answered_when_the_fault_is_switched_off(
         assert waiting.result(timeout=5).status_code == 200
 
 
-def test_only_so_many_calls_hang(app: Flask, switch: Any, client: FlaskClient) -> None:
+def test_half_of_the_threads_hang_at_most(app: Flask, switch: Any, client: FlaskClient) -> None:
     switch("hang", parameters={"seconds": 30})
     body = {"model": "lab-small", "messages": [{"role": "user", "content": "hello"}]}
     with ThreadPoolExecutor(20) as pool:
@@ -203,21 +203,21 @@ def test_only_so_many_calls_hang(app: Flask, switch: Any, client: FlaskClient) -
     assert statuses == {200: 16, 503: 4}
     switch("hang", parameters={"seconds": 0.1})
     assert client.post("/v1/chat/completions", json=body, headers=KEY).status_code == 504, (
-        "those that are over have made room"
+        "ended calls release their places"
     )
 
 
-def test_a_cut_answer_ends_in_its_middle(client: FlaskClient, switch: Any, line: Line) -> None:
+def test_a_cut_response_is_incomplete(client: FlaskClient, switch: Any, line: Line) -> None:
     whole = call(client, line[0]).get_data()
     switch("cut")
     answer = call(client, line[0])
     got = answer.get_data()
     assert whole.startswith(got[:60])
     assert len(got) < int(answer.headers["Content-Length"]) == len(whole)
-    assert line[1].recv(1) == b""  # the server has hung up
+    assert line[1].recv(1) == b""  # the server has closed the connection
 
 
-def test_a_cut_stream_ends_in_its_middle(client: FlaskClient, switch: Any, line: Line) -> None:
+def test_a_cut_stream_is_incomplete(client: FlaskClient, switch: Any, line: Line) -> None:
     switch("cut")
     text = call(client, line[0], stream=True).get_data(as_text=True)
     assert text.count("data: ") == 2
@@ -259,7 +259,7 @@ def test_a_malformed_answer(ask: Any, switch: Any) -> None:
 
 
 @pytest.mark.parametrize(("fault", "texts"), [("unsafe", bad_responses.UNSAFE), ("poor", bad_responses.POOR)])
-def test_answers_that_no_one_wants(ask: Any, switch: Any, fault: str, texts: tuple[str, ...]) -> None:
+def test_bad_responses(ask: Any, switch: Any, fault: str, texts: tuple[str, ...]) -> None:
     switch(fault)
     assert {message(ask()) for _ in range(60)} == {(text, "stop") for text in texts}
     assert streamed(ask(stream=True)) in texts
@@ -269,7 +269,7 @@ def test_unsafe_texts_are_marked_as_samples() -> None:
     assert all(text.startswith("[lab sample] ") for text in bad_responses.UNSAFE)
 
 
-def test_an_answer_that_does_not_end(ask: Any, switch: Any) -> None:
+def test_a_long_response(ask: Any, switch: Any) -> None:
     usual = message(ask())[0]
     switch("long", parameters={"tokens": 300})
     answer = ask()
@@ -288,14 +288,14 @@ TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {"
 @pytest.mark.parametrize(
     ("fault", "called"), [("unsafe", True), ("long", True), ("poor", False), ("empty", False), ("latency", True)]
 )
-def test_what_becomes_of_a_tool_call(ask: Any, switch: Any, fault: str, called: bool) -> None:
+def test_faults_that_keep_a_tool_call(ask: Any, switch: Any, fault: str, called: bool) -> None:
     switch(fault, parameters={"seconds": 0.1} if fault == "latency" else {})
     answer = ask(tools=[TOOL], tool_choice="required")
     assert ("tool_calls" in answer.get_json()["choices"][0]["message"]) is called
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-def test_a_hit_is_on_the_span_in_a_line_and_counted(
+def test_a_hit_is_on_the_span_logged_and_counted(
     app: Flask, ask: Any, switch: Any, tmp_path: Path, hidden: bool
 ) -> None:
     telemetry = app.extensions["telemetry"]

@@ -1,4 +1,4 @@
-"""How people really write: 551 conversations replayed against the dialogue."""
+"""551 conversations of real users, replayed against the dialogue."""
 
 import pytest
 from real_conversations import DATA, Outcome, conversations, replay
@@ -15,17 +15,15 @@ def outcomes() -> list[Outcome]:
     return [replay(conversation) for conversation in conversations()]
 
 
-def test_every_conversation_is_answered_to_its_end(outcomes: list[Outcome]) -> None:
+def test_every_message_gets_a_reply(outcomes: list[Outcome]) -> None:
     assert len(outcomes) == 551
     for outcome in outcomes:
-        replies = [
-            message for message in outcome.talk.messages if message["role"] == "assistant" and message["content"]
-        ]
-        questions = [message for message in outcome.talk.messages if message["role"] == "user"]
+        replies = [message for message in outcome.messages if message["role"] == "assistant" and message["content"]]
+        questions = [message for message in outcome.messages if message["role"] == "user"]
         assert len(replies) == len(questions), outcome.id
 
 
-def test_bookings_reach_the_time_that_the_people_wanted(outcomes: list[Outcome]) -> None:
+def test_bookings_have_the_time_of_the_data(outcomes: list[Outcome]) -> None:
     wanted = [outcome for outcome in outcomes if outcome.wanted]
     right = [outcome for outcome in wanted if outcome.booked == outcome.wanted]
     share = len(right) / len(wanted)
@@ -33,9 +31,9 @@ def test_bookings_reach_the_time_that_the_people_wanted(outcomes: list[Outcome])
     assert share >= FLOOR, [outcome.id for outcome in wanted if outcome.booked != outcome.wanted]
 
 
-def test_nothing_is_booked_for_people_who_booked_nothing(outcomes: list[Outcome]) -> None:
+def test_conversations_without_a_booking_book_nothing(outcomes: list[Outcome]) -> None:
     assert [outcome.id for outcome in outcomes if outcome.wanted is None and outcome.booked] == []
 
 
-def test_hardly_anybody_is_handed_over(outcomes: list[Outcome]) -> None:
+def test_few_conversations_are_handed_over(outcomes: list[Outcome]) -> None:
     assert sum(outcome.handed_over for outcome in outcomes) / len(outcomes) < 0.02

@@ -1,4 +1,4 @@
-"""Times of day as people write them."""
+"""Times of day in messages."""
 
 import pytest
 
@@ -54,11 +54,11 @@ def test_a_time_is_found(text: str, expected: str) -> None:
         "call 415-555-0100",
     ],
 )
-def test_what_is_no_time_is_left_alone(text: str) -> None:
+def test_other_text_has_no_time(text: str) -> None:
     assert find_times(text) == []
 
 
-def test_a_bare_number_is_a_time_only_when_one_was_asked_for() -> None:
+def test_a_number_alone_is_a_time_only_after_a_question_for_one() -> None:
     assert find_times("11 please") == []
     assert find_times("11 please", bare=True)[0].value.hour == 11
     assert find_times("the second one", bare=True) == []

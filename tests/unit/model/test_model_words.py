@@ -1,4 +1,4 @@
-"""Kinds of business, cities, names, answers and questions in what people write."""
+"""Kinds of business, cities, names, answers and questions in messages."""
 
 import pytest
 
@@ -37,14 +37,14 @@ def test_a_service_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "asked", "expected"),
+    ("text", "is_answer", "expected"),
     [
         ("a dentist in Gilroy", False, Mention(city="Gilroy")),
         ("near san fran", False, Mention(city="San Francisco")),
         ("a salon in Zzyzx, please", False, Mention(city="Zzyzx")),
         ("in the morning", False, Mention()),
-        ("Sebastopol please", True, Mention(lone="Sebastopol")),
-        ("little hollow", True, Mention(lone="Little Hollow")),
+        ("Sebastopol please", True, Mention(city="Sebastopol")),
+        ("little hollow", True, Mention(city="Little Hollow")),
         ("I want to see Dr. Jane Q. Doe", False, Mention(name="Dr. Jane Q. Doe")),
         ("at Curl & Co", False, Mention(name="Curl & Co")),
         ("It is called August Barbershop.", True, Mention(name="August Barbershop")),
@@ -52,11 +52,11 @@ def test_a_service_is_named() -> None:
         ("Yes please", True, Mention()),
     ],
 )
-def test_places_are_found(text: str, asked: bool, expected: Mention) -> None:
-    assert find_place(text, asked=asked) == expected
+def test_places_are_found(text: str, is_answer: bool, expected: Mention) -> None:
+    assert find_place(text, is_answer=is_answer) == expected
 
 
-def test_a_name_is_matched_in_spite_of_slips() -> None:
+def test_a_misspelled_name_is_matched() -> None:
     names = ["Bright Smile Dental", "Harbor Hair & Nails", "Supercuts"]
     assert match_name("the brite smile dental please", names) == 0
     assert match_name("harbor hair and nails", names) == 1
@@ -120,8 +120,8 @@ def test_choices_by_order() -> None:
 
 
 @pytest.mark.parametrize("act", [act for act in PHRASES if act not in REMARKS])
-def test_each_wording_is_recognised_as_what_it_is(act: str) -> None:
-    """The state of a conversation is read from its history, so no wording may be taken for another."""
+def test_each_wording_is_recognised_as_its_act(act: str) -> None:
+    """The state of a conversation is read from its history, so no wording may match another act."""
     fields = dict.fromkeys(
         ("name", "city", "noun", "when", "day", "time", "options", "appointments", "appointment", "kind"), "Foo Bar"
     )
@@ -130,7 +130,7 @@ def test_each_wording_is_recognised_as_what_it_is(act: str) -> None:
         assert recognise("I am not sure what you mean. " + wording.format(**fields)) == act
 
 
-def test_words_of_others_are_recognised_by_what_they_ask() -> None:
+def test_questions_of_other_models_are_recognised() -> None:
     assert recognise("Sure! In what city are you?") == "ask_city"
     assert recognise("Shall I book that, then?") == "confirm"
     assert recognise("The service cannot be reached.") is None
