@@ -42,10 +42,11 @@ class BookingFailedError(Problem):
 
 @dataclass(frozen=True)
 class Appointment:
-    """An appointment; times are in the business's zone."""
+    """An appointment; times are in the business's zone, `business` and `provider` are names."""
 
     id: str
     business_id: str
+    business: str
     provider_id: str
     provider: str
     user_id: str
@@ -66,6 +67,10 @@ class Appointment:
             "ends_at": self.ends_at.isoformat(),
             "status": self.status,
         }
+
+    def as_named_json(self) -> dict[str, Any]:
+        """Return the appointment with the name of its business, for chats and tool results."""
+        return {**self.as_json(), "business": self.business}
 
 
 def book(
@@ -272,6 +277,7 @@ def _appointment(business: Business, row: dict[str, Any]) -> Appointment:
     return Appointment(
         id=row["id"],
         business_id=business.id,
+        business=business.name,
         provider_id=row["provider_id"],
         provider=next(p.name for p in business.providers if p.id == row["provider_id"]),
         user_id=row["user_id"],

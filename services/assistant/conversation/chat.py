@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any
 
 from opentelemetry import trace
 from sqlalchemy import insert
@@ -81,7 +80,7 @@ class Chat:
         turn.messages.append({"role": "assistant", "content": answer.reply})
         answer.handoff = turn.handoff
         answer.business = turn.business
-        answer.appointment = _appointment(turn)
+        answer.appointment = turn.appointment.as_named_json() if turn.appointment else None
         self._store(conversation, turn, answer)
         self._record(conversation, turn, answer, len(message))
         return answer
@@ -155,10 +154,3 @@ class Chat:
             tools=",".join(turn.tools) or None,
             handoff=turn.handoff,
         )
-
-
-def _appointment(turn: Turn) -> dict[str, Any] | None:
-    if turn.appointment is None:
-        return None
-    name = turn.business.name if turn.business else None
-    return {**turn.appointment.as_json(), "business": name}

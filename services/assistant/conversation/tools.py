@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.assistant.appointments import availability, booking
-from services.assistant.appointments.booking import Appointment, BookingFailedError, BookingRejectedError
+from services.assistant.appointments.booking import BookingFailedError, BookingRejectedError
 from services.assistant.appointments.business import Business, Directory
 from services.assistant.appointments.recording import AppointmentBook
 from services.assistant.appointments.timeparse import parse_clock, parse_day, parse_instant
@@ -142,7 +142,7 @@ class Toolbox:
             return {"ok": False, "error": "failed", "detail": error.detail}
         if not replayed:
             turn.appointment, turn.action = appointment, "booked"
-        return {"ok": True, "appointment": _describe(business, appointment)}
+        return {"ok": True, "appointment": appointment.as_named_json()}
 
     def _list_my_appointments(self, _given: ListMyAppointments, turn: Turn) -> dict[str, Any]:
         rows = booking.list_appointments(
@@ -152,7 +152,7 @@ class Toolbox:
         for row in rows:
             business = self._directory().get(row.business_id)
             if business is not None:
-                appointments.append(_describe(business, booking.describe(business, row)))
+                appointments.append(booking.describe(business, row).as_named_json())
         return {"appointments": appointments}
 
     def _move_appointment(self, given: MoveAppointment, turn: Turn) -> dict[str, Any]:
@@ -165,7 +165,7 @@ class Toolbox:
         except BookingRejectedError as rejection:
             return self._reject(rejection, business, starts_at)
         turn.action = "moved"
-        return {"ok": True, "appointment": _describe(business, appointment)}
+        return {"ok": True, "appointment": appointment.as_named_json()}
 
     def _cancel_appointment(self, given: CancelAppointment, turn: Turn) -> dict[str, Any]:
         row, business = self._own(given.appointment_id, turn)
@@ -173,7 +173,7 @@ class Toolbox:
         if business is None or cancelled is None:
             return {"ok": False, "error": "unknown", "detail": "the user has no such appointment"}
         turn.appointment, turn.action = cancelled, "cancelled"
-        return {"ok": True, "appointment": _describe(business, cancelled)}
+        return {"ok": True, "appointment": cancelled.as_named_json()}
 
     def _hand_over(self, given: HandOver, turn: Turn) -> dict[str, Any]:
         turn.handoff = "confused" if given.reason.casefold().startswith("confus") else "asked"
@@ -203,10 +203,6 @@ def _after(text: str | None, day: Any, business: Business) -> datetime | None:
     if day is not None and len(text) <= len("HH:MM:SS"):
         return parse_clock(text, day, business.zone)
     return parse_instant(text, business.zone)
-
-
-def _describe(business: Business, appointment: Appointment) -> dict[str, Any]:
-    return {**appointment.as_json(), "business": business.name}
 
 
 def _no_business() -> dict[str, Any]:
