@@ -92,7 +92,7 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
 
     _prepare_database(assistant)
     metrics.database_up.set_function(lambda: float(database.is_up))
-    database.watch(_DatabaseLog(telemetry), assistant.stop)
+    database.watch(lambda is_up: _log_database(telemetry, is_up), assistant.stop)
     retention.start(database, telemetry, settings.conversation_hours, assistant.stop)
     return app
 
@@ -157,21 +157,9 @@ def _prepare_database(assistant: Assistant) -> None:
         threading.Thread(target=go_on, name="database-prepare", daemon=True).start()
 
 
-class _DatabaseLog:
-    """Logs when the database stops answering and when it answers again."""
-
-    def __init__(self, telemetry: Telemetry) -> None:
-        self._telemetry = telemetry
-        self._was_up = True
-
-    def __call__(self, is_up: bool) -> None:
-        if is_up == self._was_up:
-            return
-        self._was_up = is_up
-        self._telemetry.log(
-            "application" if is_up else "error",
-            "database.up" if is_up else "database.down",
-            "the database answers again" if is_up else "the database does not answer",
-            level="info" if is_up else "error",
-            logger="assistant.database",
-        )
+def _log_database(telemetry: Telemetry, is_up: bool) -> None:
+    if is_up:
+        telemetry.log("application", "database.up", "the database answers again", logger="assistant.database")
+    else:
+        message = "the database does not answer"
+        telemetry.log("error", "database.down", message, level="error", logger="assistant.database")

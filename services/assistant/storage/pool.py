@@ -20,21 +20,21 @@ class WatchedPool(QueuePool):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.wait_listeners: list[Callable[[float, bool], None]] = []
-
-    _pending = 0
-    _counting = threading.Lock()
+        self.wait_listeners: list[Callable[[float, bool], object]] = []
+        self._pending = 0
+        self._lock = threading.Lock()
 
     @property
     def pending(self) -> int:
-        """Return how many requests wait for a connection now."""
+        """Return the number of requests that wait for a connection."""
         return self._pending
 
     def connect(self) -> PoolProxiedConnection:
         """Return a connection as soon as one is free.
 
         Raises:
-            sqlalchemy.exc.TimeoutError: none became free in time."""
+            sqlalchemy.exc.TimeoutError: none became free in time.
+        """
         if self.failpoint is not None:
             self.failpoint()
         began = time.perf_counter()
@@ -70,5 +70,5 @@ class WatchedPool(QueuePool):
         return made
 
     def _count(self, change: int) -> None:
-        with self._counting:
+        with self._lock:
             self._pending += change
