@@ -6,10 +6,9 @@ from contextlib import ExitStack
 from flask import Flask, g, request
 
 from services.assistant import faults, request_metrics
-from services.assistant.app_state import Assistant, DirectoryCache
+from services.assistant.app_state import Assistant
 from services.assistant.appointments import seeds
 from services.assistant.appointments.business import Directory
-from services.assistant.appointments.cities import REGION_OF_CITY
 from services.assistant.appointments.recording import AppointmentBook
 from services.assistant.conversation.chat import Chat
 from services.assistant.conversation.tools import Toolbox
@@ -52,30 +51,23 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
     on_statement(database.engine, metrics.query)
     metrics.pool(database.pool)
 
-    directory_cache = DirectoryCache()
-    targets = {"route": lambda: ROUTES, "business_id": lambda: directory_cache.ids}
+    directory = Directory()
+    targets = {"route": lambda: ROUTES, "business_id": lambda: directory.ids}
     registry = FaultRegistry(telemetry, kinds.ALL, target_values=targets)
     model = ModelClient(settings, telemetry, metrics)
     book = AppointmentBook(database, metrics, telemetry, before_commit=bookings.failpoint(registry))
-    toolbox = Toolbox(database, lambda: directory_cache.directory, book, telemetry)
+    toolbox = Toolbox(database, directory, book, telemetry)
     assistant = Assistant(
         settings=settings,
         telemetry=telemetry,
         metrics=metrics,
         database=database,
-        chat=Chat(
-            database,
-            model,
-            toolbox,
-            metrics=metrics,
-            telemetry=telemetry,
-            model_name=settings.model_name,
-        ),
+        directory=directory,
+        chat=Chat(database, directory, model, toolbox, metrics=metrics, telemetry=telemetry),
         no_show=no_show.load_or_train(settings.data_dir),
         book=book,
         disk_quota=DiskQuota(settings.data_dir, settings.data_limit),
         request_counter=RequestCounter(),
-        directory_cache=directory_cache,
         faults=registry,
     )
     metrics.no_show_model(assistant.no_show.version)
@@ -122,7 +114,7 @@ def _prepare_database(assistant: Assistant) -> None:
             with assistant.database.write() as session:
                 planted = seeds.plant(session)
             with assistant.database.read() as session:
-                assistant.directory_cache.set(Directory.load(session, REGION_OF_CITY))
+                assistant.directory.load(session)
             assistant.metrics.businesses(business.id for business in assistant.directory)
         except DatabaseUnavailableError as error:
             assistant.telemetry.log(

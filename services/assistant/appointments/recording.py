@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from services.assistant.appointments import booking
-from services.assistant.appointments.booking import Appointment, BookingRejectedError
-from services.assistant.appointments.business import Business, Provider
+from services.assistant.appointments.booking import Appointment, BookingOrder, BookingRejectedError
+from services.assistant.appointments.business import Business
 from services.assistant.metrics import AssistantMetrics
 from services.assistant.storage.database import Database
 from services.assistant.storage.tables import AppointmentRow
@@ -24,49 +24,27 @@ class AppointmentBook:
         database: Database,
         metrics: AssistantMetrics,
         telemetry: Telemetry,
-        before_commit: Callable[[str], None] = lambda _: None,
+        before_commit: Callable[[str], None],
     ) -> None:
         self._database = database
         self._metrics = metrics
         self._telemetry = telemetry
         self._before_commit = before_commit
 
-    def book(
-        self,
-        business: Business,
-        starts_at: datetime,
-        *,
-        channel: str,
-        user_id: str,
-        provider: Provider | None = None,
-        service: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> tuple[Appointment, bool]:
+    def book(self, order: BookingOrder, *, channel: str) -> tuple[Appointment, bool]:
         """Book, and count the booking as done, refused or failed.
 
-        Args:
-            provider: None for any free one.
-            idempotency_key: the same key of the same user books once.
-
         Returns:
-            The appointment, and whether the same key had booked it before.
+            The appointment, and whether the same idempotency key had booked it before.
 
         Raises:
             BookingRejectedError: the time cannot be booked.
             BookingFailedError: the failpoint raised it; nothing is stored.
-            DatabaseUnavailableError: the database did not answer.
+            DatabaseUnavailableError: the database did not answer in time.
         """
+        business = order.business
         try:
-            appointment, replayed = booking.book(
-                self._database,
-                business,
-                starts_at,
-                user_id=user_id,
-                provider=provider,
-                service=service,
-                idempotency_key=idempotency_key,
-                before_commit=lambda: self._before_commit(business.id),
-            )
+            appointment, replayed = booking.book(self._database, order, lambda: self._before_commit(business.id))
         except BookingRejectedError:
             self._metrics.booking("refused", business, channel=channel)
             raise
@@ -79,21 +57,21 @@ class AppointmentBook:
         return appointment, replayed
 
     def move(self, business: Business, appointment_id: str, starts_at: datetime, *, channel: str) -> Appointment:
-        """Move a booked appointment to another time with the same provider.
+        """Move a booked appointment to another time with the same provider, and return it.
 
         Raises:
             BookingRejectedError: the time cannot be booked, or there is no such booked appointment.
-            DatabaseUnavailableError: the database did not answer.
+            DatabaseUnavailableError: the database did not answer in time.
         """
         appointment = booking.move(self._database, business, appointment_id, starts_at)
         self._record("moved", business, appointment, channel)
         return appointment
 
     def cancel(self, business: Business, row: AppointmentRow, *, channel: str) -> Appointment | None:
-        """Cancel an appointment and free its time; return None when it was not booked.
+        """Cancel an appointment, free its time, and return it; None when it was not booked.
 
         Raises:
-            DatabaseUnavailableError: the database did not answer.
+            DatabaseUnavailableError: the database did not answer in time.
         """
         if not booking.cancel(self._database, row.id):
             return None

@@ -11,7 +11,7 @@ from services.assistant.storage.database import Database
 from services.assistant.storage.tables import ConversationRow, TurnRow
 from services.telemetry import names
 
-# How many earlier turns are sent to the model again.
+# Number of earlier turns that are sent to the model again.
 RECENT_TURNS = 12
 
 
@@ -21,8 +21,8 @@ class UnknownConversationError(Exception):
 
 def retrieve(
     database: Database,
-    tracer: Tracer,
     directory: Directory,
+    tracer: Tracer,
     *,
     conversation_id: str | None,
     business: Business | None,
@@ -31,16 +31,19 @@ def retrieve(
     """Read a conversation, or begin one.
 
     Args:
+        database: of the assistant.
+        directory: finds the business of the last turn.
+        tracer: of the service.
         conversation_id: None begins a new conversation.
         business: the business that the request names; it wins over that of the last turn.
-        user_id: None for a guest, who gets a random id.
+        user_id: None for a guest, who has a random id.
 
     Returns:
         The conversation with the messages of its last RECENT_TURNS turns.
 
     Raises:
         UnknownConversationError: there is no such conversation of this user.
-        DatabaseUnavailableError: the database did not answer.
+        DatabaseUnavailableError: the database did not answer in time.
     """
     with tracer.start_as_current_span(names.SPAN_RETRIEVE) as span:
         if conversation_id is None:

@@ -56,6 +56,7 @@ class ModelClient:
     """Asks the model. Thread-safe."""
 
     def __init__(self, settings: AssistantSettings, telemetry: Telemetry, metrics: AssistantMetrics) -> None:
+        self.name = settings.model_name
         self._settings = settings
         self._telemetry = telemetry
         self._metrics = metrics

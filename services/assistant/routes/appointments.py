@@ -6,9 +6,9 @@ from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.assistant.app_state import Assistant, current
+from services.assistant.app_state import Assistant, current, find_provider
 from services.assistant.appointments import availability, booking
-from services.assistant.appointments.booking import BookingRejectedError
+from services.assistant.appointments.booking import BookingOrder, BookingRejectedError
 from services.assistant.appointments.business import Business
 from services.assistant.appointments.timeparse import parse_instant
 from services.assistant.routes.schemas import (
@@ -67,26 +67,15 @@ def list_appointments(query: AppointmentQuery) -> dict[str, Any]:
     responses={200: AppointmentDocument, 201: AppointmentDocument, **problem_responses(404, 409, 503)},
 )
 def book(header: BookingHeader, body: BookingRequest) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Book. 201 when it is new, 200 with Idempotent-Replayed when the same key booked it before."""
+    """Book; 201 for a new appointment, 200 with Idempotent-Replayed when the same key booked it before."""
     assistant = current()
     business = assistant.business(body.business_id)
     assistant.telemetry.bind(user_id=body.user_id)
-    provider = None
-    if body.provider_id:
-        provider = next((one for one in business.providers if one.id == body.provider_id), None)
-        if provider is None:
-            raise Problem(404, "Unknown provider", "This business has no provider with this id.")
+    provider = find_provider(business, body.provider_id)
     starts_at = parse_instant(body.starts_at)
+    order = BookingOrder(business, starts_at, body.user_id, provider, body.service, header.idempotency_key)
     try:
-        appointment, replayed = assistant.book.book(
-            business,
-            starts_at,
-            channel="api",
-            user_id=body.user_id,
-            provider=provider,
-            service=body.service,
-            idempotency_key=header.idempotency_key,
-        )
+        appointment, replayed = assistant.book.book(order, channel="api")
     except BookingRejectedError as rejection:
         near = availability.alternatives(assistant.database, business, starts_at, provider)
         raise _problem(rejection, near) from None

@@ -31,9 +31,10 @@ def health() -> dict[str, str]:
 
 @blueprint.get("/ready", summary="Readiness", responses={200: Status, **problem_responses(503)})
 def ready() -> dict[str, str]:
-    """Say whether requests can be answered: the database is there and prepared."""
+    """Return whether requests can be answered: the database is up and prepared."""
     assistant = current()
-    if not assistant.directory_cache.is_loaded or not assistant.database.is_up:
+    assistant.directory.check_loaded()
+    if not assistant.database.is_up:
         raise DatabaseUnavailableError("not ready")
     return {"status": "ready"}
 

@@ -110,7 +110,7 @@ class BusinessDocument(BaseModel):
     address: str
     phone: str
     services: list[str]
-    appointment_minutes: int
+    appointment_minutes: int = Field(validation_alias="minutes")
     providers: list[ProviderDocument]
 
 

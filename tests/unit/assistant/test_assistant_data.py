@@ -12,7 +12,7 @@ from sqlalchemy import select
 from services.assistant.appointments import opening_hours, seeds
 from services.assistant.appointments.availability import HALF_HOUR
 from services.assistant.appointments.business import KINDS, Business, Directory, Provider
-from services.assistant.appointments.cities import REGION_OF_CITY, REGIONS
+from services.assistant.appointments.cities import REGIONS
 from services.assistant.prediction import no_show
 from services.assistant.storage import retention
 from services.assistant.storage.database import Database
@@ -52,7 +52,8 @@ def test_planting_twice_changes_nothing_and_the_seeds_are_what_they_promise(tmp_
     with database.write() as session:
         assert seeds.plant(session) == 0
         rows = session.scalars(select(BusinessRow)).all()
-        directory = Directory.load(session, REGION_OF_CITY)
+        directory = Directory()
+        directory.load(session)
     assert len(rows) >= 40
     assert {row.kind for row in rows} == set(KINDS)
     assert {row.region for row in rows} == set(REGIONS)
