@@ -8,8 +8,8 @@ from flask import Flask, g, request
 from services.assistant import faults, request_metrics
 from services.assistant.app_state import Assistant
 from services.assistant.appointments import seeds
+from services.assistant.appointments.booking import AppointmentBook
 from services.assistant.appointments.business import Directory
-from services.assistant.appointments.recording import AppointmentBook
 from services.assistant.conversation.chat import Chat
 from services.assistant.conversation.tools import Toolbox
 from services.assistant.faults import bookings, kinds

@@ -7,8 +7,8 @@ from typing import cast
 
 from flask import current_app
 
+from services.assistant.appointments.booking import AppointmentBook
 from services.assistant.appointments.business import Business, Directory, Provider
-from services.assistant.appointments.recording import AppointmentBook
 from services.assistant.conversation.chat import Chat
 from services.assistant.metrics import AssistantMetrics
 from services.assistant.prediction.no_show import NoShowModel

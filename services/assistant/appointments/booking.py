@@ -1,4 +1,4 @@
-"""Appointments: booking, moving, cancelling, listing.
+"""Appointments: booking, moving, cancelling, listing, with their metrics and log lines.
 
 The database guarantees that no time is booked twice (tables.BusyTime); no check here does.
 """
@@ -15,8 +15,10 @@ from sqlalchemy.exc import IntegrityError
 
 from services.assistant.appointments import opening_hours
 from services.assistant.appointments.business import Business, Provider
+from services.assistant.metrics import AssistantMetrics
 from services.assistant.storage.database import Database
 from services.assistant.storage.tables import AppointmentRow, BusyTime, new_id
+from services.telemetry import Telemetry
 from services.web.problems import Problem
 
 BOOKED, CANCELLED = "booked", "cancelled"
@@ -95,134 +97,172 @@ class Appointment:
         return document
 
 
-def book(
-    database: Database, order: BookingOrder, before_commit: Callable[[], None] = lambda: None
-) -> tuple[Appointment, bool]:
-    """Book an appointment.
+class AppointmentBook:
+    """Books, moves, cancels and lists appointments, and records each change; `channel` is chat or api.
 
-    Args:
-        database: of the assistant.
-        order: what to book.
-        before_commit: called when the booking is written in part; what it raises rolls the booking back.
-
-    Returns:
-        The appointment, and whether the same idempotency key had booked it before.
-
-    Raises:
-        BookingRejectedError: the time cannot be booked.
-        DatabaseUnavailableError: the database did not answer in time.
+    `before_commit` is the failpoint of a booking: called with the business id when the booking is written in part.
+    What it raises rolls the booking back. Every method raises DatabaseUnavailableError when the database does not
+    answer in time.
     """
-    if replayed := _find_replayed(database, order):
-        return replayed, True
-    business, starts_at = order.business, order.starts_at
-    check_time(business, starts_at)
-    for provider in order.candidates():
-        row = AppointmentRow(
-            id=new_id(),
-            business_id=business.id,
-            provider_id=provider.id,
-            user_id=order.user_id,
-            service=order.service,
-            starts_at=starts_at,
-            ends_at=starts_at + business.duration,
-            status=BOOKED,
-            idempotency_key=order.key_hash(),
-            request_hash=order.request_hash(),
-        )
+
+    def __init__(
+        self,
+        database: Database,
+        metrics: AssistantMetrics,
+        telemetry: Telemetry,
+        before_commit: Callable[[str], None],
+    ) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._telemetry = telemetry
+        self._before_commit = before_commit
+
+    def book(self, order: BookingOrder, *, channel: str) -> tuple[Appointment, bool]:
+        """Book, and count the booking as done, refused or failed.
+
+        Returns:
+            The appointment, and whether the same idempotency key had booked it before.
+
+        Raises:
+            BookingRejectedError: the time cannot be booked.
+            BookingFailedError: the failpoint raised it; nothing is stored.
+        """
         try:
-            with database.write() as session:
-                session.add(row)
-                session.flush()
-                before_commit()
+            appointment, replayed = self._book(order)
+        except BookingRejectedError:
+            self._metrics.booking("refused", order.business, channel=channel)
+            raise
+        except Exception:
+            self._metrics.booking("failed", order.business, channel=channel)
+            raise
+        if not replayed:
+            self._metrics.booking("done", order.business, channel=channel)
+            self._record("booked", order.business, appointment, channel)
+        return appointment, replayed
+
+    def _book(self, order: BookingOrder) -> tuple[Appointment, bool]:
+        business, starts_at = order.business, order.starts_at
+        if replayed := self._find_replayed(order):
+            return replayed, True
+        check_time(business, starts_at)
+        for provider in order.candidates():
+            row = AppointmentRow(
+                id=new_id(),
+                business_id=business.id,
+                provider_id=provider.id,
+                user_id=order.user_id,
+                service=order.service,
+                starts_at=starts_at,
+                ends_at=starts_at + business.duration,
+                status=BOOKED,
+                idempotency_key=order.key_hash(),
+                request_hash=order.request_hash(),
+            )
+            try:
+                with self._database.write() as session:
+                    session.add(row)
+                    session.flush()
+                    self._before_commit(business.id)
+                    session.execute(insert(BusyTime), _busy_times(row, business))
+                return describe(business, row), False
+            except IntegrityError:
+                # Either the time is taken, or a parallel request with the same key booked it.
+                if replayed := self._find_replayed(order):
+                    return replayed, True
+        raise _taken(business, starts_at)
+
+    def _find_replayed(self, order: BookingOrder) -> Appointment | None:
+        """Return the appointment that the order's idempotency key booked before."""
+        key = order.key_hash()
+        if key is None:
+            return None
+        with self._database.read() as session:
+            row = session.scalars(select(AppointmentRow).where(AppointmentRow.idempotency_key == key)).one_or_none()
+        if row is None:
+            return None
+        if row.request_hash != order.request_hash():
+            detail = "This Idempotency-Key was used for another booking; take a new one."
+            raise BookingRejectedError("key-reused", detail)
+        return describe(order.business, row)
+
+    def move(self, business: Business, appointment_id: str, starts_at: datetime, *, channel: str) -> Appointment:
+        """Move a booked appointment to another time with the same provider, and return it.
+
+        Raises:
+            BookingRejectedError: the time cannot be booked, or there is no such booked appointment.
+        """
+        check_time(business, starts_at)
+        try:
+            with self._database.write() as session:
+                row = session.get(AppointmentRow, appointment_id, with_for_update=True)
+                if row is None or row.status != BOOKED:
+                    raise BookingRejectedError("unknown", "There is no such booked appointment.")
+                row.starts_at, row.ends_at = starts_at, starts_at + business.duration
+                session.execute(delete(BusyTime).where(BusyTime.appointment_id == row.id))
                 session.execute(insert(BusyTime), _busy_times(row, business))
-            return describe(business, row), False
         except IntegrityError:
-            # Either the time is taken, or a parallel request with the same key booked it.
-            if replayed := _find_replayed(database, order):
-                return replayed, True
-    raise _taken(business, starts_at)
+            raise _taken(business, starts_at) from None
+        return self._record("moved", business, describe(business, row), channel)
 
-
-def move(database: Database, business: Business, appointment_id: str, starts_at: datetime) -> Appointment:
-    """Move a booked appointment to another time with the same provider, and return it.
-
-    Raises:
-        BookingRejectedError: the time cannot be booked, or there is no such booked appointment.
-        DatabaseUnavailableError: the database did not answer in time.
-    """
-    check_time(business, starts_at)
-    try:
-        with database.write() as session:
-            row = session.get(AppointmentRow, appointment_id, with_for_update=True)
-            if row is None or row.status != BOOKED:
-                raise BookingRejectedError("unknown", "There is no such booked appointment.")
-            row.starts_at, row.ends_at = starts_at, starts_at + business.duration
+    def cancel(self, business: Business, row: AppointmentRow, *, channel: str) -> Appointment | None:
+        """Cancel an appointment, free its time, and return it; None when it was not booked."""
+        with self._database.write() as session:
+            changed = session.execute(
+                update(AppointmentRow)
+                .where(AppointmentRow.id == row.id, AppointmentRow.status == BOOKED)
+                .values(status=CANCELLED)
+            )
             session.execute(delete(BusyTime).where(BusyTime.appointment_id == row.id))
-            session.execute(insert(BusyTime), _busy_times(row, business))
-            return describe(business, row)
-    except IntegrityError:
-        raise _taken(business, starts_at) from None
+        if not changed.rowcount:  # type: ignore[attr-defined]
+            return None
+        row.status = CANCELLED
+        return self._record("cancelled", business, describe(business, row), channel)
 
+    def get(self, appointment_id: str) -> AppointmentRow | None:
+        """Return the row of an appointment; None for an unknown id."""
+        with self._database.read() as session:
+            return session.get(AppointmentRow, appointment_id)
 
-def cancel(database: Database, appointment_id: str) -> bool:
-    """Cancel an appointment, free its time, and return whether it was booked until now.
+    def list(
+        self, limit: int, *, not_before: datetime | None = None, after: str | None = None, **equal: str | None
+    ) -> Sequence[AppointmentRow]:
+        """Return appointments in the order of their times.
 
-    Raises:
-        DatabaseUnavailableError: the database did not answer in time.
-    """
-    with database.write() as session:
-        changed = session.execute(
-            update(AppointmentRow)
-            .where(AppointmentRow.id == appointment_id, AppointmentRow.status == BOOKED)
-            .values(status=CANCELLED)
+        Args:
+            limit: number of appointments at most.
+            not_before: earliest start.
+            after: id of the last appointment of the previous page.
+            equal: values of business_id, user_id and status; None does not filter.
+
+        Raises:
+            BookingRejectedError: `after` is not the id of an appointment.
+        """
+        query = select(AppointmentRow).filter_by(**{column: value for column, value in equal.items() if value})
+        query = query.order_by(AppointmentRow.starts_at, AppointmentRow.id).limit(limit)
+        if not_before:
+            query = query.where(AppointmentRow.starts_at >= not_before)
+        with self._database.read() as session:
+            if after:
+                last = session.get(AppointmentRow, after)
+                if last is None:
+                    raise BookingRejectedError("unknown", "`after` is not the id of an appointment.")
+                query = query.where(tuple_(AppointmentRow.starts_at, AppointmentRow.id) > (last.starts_at, last.id))
+            return session.scalars(query).all()
+
+    def _record(self, action: str, business: Business, appointment: Appointment, channel: str) -> Appointment:
+        """Count and log a change, and return the appointment."""
+        self._metrics.appointment(action, business)
+        self._telemetry.log(
+            "application",
+            f"appointment.{action}",
+            f"appointment {action}",
+            logger="assistant.booking",
+            appointment_id=appointment.id,
+            provider_id=appointment.provider_id,
+            business_kind=business.kind,
+            channel=channel,
         )
-        session.execute(delete(BusyTime).where(BusyTime.appointment_id == appointment_id))
-        return bool(changed.rowcount)  # type: ignore[attr-defined]
-
-
-def get(database: Database, appointment_id: str) -> AppointmentRow | None:
-    """Return the row of an appointment; None for an unknown id."""
-    with database.read() as session:
-        return session.get(AppointmentRow, appointment_id)
-
-
-def list_appointments(
-    database: Database,
-    *,
-    limit: int,
-    business_id: str | None = None,
-    user_id: str | None = None,
-    status: str | None = None,
-    not_before: datetime | None = None,
-    after: str | None = None,
-) -> Sequence[AppointmentRow]:
-    """Return appointments in the order of their times.
-
-    Args:
-        database: of the assistant.
-        limit: number of appointments at most.
-        business_id: of one business only.
-        user_id: of one user only.
-        status: BOOKED or CANCELLED only.
-        not_before: earliest start.
-        after: id of the last appointment of the previous page.
-
-    Raises:
-        BookingRejectedError: `after` is not the id of an appointment.
-        DatabaseUnavailableError: the database did not answer in time.
-    """
-    equal = {"business_id": business_id, "user_id": user_id, "status": status}
-    query = select(AppointmentRow).filter_by(**{column: value for column, value in equal.items() if value})
-    query = query.order_by(AppointmentRow.starts_at, AppointmentRow.id).limit(limit)
-    if not_before:
-        query = query.where(AppointmentRow.starts_at >= not_before)
-    with database.read() as session:
-        if after:
-            last = session.get(AppointmentRow, after)
-            if last is None:
-                raise BookingRejectedError("unknown", "`after` is not the id of an appointment.")
-            query = query.where(tuple_(AppointmentRow.starts_at, AppointmentRow.id) > (last.starts_at, last.id))
-        return session.scalars(query).all()
+        return appointment
 
 
 def check_time(business: Business, starts_at: datetime) -> None:
@@ -263,20 +303,6 @@ def _busy_times(row: AppointmentRow, business: Business) -> list[dict[str, Any]]
         {"provider_id": row.provider_id, "quarter": quarter, "appointment_id": row.id}
         for quarter in opening_hours.quarters(row.starts_at, business.minutes)
     ]
-
-
-def _find_replayed(database: Database, order: BookingOrder) -> Appointment | None:
-    """Return the appointment that the order's idempotency key booked before."""
-    key = order.key_hash()
-    if key is None:
-        return None
-    with database.read() as session:
-        row = session.scalars(select(AppointmentRow).where(AppointmentRow.idempotency_key == key)).one_or_none()
-    if row is None:
-        return None
-    if row.request_hash != order.request_hash():
-        raise BookingRejectedError("key-reused", "This Idempotency-Key was used for another booking; take a new one.")
-    return describe(order.business, row)
 
 
 def _taken(business: Business, starts_at: datetime) -> BookingRejectedError:

@@ -11,9 +11,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.assistant.appointments import availability, booking
-from services.assistant.appointments.booking import BookingFailedError, BookingOrder, BookingRejectedError
+from services.assistant.appointments.booking import (
+    AppointmentBook,
+    BookingFailedError,
+    BookingOrder,
+    BookingRejectedError,
+)
 from services.assistant.appointments.business import Business, Directory
-from services.assistant.appointments.recording import AppointmentBook
 from services.assistant.appointments.timeparse import parse_clock, parse_day, parse_instant
 from services.assistant.conversation.tool_schemas import (
     TOOLS,
@@ -152,9 +156,7 @@ class Toolbox:
         return {"ok": True, "appointment": appointment.as_named_json()}
 
     def _list_my_appointments(self, _given: ListMyAppointments, turn: Turn) -> Result:
-        rows = booking.list_appointments(
-            self._database, user_id=turn.user_id, status=booking.BOOKED, not_before=datetime.now(UTC), limit=10
-        )
+        rows = self._book.list(10, not_before=datetime.now(UTC), user_id=turn.user_id, status=booking.BOOKED)
         found = [(self._directory.get(row.business_id), row) for row in rows]
         return {
             "appointments": [booking.describe(business, row).as_named_json() for business, row in found if business]
@@ -192,7 +194,7 @@ class Toolbox:
 
     def _get_appointment(self, appointment_id: str, turn: Turn) -> tuple[AppointmentRow, Business]:
         """Return a booked appointment of the user and its business, which becomes that of the turn."""
-        row = booking.get(self._database, appointment_id)
+        row = self._book.get(appointment_id)
         if row is None or row.user_id != turn.user_id or row.status != booking.BOOKED:
             raise _unknown_appointment()
         return row, self._get_business(row.business_id, turn)

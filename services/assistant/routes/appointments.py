@@ -48,13 +48,7 @@ def list_appointments(query: AppointmentQuery) -> dict[str, Any]:
     if query.business_id:
         assistant.business(query.business_id)
     try:
-        rows = booking.list_appointments(
-            assistant.database,
-            business_id=query.business_id,
-            user_id=query.user_id,
-            limit=query.limit,
-            after=query.after,
-        )
+        rows = assistant.book.list(query.limit, after=query.after, business_id=query.business_id, user_id=query.user_id)
     except BookingRejectedError as rejection:
         raise _problem(rejection) from None
     following = rows[-1].id if len(rows) == query.limit else None
@@ -114,7 +108,7 @@ def cancel(path: AppointmentPath) -> tuple[str, int]:
 
 
 def _find(assistant: Assistant, appointment_id: str) -> tuple[AppointmentRow, Business]:
-    row = booking.get(assistant.database, appointment_id)
+    row = assistant.book.get(appointment_id)
     if row is None:
         raise Problem(404, "Unknown appointment", "There is no appointment with this id.")
     assistant.telemetry.bind(user_id=row.user_id)

@@ -53,7 +53,10 @@ class PoolExhaustedError(DatabaseUnavailableError):
 
 
 class Database:
-    """Engine and sessions. `read()` and `write()` raise DatabaseUnavailableError when it cannot be reached."""
+    """Engine and sessions.
+
+    `read`, `write` and `migrate` raise DatabaseUnavailableError when the database does not answer in time.
+    """
 
     def __init__(self, url: str, password_file: Path | None = None) -> None:
         self._answered_at = -math.inf
@@ -86,21 +89,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Run the block in a transaction that only reads.
-
-        Raises:
-            DatabaseUnavailableError: the database did not answer in time.
-        """
+        """Run the block in a transaction that only reads."""
         with self._session(self._reader) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Run the block in a transaction: commit it at the end, roll it back when the block raises.
-
-        Raises:
-            DatabaseUnavailableError: the database did not answer in time.
-        """
+        """Run the block in a transaction: commit it at the end, roll it back when the block raises."""
         with self._session(self._writer) as session:
             yield session
 
@@ -120,11 +115,7 @@ class Database:
             connection.connection.cursor().execute(f"SET LOCAL statement_timeout = {milliseconds}")
 
     def migrate(self) -> None:
-        """Upgrade the schema to the newest version; safe when several processes start at once.
-
-        Raises:
-            DatabaseUnavailableError: the database did not answer in time.
-        """
+        """Upgrade the schema to the newest version; safe when several processes start at once."""
         with _map_errors(), self.engine.execution_options(writes=True).begin() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
