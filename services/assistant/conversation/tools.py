@@ -58,15 +58,6 @@ class Toolbox:
         self._directory = directory
         self._book = book
         self._telemetry = telemetry
-        self._handlers: dict[str, Callable[[Any, Turn], Result]] = {
-            "find_business": self._find_business,
-            "list_slots": self._list_slots,
-            "book_appointment": self._book_appointment,
-            "list_my_appointments": self._list_my_appointments,
-            "move_appointment": self._move_appointment,
-            "cancel_appointment": self._cancel_appointment,
-            "hand_over": self._hand_over,
-        }
 
     def run(self, name: str, arguments: str, turn: Turn, call_id: str) -> str:
         """Run one tool and return its result as JSON.
@@ -97,7 +88,10 @@ class Toolbox:
         try:
             if name not in TOOLS:
                 raise ToolError("unknown", "there is no such tool")
-            return self._handlers[name](TOOLS[name].model_validate_json(arguments or "{}"), turn)
+            given = TOOLS[name].model_validate_json(arguments or "{}")
+            # The handler of a tool has its name: `_find_business(given, turn)`.
+            handler: Callable[[Any, Turn], Result] = getattr(self, f"_{name}")
+            return handler(given, turn)
         except ToolError as error:
             return error.result
         except ValidationError as error:
