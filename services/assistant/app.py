@@ -15,7 +15,7 @@ from services.assistant.conversation.tools import Toolbox
 from services.assistant.faults import bookings, kinds
 from services.assistant.llm.client import ModelClient
 from services.assistant.metrics import ROUTES, AssistantMetrics
-from services.assistant.page import blueprint as page
+from services.assistant.page.views import blueprint as page
 from services.assistant.prediction import no_show
 from services.assistant.request_metrics import RequestCounter
 from services.assistant.resilience import time_budget
@@ -58,7 +58,6 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
     book = AppointmentBook(database, metrics, telemetry, before_commit=bookings.failpoint(registry))
     toolbox = Toolbox(database, directory, book, telemetry)
     assistant = Assistant(
-        settings=settings,
         telemetry=telemetry,
         metrics=metrics,
         database=database,
@@ -126,7 +125,7 @@ def _prepare_database(assistant: Assistant) -> None:
                 error_type=error.why,
             )
             return False
-        assistant.database.set_answered(True)
+        assistant.database.ping()
         assistant.telemetry.log(
             "application",
             "database.ready",

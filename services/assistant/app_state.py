@@ -13,7 +13,6 @@ from services.assistant.conversation.chat import Chat
 from services.assistant.metrics import AssistantMetrics
 from services.assistant.prediction.no_show import NoShowModel
 from services.assistant.request_metrics import RequestCounter
-from services.assistant.settings import AssistantSettings
 from services.assistant.storage.database import Database
 from services.assistant.storage.disk_quota import DiskQuota
 from services.telemetry import Telemetry
@@ -25,7 +24,6 @@ from services.web.problems import Problem
 class Assistant:
     """The parts of a running assistant."""
 
-    settings: AssistantSettings
     telemetry: Telemetry
     metrics: AssistantMetrics
     database: Database

@@ -35,12 +35,13 @@ class AssistantMetrics:
 
     def __init__(self, telemetry: Telemetry, model: str, max_business_labels: int) -> None:
         self._telemetry = telemetry
+        self._model = model
         self._limit_business = telemetry.limit_cardinality(
             "business_id", max_business_labels, (*PROBE_BUSINESSES, NO_BUSINESS)
         )
         self._limit_event = telemetry.limit_cardinality("event", _MAX_EVENTS, _KNOWN_EVENTS)
         self._add_requests()
-        self._add_model(model)
+        self._add_model()
         self._add_appointments()
         self._add_database()
         counter, gauge = telemetry.counter, telemetry.gauge
@@ -70,8 +71,9 @@ class AssistantMetrics:
             _series(route=ROUTES),
         )
 
-    def _add_model(self, model: str) -> None:
+    def _add_model(self) -> None:
         counter, histogram = self._telemetry.counter, self._telemetry.histogram
+        model = self._model
         operation = {"gen_ai_operation_name": [genai.CHAT], "gen_ai_request_model": [model]}
         self.model_duration = histogram(
             names.GEN_AI_DURATION,
@@ -185,30 +187,18 @@ class AssistantMetrics:
         self._telemetry.inc(self.requests, route=route, outcome=outcome, business_id=label)
         self._telemetry.observe(self.response_time, seconds, route=route)
 
-    def model_call(self, model: str, seconds: float, error: str) -> None:
-        """Observe one model call.
-
-        Args:
-            model: the requested model.
-            seconds: of the call.
-            error: its type, empty for an answered call.
-        """
-        labels = {"gen_ai_operation_name": genai.CHAT, "gen_ai_request_model": model, "error_type": error}
+    def model_call(self, seconds: float, error: str = "") -> None:
+        """Observe the seconds of one model call; `error` is the type of its failure."""
+        labels = {"gen_ai_operation_name": genai.CHAT, "gen_ai_request_model": self._model, "error_type": error}
         self._telemetry.observe(self.model_duration, seconds, **labels)
 
-    def model_usage(self, model: str, answer: Completion, dollars: float) -> None:
-        """Count tokens and cost of an answered model call.
-
-        Args:
-            model: the requested model.
-            answer: with its numbers of tokens.
-            dollars: the cost.
-        """
-        operation = {"gen_ai_operation_name": genai.CHAT, "gen_ai_request_model": model}
+    def model_usage(self, answer: Completion, dollars: float) -> None:
+        """Count the tokens of an answer and its cost in dollars."""
+        operation = {"gen_ai_operation_name": genai.CHAT, "gen_ai_request_model": self._model}
         for kind, number in zip(_TOKEN_TYPES, (answer.input_tokens, answer.output_tokens), strict=True):
-            self._telemetry.inc(self.tokens, number, type=kind, model=model)
+            self._telemetry.inc(self.tokens, number, type=kind, model=self._model)
             self._telemetry.observe(self.model_tokens, number, **operation, gen_ai_token_type=kind)
-        self._telemetry.inc(self.cost, dollars, model=model)
+        self._telemetry.inc(self.cost, dollars, model=self._model)
 
     def track(self, event: str, business_id: str) -> None:
         """Count one usage event."""

@@ -30,8 +30,7 @@ def free_times(
     The times are half an hour apart; the quarters between them can be booked, too.
 
     Args:
-        database: of the assistant.
-        business: whose times.
+        database, business: whose times.
         day: in the business's zone; None searches the next SEARCH_DAYS days.
         after: earliest time.
         provider: None for any.
@@ -69,8 +68,7 @@ def alternatives(
     """Return free times near one that cannot be booked: of the same day if any, else of the days after it.
 
     Args:
-        database: of the assistant.
-        business: whose times.
+        database, business: whose times.
         starts_at: the time that cannot be booked.
         provider: None for any.
         limit: number of times at most.

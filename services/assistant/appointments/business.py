@@ -151,8 +151,7 @@ class Directory:
         """Return businesses in the order of their ids, probes last.
 
         Args:
-            kind: one of KINDS; None for all.
-            region: of cities.REGIONS; None for all.
+            kind, region: None for all.
             limit: number of businesses at most.
             include_probes: whether the businesses for probes are among them.
         """
@@ -191,20 +190,10 @@ class Directory:
 
 
 def _business(row: BusinessRow, providers: Iterable[Provider]) -> Business:
-    return Business(
-        id=row.id,
-        name=row.name,
-        kind=row.kind,
-        city=row.city,
-        region=row.region,
-        time_zone=row.time_zone,
-        address=row.address,
-        phone=row.phone,
-        minutes=row.minutes,
-        services=tuple(row.services),
-        hours={int(day): (opens, closes) for day, (opens, closes) in row.hours.items()},
-        providers=tuple(providers),
-    )
+    columns = {column.key: getattr(row, column.key) for column in BusinessRow.__table__.columns}
+    columns["services"] = tuple(row.services)
+    columns["hours"] = {int(day): (opens, closes) for day, (opens, closes) in row.hours.items()}
+    return Business(**columns, providers=tuple(providers))
 
 
 def _words(text: str) -> set[str]:

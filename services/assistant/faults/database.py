@@ -1,7 +1,6 @@
 """A slow statement, a database that refuses connections, a pool without a free one."""
 
 import math
-import threading
 import time
 
 from flask import g
@@ -65,28 +64,13 @@ def _refuse(database: Database, faults: FaultRegistry) -> None:
 def hold(database: Database, fault: ActiveFault) -> None:
     """Hold the share of the pool's connections that the intensity gives, until the fault ends."""
     pool = database.pool
-    wanted = max(1, math.ceil(fault.intensity * pool.size()))
+    share = max(1, math.ceil(fault.intensity * pool.size()))
     held: list[PoolProxiedConnection] = []
-    lock = threading.Lock()
-
-    def take() -> None:
-        while not fault.ended.wait(_TAKE_SECONDS):
-            while len(held) < wanted and pool.has_free:
-                try:
-                    connection = pool.take()
-                except (SQLAlchemyError, database.engine.dialect.loaded_dbapi.Error):
-                    break  # a request was faster, or the database is down
-                with lock:
-                    if not fault.ended.is_set():
-                        held.append(connection)
-                        continue
-                connection.close()
-                return
-
-    # A thread of its own: it may wait for a connection while the held ones must be returned.
-    threading.Thread(target=take, name="pool-holder", daemon=True).start()
-    fault.ended.wait()
-    with lock:
-        for connection in held:
-            connection.close()
-        held.clear()
+    while not fault.ended.wait(_TAKE_SECONDS):
+        while len(held) < share and pool.has_free:
+            try:
+                held.append(pool.take())
+            except (SQLAlchemyError, database.engine.dialect.loaded_dbapi.Error):
+                break  # a request was faster, or the database is down
+    for connection in held:
+        connection.close()

@@ -168,7 +168,7 @@ class ModelClient:
         if isinstance(result, CallFailedError):
             error = result.kind
             genai.record_error(span, error)
-            self._metrics.model_call(self.name, seconds, error)
+            self._metrics.model_call(seconds, error)
             fields |= {"level": "warning", "model": self.name, "error_type": error}
             self._telemetry.log("error", "model.failed", f"model call failed: {error}", logger=_LOGGER, **fields)
             return
@@ -176,8 +176,8 @@ class ModelClient:
         genai.record_response(
             span, model=result.model, finish_reasons=(result.finish_reason,), response_id=result.id, **tokens
         )
-        self._metrics.model_call(self.name, seconds, "")
-        self._metrics.model_usage(self.name, result, self._settings.dollars(**tokens))
+        self._metrics.model_call(seconds)
+        self._metrics.model_usage(result, self._settings.dollars(**tokens))
         fields |= {"model": result.model, "output_length": len(result.text), "tool_calls": len(result.tool_calls)}
         self._telemetry.log("performance", "model.call", "model answered", logger=_LOGGER, **fields, **tokens)
 

@@ -1,4 +1,4 @@
-"""The blueprint: one page, its static files, and their security headers."""
+"""The blueprint: `GET /`, its static files under `/static/page/`, and their security headers."""
 
 from typing import Final
 

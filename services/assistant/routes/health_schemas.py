@@ -1,4 +1,4 @@
-"""Answers of /health, /ready, /health/detailed and /stats."""
+"""Responses of /health, /ready, /health/detailed and /stats."""
 
 from typing import Literal
 
@@ -6,13 +6,13 @@ from pydantic import BaseModel
 
 
 class Status(BaseModel):
-    """One word."""
+    """The status in one word."""
 
     status: str
 
 
 class Uptime(BaseModel):
-    """How long it runs."""
+    """Time since the start."""
 
     seconds: float
     hours: float
@@ -21,7 +21,7 @@ class Uptime(BaseModel):
 
 
 class System(BaseModel):
-    """What the process uses."""
+    """Resources of the process."""
 
     memory_usage_mb: float
     cpu_percent: float
@@ -29,7 +29,7 @@ class System(BaseModel):
 
 
 class RequestFigures(BaseModel):
-    """Answers since the start; `failed` are those of 400 and above."""
+    """Responses since the start; `failed` are those of 400 and above."""
 
     total: int
     failed: int
@@ -38,7 +38,7 @@ class RequestFigures(BaseModel):
 
 
 class HealthChecks(BaseModel):
-    """What is needed."""
+    """State of the dependencies."""
 
     database_connected: bool
     prometheus_enabled: bool
@@ -46,7 +46,7 @@ class HealthChecks(BaseModel):
 
 
 class DetailedHealth(BaseModel):
-    """How the service is."""
+    """State of the service."""
 
     status: Literal["healthy", "degraded"]
     service: str
@@ -75,7 +75,7 @@ class AppointmentFigures(BaseModel):
 
 
 class Stats(BaseModel):
-    """What was done since the start."""
+    """Totals since the start."""
 
     tokens: TokenFigures
     cost_dollars: float

@@ -122,7 +122,7 @@ class Database:
             migrations.upgrade(migrations.configure(Path(__file__).parent / "migrations", connection))
 
     def ping(self) -> bool:
-        """Return whether the database answers a query. It is neither traced nor counted: a ping is no request."""
+        """Return whether the database answers a query now. The query is neither traced nor counted."""
         try:
             with closing(self._probe.raw_connection()) as connection:
                 try:
@@ -132,17 +132,15 @@ class Database:
                     connection.invalidate()
                     raise
         except Exception:  # any error of the driver: it is down
+            self._answered_at = -math.inf
             return False
+        self._answered_at = time.monotonic()
         return True
 
     @property
     def is_up(self) -> bool:
         """Whether a recent ping was answered. Probes and scrapes read this and never wait for the database."""
         return time.monotonic() - self._answered_at < WATCH_SECONDS + PING_SECONDS
-
-    def set_answered(self, answered: bool) -> None:
-        """Store whether the database answered the last ping."""
-        self._answered_at = time.monotonic() if answered else -math.inf
 
     def watch(self, on_change: Callable[[bool], None], stop: threading.Event) -> None:
         """Ping every WATCH_SECONDS in a thread, until `stop` is set.
@@ -154,7 +152,6 @@ class Database:
             was_up = True
             while not stop.wait(WATCH_SECONDS):
                 is_up = self.ping()
-                self.set_answered(is_up)
                 if is_up != was_up:
                     on_change(is_up)
                 was_up = is_up
