@@ -44,13 +44,9 @@ class AssistantMetrics:
         self._add_model()
         self._add_appointments()
         self._add_database()
-        counter, gauge = telemetry.counter, telemetry.gauge
+        counter = telemetry.counter
         self.feedback = counter(names.FEEDBACK, "Ratings.", names.FEEDBACK_LABELS, _series(stars="12345"))
         self.tracked = counter(names.TRACKED, "Usage events of businesses.", names.TRACKED_LABELS)
-        self.disk_free = gauge(
-            names.DISK_FREE, "Bytes that may still be written, by the budget and by the disk.", names.DISK_LABELS
-        )
-        self.disk_limit = gauge(names.DISK_LIMIT, "Bytes that the folder may hold.", names.DISK_LABELS)
         self.predictions = counter(names.PREDICTIONS, "Predictions made.", names.PREDICTIONS_LABELS)
         self.prediction_latency = telemetry.histogram(
             names.PREDICTION_LATENCY, "Seconds of a prediction.", names.PREDICTION_LATENCY_LABELS, _PREDICTION_BUCKETS
@@ -139,8 +135,8 @@ class AssistantMetrics:
         )
 
     def _add_database(self) -> None:
-        gauge, histogram = self._telemetry.gauge, self._telemetry.histogram
-        self.database_up = gauge(names.DATABASE_UP, "1 when the database answers.")
+        histogram = self._telemetry.histogram
+        self.database_up = self._telemetry.gauge(names.DATABASE_UP, "1 when the database answers.")
         self.queries = histogram(
             names.DATABASE_QUERY,
             "Seconds of a database statement.",
@@ -148,11 +144,6 @@ class AssistantMetrics:
             _QUERY_BUCKETS,
             _series(db_operation_name=_OPERATIONS),
         )
-        self.pool_connections = gauge(
-            names.POOL_CONNECTIONS, "Connections to the database, in use and idle.", names.POOL_CONNECTIONS_LABELS
-        )
-        self.pool_max = gauge(names.POOL_MAX, "Maximum of connections to the database.")
-        self.pool_pending = gauge(names.POOL_PENDING, "Requests that wait for a connection to the database.")
         self.pool_timeouts = self._telemetry.counter(
             names.POOL_TIMEOUTS, "Requests that got no connection to the database in time."
         )
@@ -222,11 +213,16 @@ class AssistantMetrics:
 
     def pool(self, pool: WatchedPool) -> None:
         """Export a pool's connections and pending requests, and observe its waits and time-outs."""
+        gauge = self._telemetry.gauge
+        connections = gauge(
+            names.POOL_CONNECTIONS, "Connections to the database, in use and idle.", names.POOL_CONNECTIONS_LABELS
+        )
+        connections.labels("used").set_function(pool.checkedout)
+        connections.labels("idle").set_function(pool.checkedin)
+        gauge(names.POOL_MAX, "Maximum of connections to the database.").set_function(pool.size)
+        pending = gauge(names.POOL_PENDING, "Requests that wait for a connection to the database.")
+        pending.set_function(lambda: pool.pending)
         pool.wait_listeners.append(self._pool_wait)
-        self.pool_connections.labels("used").set_function(pool.checkedout)
-        self.pool_connections.labels("idle").set_function(pool.checkedin)
-        self.pool_max.set_function(pool.size)
-        self.pool_pending.set_function(lambda: pool.pending)
 
     def _pool_wait(self, seconds: float, acquired: bool) -> None:
         self._telemetry.observe(self.pool_wait, seconds)
@@ -235,8 +231,10 @@ class AssistantMetrics:
 
     def disk(self, quota: DiskQuota) -> None:
         """Export the quota of the data folder."""
-        self.disk_free.labels("data").set_function(quota.free)
-        self.disk_limit.labels("data").set(quota.limit)
+        gauge, labels = self._telemetry.gauge, names.DISK_LABELS
+        free = gauge(names.DISK_FREE, "Bytes that may still be written, by the budget and by the disk.", labels)
+        free.labels("data").set_function(quota.free)
+        gauge(names.DISK_LIMIT, "Bytes that the folder may hold.", labels).labels("data").set(quota.limit)
 
     def query(self, operation: str, seconds: float) -> None:
         """Observe the seconds of one database statement; `operation` is its first word in capitals."""

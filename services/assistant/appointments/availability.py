@@ -11,9 +11,9 @@ from services.assistant.appointments.business import Business, Provider
 from services.assistant.storage.database import Database
 from services.assistant.storage.tables import BusyTime
 
-HALF_HOUR = timedelta(minutes=30)
 # Days that a search for the next free times covers.
 SEARCH_DAYS = 30
+_ALTERNATIVES = 3
 
 
 def free_times(
@@ -53,7 +53,7 @@ def free_times(
             starts = [
                 start
                 for chosen in week
-                for start in opening_hours.starts_of_day(business, chosen, earliest, HALF_HOUR)
+                for start in opening_hours.starts_of_day(business, chosen, earliest)
                 if start <= latest
             ]
             found = _filter_free(session, business, starts, providers)
@@ -63,7 +63,7 @@ def free_times(
 
 
 def alternatives(
-    database: Database, business: Business, starts_at: datetime, provider: Provider | None = None, limit: int = 3
+    database: Database, business: Business, starts_at: datetime, provider: Provider | None = None
 ) -> list[datetime]:
     """Return free times near one that cannot be booked: of the same day if any, else of the days after it.
 
@@ -71,7 +71,6 @@ def alternatives(
         database, business: whose times.
         starts_at: the time that cannot be booked.
         provider: None for any.
-        limit: number of times at most.
 
     Raises:
         DatabaseUnavailableError: the database did not answer in time.
@@ -80,8 +79,8 @@ def alternatives(
     today = datetime.now(business.zone).date()
     same_day = free_times(database, business, day=day, provider=provider) if day >= today else []
     if same_day:
-        return sorted(sorted(same_day, key=lambda start: abs(start - starts_at))[:limit])
-    return free_times(database, business, after=starts_at, provider=provider, limit=limit)
+        return sorted(sorted(same_day, key=lambda start: abs(start - starts_at))[:_ALTERNATIVES])
+    return free_times(database, business, after=starts_at, provider=provider, limit=_ALTERNATIVES)
 
 
 def _filter_free(

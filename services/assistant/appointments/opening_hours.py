@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from services.assistant.appointments.business import Business
 
 QUARTER = timedelta(minutes=15)
+HALF_HOUR = timedelta(minutes=30)
 DAY_MINUTES = 24 * 60
 # The last day that can be booked, and that a search for free times reaches.
 HORIZON = timedelta(days=366)
@@ -43,14 +44,13 @@ def round_up(moment: datetime) -> datetime:
     return floor if floor == moment else floor + QUARTER
 
 
-def starts_of_day(business: Business, day: date, not_before: datetime, step: timedelta) -> Iterator[datetime]:
-    """Yield the times at which an appointment could start on a local day, in UTC.
+def starts_of_day(business: Business, day: date, not_before: datetime) -> Iterator[datetime]:
+    """Yield the times in UTC at which an appointment could start on a local day, half an hour apart.
 
     Args:
         business: whose opening hours count.
         day: in the business's zone.
         not_before: earliest time.
-        step: between two times.
     """
     period = opening(business, day)
     if period is None:
@@ -59,7 +59,7 @@ def starts_of_day(business: Business, day: date, not_before: datetime, step: tim
     moment = opens if not_before <= opens else round_up(not_before)
     while moment + business.duration <= closes:
         yield moment
-        moment += step
+        moment += HALF_HOUR
 
 
 def _instant(business: Business, day: date, minutes: int) -> datetime:

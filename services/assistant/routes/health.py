@@ -9,7 +9,7 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from services.assistant.app_state import Assistant, current
 from services.assistant.metrics import ACTIONS, total
-from services.assistant.routes.health_schemas import DetailedHealth, Stats, Status
+from services.assistant.routes.schemas import DetailedHealth, Stats, Status
 from services.assistant.storage.database import DatabaseUnavailableError
 from services.telemetry import names
 from services.web.openapi import problem_responses

@@ -34,22 +34,19 @@ PING_SECONDS = 2
 class DatabaseUnavailableError(Problem):
     """The database did not answer in time, or is not prepared yet: a 503 problem; `why` is the type of the error."""
 
-    def __init__(
-        self,
-        why: str,
-        title: str = "Database unavailable",
-        detail: str = "The database does not answer. Nothing was changed; try again in a moment.",
-    ) -> None:
-        super().__init__(503, title, detail, headers={"Retry-After": "5"})
+    _title = "Database unavailable"
+    _detail = "The database does not answer. Nothing was changed; try again in a moment."
+
+    def __init__(self, why: str) -> None:
+        super().__init__(503, self._title, self._detail, headers={"Retry-After": "5"})
         self.why = why
 
 
 class PoolExhaustedError(DatabaseUnavailableError):
     """No connection became free in time; the database itself may be healthy."""
 
-    def __init__(self, why: str) -> None:
-        detail = "All connections to the database are in use. Nothing was changed; try again in a moment."
-        super().__init__(why, "Database connections exhausted", detail)
+    _title = "Database connections exhausted"
+    _detail = "All connections to the database are in use. Nothing was changed; try again in a moment."
 
 
 class Database:
