@@ -1,4 +1,4 @@
-"""The factory of the assistant's app: the map of its wiring."""
+"""The factory of the assistant's app: creates its parts and connects them."""
 
 import threading
 from contextlib import ExitStack
@@ -30,12 +30,15 @@ from services.web.admin import admin_blueprint
 from services.web.faults import FaultRegistry
 
 _REJECTIONS = ("invalid-request", "empty-body", "broken-json", "body-too-large", "unknown-business")
-# Seconds between two attempts to prepare a database that does not answer.
-_PREPARE_AGAIN = 1.0
+# Between two attempts to prepare a database that does not answer.
+_RETRY_SECONDS = 1.0
 
 
 def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) -> Flask:
-    """Build the app. It answers at once; until the database could be prepared, what needs it is a 503 problem."""
+    """Create the app.
+
+    It serves requests at once. Until the database is prepared, those that need it get a 503 problem.
+    """
     telemetry = telemetry or Telemetry.from_settings(TelemetrySettings())
     app = openapi.create_app(
         "services.assistant",
@@ -89,7 +92,7 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
 
 
 def _set_time_budget(app: Flask, settings: AssistantSettings) -> None:
-    """Set the time budget of each request before all other hooks."""
+    """Set the time budget of each request; call it before the app's other hooks are added."""
 
     @app.before_request
     def begin() -> None:
@@ -105,9 +108,9 @@ def _set_time_budget(app: Flask, settings: AssistantSettings) -> None:
 
 
 def _prepare_database(assistant: Assistant) -> None:
-    """Migrate, insert the businesses and read them; retry in the background while the database is down."""
+    """Migrate, insert the businesses and read them; retry in a thread while the database is down."""
 
-    def attempt() -> bool:
+    def prepare() -> bool:
         try:
             assistant.database.migrate()
             with assistant.database.write() as session:
@@ -136,16 +139,16 @@ def _prepare_database(assistant: Assistant) -> None:
         )
         return True
 
-    def go_on() -> None:
-        while not assistant.stop.wait(_PREPARE_AGAIN):
+    def retry() -> None:
+        while not assistant.stop.wait(_RETRY_SECONDS):
             try:
-                if attempt():
+                if prepare():
                     return
             except Exception as error:  # without a retry the assistant would never be ready
                 assistant.telemetry.exception("the database could not be prepared", error)
 
-    if not attempt():
-        threading.Thread(target=go_on, name="database-prepare", daemon=True).start()
+    if not prepare():
+        threading.Thread(target=retry, name="database-prepare", daemon=True).start()
 
 
 def _log_database(telemetry: Telemetry, is_up: bool) -> None:

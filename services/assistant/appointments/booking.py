@@ -22,6 +22,8 @@ from services.telemetry import Telemetry
 from services.web.problems import Problem
 
 BOOKED, CANCELLED = "booked", "cancelled"
+# Of times in sentences for users.
+TIME_FORMAT = "%A, %B %d, %Y at %H:%M"
 
 
 class BookingRejectedError(Exception):
@@ -314,4 +316,4 @@ def _hash(values: list[str | None]) -> str:
 
 
 def _format_time(business: Business, moment: datetime) -> str:
-    return moment.astimezone(business.zone).strftime("%A, %B %d, %Y at %H:%M")
+    return moment.astimezone(business.zone).strftime(TIME_FORMAT)

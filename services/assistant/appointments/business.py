@@ -17,9 +17,7 @@ from services.assistant.storage.tables import BusinessRow, ProviderRow
 KINDS = ("hair", "dentist", "doctor", "therapist")
 # For the lab's own checks and its synthetic journey: always open, and left out of business metrics
 # (names.APPOINTMENTS and the like).
-PROBE_BUSINESS = "lab-doctor"
-JOURNEY_BUSINESS = "lab-journey"
-PROBE_BUSINESSES = (PROBE_BUSINESS, JOURNEY_BUSINESS)
+PROBE_BUSINESSES = ("lab-doctor", "lab-journey")
 # Words of names that identify neither a business nor a person.
 _STOP_WORDS = {"dr", "the", "of", "and", "with", "mr", "mrs", "ms"}
 

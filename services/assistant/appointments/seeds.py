@@ -1,7 +1,9 @@
 """The businesses that the lab starts with: four kinds, many cities of the United States, each in its own time zone."""
 
+import csv
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -27,73 +29,8 @@ HOURS = {
     "therapist": {str(day): _LATE for day in range(5)},
 }
 
-# Name and city: some of each kind in the cities that users name most, the others from coast to coast.
-BUSINESSES: dict[str, list[tuple[str, str]]] = {
-    "hair": [
-        ("Golden Gate Hair Studio", "San Francisco"),
-        ("Willow Glen Salon", "San Jose"),
-        ("Lakeside Cuts", "Oakland"),
-        ("Sunny Day Barbers", "Sunnyvale"),
-        ("The Mane Room", "Santa Rosa"),
-        ("University Avenue Hair", "Palo Alto"),
-        ("Mission Peak Salon", "Fremont"),
-        ("Corner Chair Barbers", "Walnut Creek"),
-        ("River Street Stylists", "Napa"),
-        ("Hudson Hair House", "New York"),
-        ("Loop Barber Company", "Chicago"),
-        ("Rainy City Salon", "Seattle"),
-        ("Desert Rose Hair", "Phoenix"),
-        ("Peachtree Styling", "Atlanta"),
-    ],
-    "dentist": [
-        ("Bayview Dental Care", "San Francisco"),
-        ("Almaden Family Dentistry", "San Jose"),
-        ("El Camino Smiles", "Sunnyvale"),
-        ("Castro Street Dental", "Mountain View"),
-        ("Garlic Valley Dental", "Gilroy"),
-        ("Vineyard Dental Group", "Santa Rosa"),
-        ("Telegraph Dental Arts", "Berkeley"),
-        ("Delta Dental Studio", "Antioch"),
-        ("Hillside Dentistry", "Los Gatos"),
-        ("Back Bay Dental", "Boston"),
-        ("Front Range Dental", "Denver"),
-        ("Bayou City Dental", "Houston"),
-        ("Sunset Strip Dental", "Los Angeles"),
-        ("Island Smiles", "Honolulu"),
-    ],
-    "doctor": [
-        ("Parkside Medical Group", "San Francisco"),
-        ("Guadalupe Health Center", "San Jose"),
-        ("East Bay Family Practice", "Oakland"),
-        ("Stevens Creek Clinic", "Cupertino"),
-        ("Wine Country Medical", "Napa"),
-        ("Riverbend Physicians", "Petaluma"),
-        ("Peninsula Care Partners", "Redwood City"),
-        ("Diablo Valley Doctors", "Concord"),
-        ("Tri-Valley Medical", "Pleasanton"),
-        ("Harbor Street Clinic", "Vallejo"),
-        ("Capitol Family Medicine", "Austin"),
-        ("Lakefront Medical", "Chicago"),
-        ("Liberty Square Physicians", "Philadelphia"),
-        ("Northern Lights Clinic", "Anchorage"),
-    ],
-    "therapist": [
-        ("Quiet Bay Counseling", "San Francisco"),
-        ("Silicon Valley Therapy", "San Jose"),
-        ("Grand Lake Counseling", "Oakland"),
-        ("Open Door Therapy", "Berkeley"),
-        ("Still Water Practice", "Mountain View"),
-        ("Redwood Counseling", "Santa Rosa"),
-        ("Coastside Therapy", "San Mateo"),
-        ("New Leaf Counseling", "Walnut Creek"),
-        ("Clear Path Therapy", "Santa Clara"),
-        ("Brownstone Therapy", "New York"),
-        ("Biscayne Counseling", "Miami"),
-        ("Wasatch Therapy", "Salt Lake City"),
-        ("Pearl District Counseling", "Portland"),
-        ("Harbor Light Therapy", "San Diego"),
-    ],
-}
+# Some of each kind in the cities that users name most, the others from coast to coast.
+_BUSINESSES = Path(__file__).with_name("businesses.csv")
 _FIRST = ["Ana", "Ben", "Carla", "David", "Elena", "Farid", "Grace", "Hugo", "Irene", "James", "Keiko", "Luis", "Maya"]
 _LAST = ["Alvarez", "Brooks", "Chen", "Dubois", "Evans", "Fischer", "Garcia", "Hassan", "Ito", "Jones", "Kim"]
 _STREETS = ["Main Street", "Oak Avenue", "First Street", "Park Avenue", "Cedar Lane", "Broadway", "Elm Street"]
@@ -112,12 +49,12 @@ def plant(session: Session) -> int:
 
 def businesses() -> Iterator[dict[str, object]]:
     """Yield every business as a row, those for probes last."""
-    places = [(kind, name, city) for kind, entries in BUSINESSES.items() for name, city in entries]
-    for number, (kind, name, city) in enumerate(places, 1):
-        yield _business(number, name, kind, city)
+    with _BUSINESSES.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), 1):
+            yield _business(number, **row)
     always = {str(day): [0, 24 * 60] for day in range(7)}
     for probe in ("Lab Doctor", "Lab Journey"):
-        yield _business(0, probe, "doctor", "San Francisco") | {"hours": always}
+        yield _business(0, "doctor", probe, "San Francisco") | {"hours": always}
 
 
 def business_id(name: str) -> str:
@@ -134,7 +71,7 @@ def providers(owner: str) -> Iterator[dict[str, object]]:
         yield {"id": f"{owner}-{place + 1}", "business_id": owner, "name": f"{first} {last}"}
 
 
-def _business(number: int, name: str, kind: str, city: str) -> dict[str, object]:
+def _business(number: int, kind: str, name: str, city: str) -> dict[str, object]:
     region = REGION_OF_CITY[city.casefold()]
     return {
         "id": business_id(name),

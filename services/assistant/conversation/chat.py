@@ -3,12 +3,12 @@
 from opentelemetry import trace
 from sqlalchemy import insert
 
-from services.assistant.appointments.business import Business, Directory
+from services.assistant.appointments.business import Directory
 from services.assistant.conversation.decide import decide
 from services.assistant.conversation.fallback import fall_back
 from services.assistant.conversation.retrieve import retrieve
 from services.assistant.conversation.tools import Toolbox
-from services.assistant.conversation.turn import Turn
+from services.assistant.conversation.turn import Turn, UserMessage
 from services.assistant.llm.client import ModelClient, ModelUnavailableError
 from services.assistant.metrics import AssistantMetrics
 from services.assistant.storage.database import Database
@@ -38,23 +38,8 @@ class Chat:
         self._metrics = metrics
         self._telemetry = telemetry
 
-    def answer(
-        self,
-        message: str,
-        conversation_id: str | None = None,
-        business: Business | None = None,
-        user_id: str | None = None,
-    ) -> Turn:
-        """Answer one message and store the turn.
-
-        Args:
-            message: of the user.
-            conversation_id: None begins a new conversation.
-            business: the business that the request names.
-            user_id: None for a guest.
-
-        Returns:
-            The turn with its reply.
+    def answer(self, message: UserMessage) -> Turn:
+        """Answer one message, store the turn and return it.
 
         Raises:
             UnknownConversationError: there is no such conversation of this user.
@@ -62,24 +47,17 @@ class Chat:
         """
         tracer = self._telemetry.tracer
         self._directory.check_loaded()
-        conversation = retrieve(
-            self._database,
-            self._directory,
-            tracer,
-            conversation_id=conversation_id,
-            business=business,
-            user_id=user_id,
-        )
+        conversation = retrieve(self._database, self._directory, tracer, message)
         turn = Turn(conversation, self._model.name, conversation.business)
         self._telemetry.bind(business_id=turn.business_id, user_id=turn.user_id)
-        turn.messages.append({"role": "user", "content": message})
+        turn.messages.append({"role": "user", "content": message.text})
         try:
             decide(self._model, self._toolbox, tracer, turn)
         except ModelUnavailableError as error:
             self._fall_back(error, turn)
         turn.messages.append({"role": "assistant", "content": turn.reply})
         self._store(turn)
-        self._record(turn, len(message))
+        self._record(turn, len(message.text))
         return turn
 
     def _fall_back(self, error: ModelUnavailableError, turn: Turn) -> None:

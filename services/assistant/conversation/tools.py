@@ -19,16 +19,7 @@ from services.assistant.appointments.booking import (
 )
 from services.assistant.appointments.business import Business, Directory
 from services.assistant.appointments.timeparse import parse_clock, parse_day, parse_instant
-from services.assistant.conversation.tool_schemas import (
-    TOOLS,
-    BookAppointment,
-    CancelAppointment,
-    FindBusiness,
-    HandOver,
-    ListMyAppointments,
-    ListSlots,
-    MoveAppointment,
-)
+from services.assistant.conversation import tool_schemas as schemas
 from services.assistant.conversation.turn import Turn
 from services.assistant.storage.database import Database
 from services.assistant.storage.tables import AppointmentRow
@@ -71,7 +62,7 @@ class Toolbox:
         Raises:
             DatabaseUnavailableError: the database did not answer in time.
         """
-        tool = name if name in TOOLS else "unknown"
+        tool = name if name in schemas.TOOLS else "unknown"
         with genai.tool_span(self._telemetry.tracer, tool, call_id=call_id) as span:
             result = self._run(name, arguments, turn)
             ok = result.get("ok") is not False
@@ -86,9 +77,9 @@ class Toolbox:
 
     def _run(self, name: str, arguments: str, turn: Turn) -> Result:
         try:
-            if name not in TOOLS:
+            if name not in schemas.TOOLS:
                 raise ToolError("unknown", "there is no such tool")
-            given = TOOLS[name].model_validate_json(arguments or "{}")
+            given = schemas.TOOLS[name].model_validate_json(arguments or "{}")
             # The handler of a tool has its name: `_find_business(given, turn)`.
             handler: Callable[[Any, Turn], Result] = getattr(self, f"_{name}")
             return handler(given, turn)
@@ -100,11 +91,11 @@ class Toolbox:
         except (ValueError, OverflowError) as error:
             return ToolError("invalid", str(error)[:200]).result
 
-    def _find_business(self, given: FindBusiness, _turn: Turn) -> Result:
+    def _find_business(self, given: schemas.FindBusiness, _turn: Turn) -> Result:
         found = self._directory.find(given.kind, given.city, given.name)
         return {"businesses": [business.brief() for business in found.businesses], "nearby": found.nearby}
 
-    def _list_slots(self, given: ListSlots, turn: Turn) -> Result:
+    def _list_slots(self, given: schemas.ListSlots, turn: Turn) -> Result:
         business = self._get_business(given.business_id, turn)
         provider = business.provider(given.provider)
         day = parse_day(given.date) if given.date else None
@@ -125,7 +116,7 @@ class Toolbox:
             result["next"] = [slot.isoformat() for slot in later]
         return result
 
-    def _book_appointment(self, given: BookAppointment, turn: Turn) -> Result:
+    def _book_appointment(self, given: schemas.BookAppointment, turn: Turn) -> Result:
         business = self._get_business(given.business_id, turn)
         starts_at = parse_instant(given.starts_at, business.zone)
         order = BookingOrder(
@@ -149,14 +140,14 @@ class Toolbox:
             turn.appointment, turn.action = appointment, "booked"
         return {"ok": True, "appointment": appointment.as_named_json()}
 
-    def _list_my_appointments(self, _given: ListMyAppointments, turn: Turn) -> Result:
+    def _list_my_appointments(self, _given: schemas.ListMyAppointments, turn: Turn) -> Result:
         rows = self._book.list(10, not_before=datetime.now(UTC), user_id=turn.user_id, status=booking.BOOKED)
         found = [(self._directory.get(row.business_id), row) for row in rows]
         return {
             "appointments": [booking.describe(business, row).as_named_json() for business, row in found if business]
         }
 
-    def _move_appointment(self, given: MoveAppointment, turn: Turn) -> Result:
+    def _move_appointment(self, given: schemas.MoveAppointment, turn: Turn) -> Result:
         row, business = self._get_appointment(given.appointment_id, turn)
         starts_at = parse_instant(given.starts_at, business.zone)
         try:
@@ -166,7 +157,7 @@ class Toolbox:
         turn.action = "moved"
         return {"ok": True, "appointment": appointment.as_named_json()}
 
-    def _cancel_appointment(self, given: CancelAppointment, turn: Turn) -> Result:
+    def _cancel_appointment(self, given: schemas.CancelAppointment, turn: Turn) -> Result:
         row, business = self._get_appointment(given.appointment_id, turn)
         cancelled = self._book.cancel(business, row, channel="chat")
         if cancelled is None:
@@ -174,7 +165,7 @@ class Toolbox:
         turn.appointment, turn.action = cancelled, "cancelled"
         return {"ok": True, "appointment": cancelled.as_named_json()}
 
-    def _hand_over(self, given: HandOver, turn: Turn) -> Result:
+    def _hand_over(self, given: schemas.HandOver, turn: Turn) -> Result:
         turn.handoff = "confused" if given.reason.casefold().startswith("confus") else "asked"
         return {"ok": True, "detail": "a colleague will call the user back"}
 

@@ -10,6 +10,19 @@ from services.assistant.storage.tables import new_id
 Message = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class UserMessage:
+    """A message of a user, as the request states it.
+
+    Without `conversation_id` a conversation begins; a guest has no `user_id`.
+    """
+
+    text: str
+    conversation_id: str | None = None
+    business: Business | None = None
+    user_id: str | None = None
+
+
 @dataclass
 class Conversation:
     """A conversation before this turn."""

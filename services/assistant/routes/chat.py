@@ -6,6 +6,7 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from services.assistant.app_state import current
 from services.assistant.conversation.retrieve import UnknownConversationError
+from services.assistant.conversation.turn import UserMessage
 from services.assistant.routes.schemas import ChatRequest, ChatResponse
 from services.web.openapi import problem_responses
 from services.web.problems import Problem
@@ -23,7 +24,7 @@ def chat(body: ChatRequest) -> dict[str, Any]:
     assistant = current()
     business = assistant.business(body.business_id) if body.business_id else None
     try:
-        turn = assistant.chat.answer(body.message, body.conversation_id, business, body.user_id)
+        turn = assistant.chat.answer(UserMessage(body.message, body.conversation_id, business, body.user_id))
     except UnknownConversationError:
         detail = "There is no such conversation of this user; leave conversation_id out to begin one."
         raise Problem(404, "Unknown conversation", detail) from None
