@@ -114,7 +114,7 @@ def _prepare_database(assistant: Assistant) -> None:
         try:
             assistant.database.migrate()
             with assistant.database.write() as session:
-                planted = seeds.plant(session)
+                planted = seeds.insert_missing(session)
             with assistant.database.read() as session:
                 assistant.directory.load(session)
             assistant.metrics.businesses(business.id for business in assistant.directory)

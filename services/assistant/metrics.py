@@ -14,10 +14,7 @@ from services.telemetry import Telemetry, genai, names
 ROUTES = names.USER_ROUTES
 OUTCOMES = ("ok", "fallback", "error")
 # Outcomes of requests that name a business: only a chat has a fallback, and a prediction names none.
-_BUSINESS_OUTCOMES = {
-    "/chat": OUTCOMES,
-    **dict.fromkeys(("/feedback", "/track", "/appointments"), ("ok", "error")),
-}
+_BUSINESS_OUTCOMES = {"/chat": OUTCOMES} | dict.fromkeys(("/feedback", "/track", "/appointments"), ("ok", "error"))
 NO_BUSINESS = "none"
 NO_KIND = "any"
 ACTIONS = ("booked", "moved", "cancelled")

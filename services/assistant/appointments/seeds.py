@@ -37,7 +37,7 @@ _STREETS = ["Main Street", "Oak Avenue", "First Street", "Park Avenue", "Cedar L
 _PROVIDERS = 3
 
 
-def plant(session: Session) -> int:
+def insert_missing(session: Session) -> int:
     """Insert the missing businesses and return their number."""
     known = set(session.scalars(select(BusinessRow.id)))
     missing = [row for row in businesses() if row["id"] not in known]

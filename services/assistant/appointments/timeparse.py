@@ -48,7 +48,7 @@ def _day(text: str) -> str:
     return text
 
 
-# Text in request models; routes parse it again with the zone of the business.
+# Text in request models, so that the OpenAPI document describes it; routes parse it.
 Instant = Annotated[
     str,
     AfterValidator(_instant),

@@ -19,9 +19,7 @@ def decide(model: ModelClient, toolbox: Toolbox, tracer: Tracer, turn: Turn) -> 
     """Call the model and its tools in turns until there is a reply.
 
     Args:
-        model: decides which tools run, and what the reply is.
-        toolbox: runs the tools.
-        tracer: of the service.
+        model, toolbox, tracer: of the assistant.
         turn: gets the messages, the reply, the tokens and the model's name.
 
     Raises:
@@ -37,7 +35,7 @@ def decide(model: ModelClient, toolbox: Toolbox, tracer: Tracer, turn: Turn) -> 
                 return
             turn.messages.append(completion.as_message())
             for call in completion.tool_calls:
-                result = toolbox.run(call.name, call.arguments, turn, call.id)
+                result = toolbox.run(call, turn)
                 turn.messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
     turn.reply, turn.handoff = CONFUSED, "confused"
 

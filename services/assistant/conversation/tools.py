@@ -21,6 +21,7 @@ from services.assistant.appointments.business import Business, Directory
 from services.assistant.appointments.timeparse import parse_clock, parse_day, parse_instant
 from services.assistant.conversation import tool_schemas as schemas
 from services.assistant.conversation.turn import Turn
+from services.assistant.llm.completion import ToolCall
 from services.assistant.storage.database import Database
 from services.assistant.storage.tables import AppointmentRow
 from services.telemetry import Telemetry, genai
@@ -50,21 +51,15 @@ class Toolbox:
         self._book = book
         self._telemetry = telemetry
 
-    def run(self, name: str, arguments: str, turn: Turn, call_id: str) -> str:
-        """Run one tool and return its result as JSON.
-
-        Args:
-            name: of the tool, as the model wrote it.
-            arguments: JSON as the model wrote it.
-            turn: gets what the tool did.
-            call_id: of the model's tool call.
+    def run(self, call: ToolCall, turn: Turn) -> str:
+        """Run one tool, set what it did on the turn, and return its result as JSON.
 
         Raises:
             DatabaseUnavailableError: the database did not answer in time.
         """
-        tool = name if name in schemas.TOOLS else "unknown"
-        with genai.tool_span(self._telemetry.tracer, tool, call_id=call_id) as span:
-            result = self._run(name, arguments, turn)
+        tool = call.name if call.name in schemas.TOOLS else "unknown"
+        with genai.tool_span(self._telemetry.tracer, tool, call_id=call.id) as span:
+            result = self._run(call, turn)
             ok = result.get("ok") is not False
             if not ok:
                 span.set_attribute("lab.tool.error", str(result["error"]))
@@ -75,13 +70,13 @@ class Toolbox:
         )
         return json.dumps(result, separators=(",", ":"), ensure_ascii=False)
 
-    def _run(self, name: str, arguments: str, turn: Turn) -> Result:
+    def _run(self, call: ToolCall, turn: Turn) -> Result:
         try:
-            if name not in schemas.TOOLS:
+            if call.name not in schemas.TOOLS:
                 raise ToolError("unknown", "there is no such tool")
-            given = schemas.TOOLS[name].model_validate_json(arguments or "{}")
+            given = schemas.TOOLS[call.name].model_validate_json(call.arguments)
             # The handler of a tool has its name: `_find_business(given, turn)`.
-            handler: Callable[[Any, Turn], Result] = getattr(self, f"_{name}")
+            handler: Callable[[Any, Turn], Result] = getattr(self, f"_{call.name}")
             return handler(given, turn)
         except ToolError as error:
             return error.result

@@ -57,15 +57,14 @@ class NoShowModel:
 
 def synthetic(seed: int = SEED) -> tuple[Matrix, NDArray[np.int64]]:
     """Generate SAMPLES appointments (columns as FEATURES), and for each whether it was missed (1) or kept (0)."""
-    samples = SAMPLES
     rng = np.random.default_rng(seed)
-    lead = rng.gamma(shape=1.5, scale=72.0, size=samples).clip(0, 24 * 60)
-    hour = rng.integers(8, 19, size=samples).astype(np.float64)
-    day = rng.integers(0, 6, size=samples).astype(np.float64)
-    missed_before = rng.poisson(0.5, size=samples).clip(0, 10).astype(np.float64)
-    age = rng.normal(44, 16, size=samples).clip(16, 95)
+    lead = rng.gamma(shape=1.5, scale=72.0, size=SAMPLES).clip(0, 24 * 60)
+    hour = rng.integers(8, 19, size=SAMPLES).astype(np.float64)
+    day = rng.integers(0, 6, size=SAMPLES).astype(np.float64)
+    missed_before = rng.poisson(0.5, size=SAMPLES).clip(0, 10).astype(np.float64)
+    age = rng.normal(44, 16, size=SAMPLES).clip(16, 95)
     score = -2.2 + 0.007 * (lead - 72) + 1.1 * missed_before + 0.12 * np.abs(hour - 13) + 0.05 * day - 0.02 * (age - 44)
-    missed = rng.random(samples) < 1 / (1 + np.exp(-score))
+    missed = rng.random(SAMPLES) < 1 / (1 + np.exp(-score))
     return np.column_stack([lead, hour, day, missed_before, age]), missed.astype(np.int64)
 
 

@@ -38,7 +38,8 @@ class WatchedPool(QueuePool):
         if self.failpoint is not None:
             self.failpoint()
         began = time.perf_counter()
-        self._count(1)
+        with self._lock:
+            self._pending += 1
         acquired = True
         try:
             return super().connect()
@@ -46,7 +47,8 @@ class WatchedPool(QueuePool):
             acquired = False
             raise
         finally:
-            self._count(-1)
+            with self._lock:
+                self._pending -= 1
             for listener in self.wait_listeners:
                 listener(time.perf_counter() - began, acquired)
 
@@ -68,7 +70,3 @@ class WatchedPool(QueuePool):
         assert isinstance(made, WatchedPool)
         made.failpoint, made.wait_listeners = self.failpoint, self.wait_listeners
         return made
-
-    def _count(self, change: int) -> None:
-        with self._lock:
-            self._pending += change

@@ -43,13 +43,13 @@ def test_the_migrations_make_the_tables(tmp_path) -> None:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-def test_planting_twice_changes_nothing_and_the_seeds_are_what_they_promise(tmp_path) -> None:
+def test_seeding_twice_changes_nothing_and_inserts_all_kinds_regions_and_probes(tmp_path) -> None:
     database = Database(f"sqlite:///{tmp_path}/a.db")
     database.migrate()
     with database.write() as session:
-        assert seeds.plant(session) == 58
+        assert seeds.insert_missing(session) == 58
     with database.write() as session:
-        assert seeds.plant(session) == 0
+        assert seeds.insert_missing(session) == 0
         rows = session.scalars(select(BusinessRow)).all()
         directory = Directory()
         directory.load(session)
