@@ -1,4 +1,4 @@
-"""The factory of the assistant's app: the map of its wiring."""
+"""The factory of the assistant's app: creates its parts and connects them."""
 
 import threading
 from contextlib import ExitStack
@@ -6,17 +6,16 @@ from contextlib import ExitStack
 from flask import Flask, g, request
 
 from services.assistant import faults, request_metrics
-from services.assistant.app_state import Assistant, DirectoryCache
+from services.assistant.app_state import Assistant
 from services.assistant.appointments import seeds
+from services.assistant.appointments.booking import AppointmentBook
 from services.assistant.appointments.business import Directory
-from services.assistant.appointments.cities import REGION_OF_CITY
-from services.assistant.appointments.recording import AppointmentBook
 from services.assistant.conversation.chat import Chat
 from services.assistant.conversation.tools import Toolbox
 from services.assistant.faults import bookings, kinds
 from services.assistant.llm.client import ModelClient
 from services.assistant.metrics import ROUTES, AssistantMetrics
-from services.assistant.page import blueprint as page
+from services.assistant.page.views import blueprint as page
 from services.assistant.prediction import no_show
 from services.assistant.request_metrics import RequestCounter
 from services.assistant.resilience import time_budget
@@ -31,12 +30,15 @@ from services.web.admin import admin_blueprint
 from services.web.faults import FaultRegistry
 
 _REJECTIONS = ("invalid-request", "empty-body", "broken-json", "body-too-large", "unknown-business")
-# Seconds between two attempts to prepare a database that does not answer.
-_PREPARE_AGAIN = 1.0
+# Between two attempts to prepare a database that does not answer.
+_RETRY_SECONDS = 1.0
 
 
 def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) -> Flask:
-    """Build the app. It answers at once; until the database could be prepared, what needs it is a 503 problem."""
+    """Create the app.
+
+    It serves requests at once. Until the database is prepared, those that need it get a 503 problem.
+    """
     telemetry = telemetry or Telemetry.from_settings(TelemetrySettings())
     app = openapi.create_app(
         "services.assistant",
@@ -52,30 +54,22 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
     on_statement(database.engine, metrics.query)
     metrics.pool(database.pool)
 
-    directory_cache = DirectoryCache()
-    targets = {"route": lambda: ROUTES, "business_id": lambda: directory_cache.ids}
+    directory = Directory()
+    targets = {"route": lambda: ROUTES, "business_id": lambda: directory.ids}
     registry = FaultRegistry(telemetry, kinds.ALL, target_values=targets)
     model = ModelClient(settings, telemetry, metrics)
     book = AppointmentBook(database, metrics, telemetry, before_commit=bookings.failpoint(registry))
-    toolbox = Toolbox(database, lambda: directory_cache.directory, book, telemetry)
+    toolbox = Toolbox(database, directory, book, telemetry)
     assistant = Assistant(
-        settings=settings,
         telemetry=telemetry,
         metrics=metrics,
         database=database,
-        chat=Chat(
-            database,
-            model,
-            toolbox,
-            metrics=metrics,
-            telemetry=telemetry,
-            model_name=settings.model_name,
-        ),
+        directory=directory,
+        chat=Chat(database, directory, model, toolbox, metrics=metrics, telemetry=telemetry),
         no_show=no_show.load_or_train(settings.data_dir),
         book=book,
         disk_quota=DiskQuota(settings.data_dir, settings.data_limit),
         request_counter=RequestCounter(),
-        directory_cache=directory_cache,
         faults=registry,
     )
     metrics.no_show_model(assistant.no_show.version)
@@ -92,13 +86,13 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
 
     _prepare_database(assistant)
     metrics.database_up.set_function(lambda: float(database.is_up))
-    database.watch(_DatabaseLog(telemetry), assistant.stop)
+    database.watch(lambda is_up: _log_database(telemetry, is_up), assistant.stop)
     retention.start(database, telemetry, settings.conversation_hours, assistant.stop)
     return app
 
 
 def _set_time_budget(app: Flask, settings: AssistantSettings) -> None:
-    """Set the time budget of each request before all other hooks."""
+    """Set the time budget of each request; call it before the app's other hooks are added."""
 
     @app.before_request
     def begin() -> None:
@@ -114,15 +108,15 @@ def _set_time_budget(app: Flask, settings: AssistantSettings) -> None:
 
 
 def _prepare_database(assistant: Assistant) -> None:
-    """Migrate, insert the businesses and read them; retry in the background while the database is down."""
+    """Migrate, insert the businesses and read them; retry in a thread while the database is down."""
 
-    def attempt() -> bool:
+    def prepare() -> bool:
         try:
             assistant.database.migrate()
             with assistant.database.write() as session:
-                planted = seeds.plant(session)
+                planted = seeds.insert_missing(session)
             with assistant.database.read() as session:
-                assistant.directory_cache.set(Directory.load(session, REGION_OF_CITY))
+                assistant.directory.load(session)
             assistant.metrics.businesses(business.id for business in assistant.directory)
         except DatabaseUnavailableError as error:
             assistant.telemetry.log(
@@ -134,7 +128,7 @@ def _prepare_database(assistant: Assistant) -> None:
                 error_type=error.why,
             )
             return False
-        assistant.database.set_answered(True)
+        assistant.database.ping()
         assistant.telemetry.log(
             "application",
             "database.ready",
@@ -145,33 +139,21 @@ def _prepare_database(assistant: Assistant) -> None:
         )
         return True
 
-    def go_on() -> None:
-        while not assistant.stop.wait(_PREPARE_AGAIN):
+    def retry() -> None:
+        while not assistant.stop.wait(_RETRY_SECONDS):
             try:
-                if attempt():
+                if prepare():
                     return
             except Exception as error:  # without a retry the assistant would never be ready
                 assistant.telemetry.exception("the database could not be prepared", error)
 
-    if not attempt():
-        threading.Thread(target=go_on, name="database-prepare", daemon=True).start()
+    if not prepare():
+        threading.Thread(target=retry, name="database-prepare", daemon=True).start()
 
 
-class _DatabaseLog:
-    """Logs when the database stops answering and when it answers again."""
-
-    def __init__(self, telemetry: Telemetry) -> None:
-        self._telemetry = telemetry
-        self._was_up = True
-
-    def __call__(self, is_up: bool) -> None:
-        if is_up == self._was_up:
-            return
-        self._was_up = is_up
-        self._telemetry.log(
-            "application" if is_up else "error",
-            "database.up" if is_up else "database.down",
-            "the database answers again" if is_up else "the database does not answer",
-            level="info" if is_up else "error",
-            logger="assistant.database",
-        )
+def _log_database(telemetry: Telemetry, is_up: bool) -> None:
+    if is_up:
+        telemetry.log("application", "database.up", "the database answers again", logger="assistant.database")
+    else:
+        message = "the database does not answer"
+        telemetry.log("error", "database.down", message, level="error", logger="assistant.database")

@@ -2,56 +2,47 @@
 
 import threading
 import time
-from dataclasses import dataclass
+from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from services.assistant.metrics import ROUTES, AssistantMetrics
 from services.telemetry import context, names
+from services.web.times import format_rfc3339
 
 # A chat may end in a fallback reply with status 200, so its status is not its outcome: the chat binds it.
 _BINDS_OUTCOME = "/chat"
 
 
-@dataclass(frozen=True)
-class Requests:
-    """Responses so far; `failed` are those of 400 and above, `last` is the time of the last one (epoch seconds)."""
-
-    total: int
-    failed: int
-    last: float | None
-
-    @property
-    def error_rate_percent(self) -> float:
-        """Return the share of failed ones in percent."""
-        return round(100 * self.failed / self.total, 2) if self.total else 0.0
-
-
 class RequestCounter:
-    """Counts responses of this process."""
+    """Counts the responses of this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._requests = Requests(0, 0, None)
-
-    @property
-    def requests(self) -> Requests:
-        """Return the counts now."""
-        return self._requests
+        self._total = 0
+        self._failed = 0
+        self._last: float | None = None
 
     def add(self, status: int) -> None:
-        """Count one response."""
+        """Count one response; it failed with a status of 400 and above."""
         with self._lock:
-            before = self._requests
-            self._requests = Requests(before.total + 1, before.failed + (status >= 400), time.time())
+            self._total += 1
+            self._failed += status >= 400
+            self._last = time.time()
+
+    def document(self) -> dict[str, Any]:
+        """Return the counts for /health/detailed: total, failed, failed in percent, time of the last response."""
+        with self._lock:
+            return {
+                "total": self._total,
+                "failed": self._failed,
+                "error_rate_percent": round(100 * self._failed / self._total, 2) if self._total else 0.0,
+                "last_request": format_rfc3339(self._last) if self._last else None,
+            }
 
 
 def init_app(app: Flask, counter: RequestCounter, metrics: AssistantMetrics) -> None:
     """Count every response, and every finished user request by route and outcome."""
-
-    @app.before_request
-    def begin() -> None:
-        g.started = time.perf_counter()
 
     @app.after_request
     def count(response: Response) -> Response:
@@ -59,18 +50,22 @@ def init_app(app: Flask, counter: RequestCounter, metrics: AssistantMetrics) -> 
             return response
         status = response.status_code
         counter.add(status)
-        route = "/" + request.path.split("/")[1]
+        route, current = user_route(), context.current()
         # A 4xx is a client error: ai_rejected_requests_total counts it.
-        if route in ROUTES and request.url_rule is not None and (status < 400 or status >= 500):
-            current = context.current()
-            outcome = _outcome(route, status, current.outcome if current else "ok")
-            started = g.get("started", time.perf_counter())
-            metrics.finished(route, outcome, time.perf_counter() - started, current.business_id if current else None)
+        if route and current and (status < 400 or status >= 500):
+            outcome = _outcome(route, status, current.outcome)
+            metrics.finished(route, outcome, time.perf_counter() - current.started, current.business_id)
         return response
 
 
+def user_route() -> str | None:
+    """Return the first part of the path, as in AI_REQUESTS; None unless it is a user request."""
+    first = "/" + request.path.split("/")[1]
+    return first if first in ROUTES and request.url_rule is not None else None
+
+
 def _outcome(route: str, status: int, bound: str) -> str:
-    """Return ok, fallback or error. A chat that bound no outcome did not end as it should: error."""
+    """Return ok, fallback or error; a chat that bound no outcome is an error."""
     if status >= 500:
         return "error"
     return (bound or "error") if route == _BINDS_OUTCOME else "ok"

@@ -1,7 +1,7 @@
-"""Resilience: the deadline of a request, and the circuit breaker.
+"""Resilience: the time budget of a request, and the circuit breaker.
 
-The budget of a request is set once, where the request comes in, and the model client (time-outs,
-retries) and the database (waits) use what is left of it. So no wait outlasts the budget.
+The first hook of a request sets its budget. The model client (time-outs, retries) and the database (waits) use the
+rest of it, so that no wait outlasts the budget.
 """
 
 import threading
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import IntEnum
 
-# Budget of work outside of any request (start, watch).
+# Budget of work outside of requests: the start, pings.
 OUTSIDE_REQUEST_SECONDS = 5.0
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
@@ -19,7 +19,7 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def time_budget(seconds: float) -> Iterator[None]:
-    """Allow the block (and what it calls, in this thread) so many seconds; an outer, tighter budget stays in force."""
+    """Limit the waits in the block to so many seconds, in this thread; a shorter outer budget still applies."""
     deadline = time.monotonic() + seconds
     outer = _deadline.get()
     token = _deadline.set(deadline if outer is None else min(deadline, outer))
@@ -30,7 +30,7 @@ def time_budget(seconds: float) -> Iterator[None]:
 
 
 def remaining_seconds() -> float:
-    """Return what is left of the current request's budget, never below 0."""
+    """Return the rest of the current request's budget in seconds, never below 0."""
     deadline = _deadline.get()
     return OUTSIDE_REQUEST_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())
 
@@ -48,10 +48,10 @@ class CircuitOpenError(Exception):
 
 
 class CircuitBreaker:
-    """Stops calls to a provider that keeps failing, and allows one trial call after a while.
+    """Stops calls to a provider that fails repeatedly, and allows one trial call after `reset_seconds`.
 
-    The lock is held for the bookkeeping only, never during the call: with pybreaker, which holds its lock while the
-    call runs, eight threads would ask the model one after the other.
+    The lock is held when the state changes, never during the call: with pybreaker, which holds its lock while the call
+    runs, eight threads would call the model one after the other.
     """
 
     def __init__(
@@ -61,7 +61,14 @@ class CircuitBreaker:
         on_change: Callable[[CircuitState, CircuitState], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Open after `failures` in a row; `on_change(old, new)` is called at each change of state."""
+        """Create a closed breaker.
+
+        Args:
+            failures: in a row, that open it.
+            reset_seconds: until a trial call.
+            on_change: called with the old and the new state, under the lock.
+            clock: in seconds.
+        """
         self._failures_allowed = failures
         self._reset_seconds = reset_seconds
         self._on_change = on_change
@@ -73,49 +80,42 @@ class CircuitBreaker:
 
     @property
     def state(self) -> CircuitState:
-        """The state now."""
+        """The current state."""
         return self._state
 
     def before_call(self) -> None:
         """Check whether a call is allowed. Report its result by `succeeded` or `failed`.
 
-        Raises CircuitOpenError while open, and while another thread makes the one trial call.
+        Raises:
+            CircuitOpenError: the circuit is open, or another thread makes the trial call.
         """
         with self._lock:
             if self._state is CircuitState.CLOSED:
                 return
-            waited = self._clock() - self._opened_at
-            if waited < self._reset_seconds:
+            if self._clock() - self._opened_at < self._reset_seconds:
                 raise CircuitOpenError
-            # Half open, too, is left after the time has passed again: a trial that never reported must not lock us.
+            # Applies to a half-open circuit, too: a trial call without a result must not block it for ever.
             self._opened_at = self._clock()
-            change = self._set(CircuitState.HALF_OPEN)
-        self._report(change)
+            self._set(CircuitState.HALF_OPEN)
 
     def succeeded(self) -> None:
-        """The call was answered."""
+        """Report a call that was answered."""
         with self._lock:
             self._failures = 0
-            change = self._set(CircuitState.CLOSED)
-        self._report(change)
+            self._set(CircuitState.CLOSED)
 
     def failed(self) -> None:
-        """The call failed by the other side's fault."""
+        """Report a call that the provider failed."""
         with self._lock:
             self._failures += 1
-            change = None
-            # A call that began before the circuit opened and fails after it is no new information.
+            # The failure of a call that began before the circuit opened does not extend the time.
             if self._state is CircuitState.HALF_OPEN or (
                 self._state is CircuitState.CLOSED and self._failures >= self._failures_allowed
             ):
                 self._opened_at = self._clock()
-                change = self._set(CircuitState.OPEN)
-        self._report(change)
+                self._set(CircuitState.OPEN)
 
-    def _set(self, new: CircuitState) -> tuple[CircuitState, CircuitState] | None:
+    def _set(self, new: CircuitState) -> None:
         old, self._state = self._state, new
-        return None if old is new else (old, new)
-
-    def _report(self, change: tuple[CircuitState, CircuitState] | None) -> None:
-        if change is not None:
-            self._on_change(*change)
+        if old is not new:
+            self._on_change(old, new)

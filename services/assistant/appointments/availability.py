@@ -1,4 +1,4 @@
-"""Which times of a business are free."""
+"""Free times of a business."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -11,9 +11,9 @@ from services.assistant.appointments.business import Business, Provider
 from services.assistant.storage.database import Database
 from services.assistant.storage.tables import BusyTime
 
-HALF_HOUR = timedelta(minutes=30)
-# How many days a search for the next free times walks before it gives up.
+# Days that a search for the next free times covers.
 SEARCH_DAYS = 30
+_ALTERNATIVES = 3
 
 
 def free_times(
@@ -24,59 +24,75 @@ def free_times(
     after: datetime | None = None,
     provider: Provider | None = None,
     limit: int = 100,
-    now: datetime | None = None,
 ) -> list[datetime]:
     """Return free starting times in the business's zone: of one local day, or of the next days that have any.
 
-    Times are half an hour apart; a quarter past can be booked too when it is asked for.
+    The times are half an hour apart; the quarters between them can be booked, too.
+
+    Args:
+        database, business: whose times.
+        day: in the business's zone; None searches the next SEARCH_DAYS days.
+        after: earliest time.
+        provider: None for any.
+        limit: number of times at most.
+
+    Raises:
+        DatabaseUnavailableError: the database did not answer in time.
     """
-    now = now or datetime.now(UTC)
+    now = datetime.now(UTC)
     latest = now + opening_hours.HORIZON
     earliest = max(after, now) if after else now
     if earliest > latest or (day and not now.date() - timedelta(days=1) <= day <= latest.date()):
         return []
     first = day or earliest.astimezone(business.zone).date()
     days = [first + timedelta(days=number) for number in range(1 if day else SEARCH_DAYS)]
-    wanted = [provider] if provider else list(business.providers)
+    providers = [provider] if provider else list(business.providers)
     with database.read() as session:
         for at in range(0, len(days), 7):
             week = days[at : at + 7]
             starts = [
                 start
                 for chosen in week
-                for start in opening_hours.starts_of_day(business, chosen, earliest, HALF_HOUR)
+                for start in opening_hours.starts_of_day(business, chosen, earliest)
                 if start <= latest
             ]
-            found = _free_of(session, business, starts, wanted)
+            found = _filter_free(session, business, starts, providers)
             if found:
                 return [start.astimezone(business.zone) for start in found[:limit]]
     return []
 
 
 def alternatives(
-    database: Database, business: Business, starts_at: datetime, provider: Provider | None = None, limit: int = 3
+    database: Database, business: Business, starts_at: datetime, provider: Provider | None = None
 ) -> list[datetime]:
-    """Return free times near a wish that could not be met: of the same day if any, else of the days after it."""
+    """Return free times near one that cannot be booked: of the same day if any, else of the days after it.
+
+    Args:
+        database, business: whose times.
+        starts_at: the time that cannot be booked.
+        provider: None for any.
+
+    Raises:
+        DatabaseUnavailableError: the database did not answer in time.
+    """
     day = starts_at.astimezone(business.zone).date()
     today = datetime.now(business.zone).date()
-    same = free_times(database, business, day=day, provider=provider) if day >= today else []
-    if same:
-        nearest = sorted(same, key=lambda start: abs(start - starts_at))[:limit]
-        return sorted(nearest)
-    return free_times(database, business, after=starts_at, provider=provider, limit=limit)
+    same_day = free_times(database, business, day=day, provider=provider) if day >= today else []
+    if same_day:
+        return sorted(sorted(same_day, key=lambda start: abs(start - starts_at))[:_ALTERNATIVES])
+    return free_times(database, business, after=starts_at, provider=provider, limit=_ALTERNATIVES)
 
 
-def _free_of(
+def _filter_free(
     session: Session, business: Business, starts: list[datetime], providers: Sequence[Provider]
 ) -> list[datetime]:
     if not starts:
         return []
-    length = timedelta(minutes=business.minutes)
     rows = session.execute(
         select(BusyTime.provider_id, BusyTime.quarter).where(
             BusyTime.provider_id.in_([provider.id for provider in providers]),
             BusyTime.quarter >= starts[0],
-            BusyTime.quarter < starts[-1] + length,
+            BusyTime.quarter < starts[-1] + business.duration,
         )
     )
     busy = {(provider_id, quarter) for provider_id, quarter in rows}

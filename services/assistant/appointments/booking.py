@@ -1,27 +1,29 @@
-"""Appointments: booking, moving, cancelling, listing.
+"""Appointments: booking, moving, cancelling, listing, with their metrics and log lines.
 
 The database guarantees that no time is booked twice (tables.BusyTime); no check here does.
 """
 
 import hashlib
 import json
-import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from services.assistant.appointments import opening_hours
 from services.assistant.appointments.business import Business, Provider
+from services.assistant.metrics import AssistantMetrics
 from services.assistant.storage.database import Database
-from services.assistant.storage.tables import AppointmentRow, BusyTime
+from services.assistant.storage.tables import AppointmentRow, BusyTime, new_id
+from services.telemetry import Telemetry
 from services.web.problems import Problem
 
 BOOKED, CANCELLED = "booked", "cancelled"
+# Of times in sentences for users.
+TIME_FORMAT = "%A, %B %d, %Y at %H:%M"
 
 
 class BookingRejectedError(Exception):
@@ -34,153 +36,244 @@ class BookingRejectedError(Exception):
 
 
 class BookingFailedError(Problem):
-    """A booking could not be brought to its end: a 503 problem document. Nothing of it is stored."""
+    """A booking failed before its commit: a 503 problem document. Nothing of it is stored."""
 
     def __init__(self) -> None:
         super().__init__(503, "Booking failed", "The appointment could not be stored; nothing was booked.")
 
 
 @dataclass(frozen=True)
+class BookingOrder:
+    """A booking to make.
+
+    Without a provider any free one is booked. The same `idempotency_key` of the same user books once.
+    """
+
+    business: Business
+    starts_at: datetime
+    user_id: str
+    provider: Provider | None = None
+    service: str | None = None
+    idempotency_key: str | None = None
+
+    def candidates(self) -> list[Provider]:
+        """Return the providers to try. The first one varies with the time, so that bookings spread over all."""
+        if self.provider is not None:
+            return [self.provider]
+        providers = list(self.business.providers)
+        first = int(self.starts_at.timestamp() // 900) % len(providers)
+        return providers[first:] + providers[:first]
+
+    def key_hash(self) -> str | None:
+        """Return the hash of user and idempotency key; None without a key."""
+        return None if self.idempotency_key is None else _hash([self.user_id, self.idempotency_key])
+
+    def request_hash(self) -> str:
+        """Return the hash of what is booked, by which a reused idempotency key is recognized."""
+        provider_id = self.provider.id if self.provider else None
+        return _hash([self.business.id, provider_id, self.starts_at.astimezone(UTC).isoformat(), self.service])
+
+
+@dataclass(frozen=True)
 class Appointment:
-    """An appointment; times are in the business's zone."""
+    """An appointment; times are in the business's zone, `provider` and `business` are names."""
 
     id: str
     business_id: str
     provider_id: str
     provider: str
-    user_id: str
     service: str | None
     starts_at: datetime
     ends_at: datetime
     status: str
+    business: str
+
+    def as_named_json(self) -> dict[str, Any]:
+        """Return the fields for chats and tool results."""
+        return {**asdict(self), "starts_at": self.starts_at.isoformat(), "ends_at": self.ends_at.isoformat()}
 
     def as_json(self) -> dict[str, Any]:
-        """Return the appointment for responses and tool results. Omits user_id."""
-        return {
-            "id": self.id,
-            "business_id": self.business_id,
-            "provider_id": self.provider_id,
-            "provider": self.provider,
-            "service": self.service,
-            "starts_at": self.starts_at.isoformat(),
-            "ends_at": self.ends_at.isoformat(),
-            "status": self.status,
-        }
+        """Return the fields for responses: without the name of the business."""
+        document = self.as_named_json()
+        del document["business"]
+        return document
 
 
-def book(
-    database: Database,
-    business: Business,
-    starts_at: datetime,
-    *,
-    user_id: str,
-    provider: Provider | None = None,
-    service: str | None = None,
-    idempotency_key: str | None = None,
-    now: datetime | None = None,
-    before_commit: Callable[[], None] | None = None,
-) -> tuple[Appointment, bool]:
-    """Book; without a provider any free one. Returns the appointment and whether it was there already (same key).
+class AppointmentBook:
+    """Books, moves, cancels and lists appointments, and records each change; `channel` is chat or api.
 
-    `before_commit` is called when the booking is written in part; what it raises rolls it back.
-
-    Raises BookingRejectedError, BookingFailedError (by `before_commit`), DatabaseUnavailableError.
+    `before_commit` is the failpoint of a booking: called with the business id when the booking is written in part.
+    What it raises rolls the booking back. Every method raises DatabaseUnavailableError when the database does not
+    answer in time.
     """
-    key = _key_hash(user_id, idempotency_key)
-    request_hash = _request_hash(business.id, provider, starts_at, service)
-    if key is not None:
-        known = _by_key(database, business, key, request_hash)
-        if known is not None:
-            return known, True
-    check_time(business, starts_at, now)
-    for candidate in _candidates(business, provider, starts_at):
-        row = _row(business, candidate, starts_at, user_id=user_id, service=service, key=key, request_hash=request_hash)
+
+    def __init__(
+        self,
+        database: Database,
+        metrics: AssistantMetrics,
+        telemetry: Telemetry,
+        before_commit: Callable[[str], None],
+    ) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._telemetry = telemetry
+        self._before_commit = before_commit
+
+    def book(self, order: BookingOrder, *, channel: str) -> tuple[Appointment, bool]:
+        """Book, and count the booking as done, refused or failed.
+
+        Returns:
+            The appointment, and whether the same idempotency key had booked it before.
+
+        Raises:
+            BookingRejectedError: the time cannot be booked.
+            BookingFailedError: the failpoint raised it; nothing is stored.
+        """
         try:
-            with database.write() as session:
-                _insert(session, business, row, before_commit)
-            return _appointment(business, row), False
+            appointment, replayed = self._book(order)
+        except BookingRejectedError:
+            self._metrics.booking("refused", order.business, channel=channel)
+            raise
+        except Exception:
+            self._metrics.booking("failed", order.business, channel=channel)
+            raise
+        if not replayed:
+            self._metrics.booking("done", order.business, channel=channel)
+            self._record("booked", order.business, appointment, channel)
+        return appointment, replayed
+
+    def _book(self, order: BookingOrder) -> tuple[Appointment, bool]:
+        business, starts_at = order.business, order.starts_at
+        if replayed := self._find_replayed(order):
+            return replayed, True
+        check_time(business, starts_at)
+        for provider in order.candidates():
+            row = AppointmentRow(
+                id=new_id(),
+                business_id=business.id,
+                provider_id=provider.id,
+                user_id=order.user_id,
+                service=order.service,
+                starts_at=starts_at,
+                ends_at=starts_at + business.duration,
+                status=BOOKED,
+                idempotency_key=order.key_hash(),
+                request_hash=order.request_hash(),
+            )
+            try:
+                with self._database.write() as session:
+                    session.add(row)
+                    session.flush()
+                    self._before_commit(business.id)
+                    session.execute(insert(BusyTime), _busy_times(row, business))
+                return describe(business, row), False
+            except IntegrityError:
+                # Either the time is taken, or a parallel request with the same key booked it.
+                if replayed := self._find_replayed(order):
+                    return replayed, True
+        raise _taken(business, starts_at)
+
+    def _find_replayed(self, order: BookingOrder) -> Appointment | None:
+        """Return the appointment that the order's idempotency key booked before."""
+        key = order.key_hash()
+        if key is None:
+            return None
+        with self._database.read() as session:
+            row = session.scalars(select(AppointmentRow).where(AppointmentRow.idempotency_key == key)).one_or_none()
+        if row is None:
+            return None
+        if row.request_hash != order.request_hash():
+            detail = "This Idempotency-Key was used for another booking; take a new one."
+            raise BookingRejectedError("key-reused", detail)
+        return describe(order.business, row)
+
+    def move(self, business: Business, appointment_id: str, starts_at: datetime, *, channel: str) -> Appointment:
+        """Move a booked appointment to another time with the same provider, and return it.
+
+        Raises:
+            BookingRejectedError: the time cannot be booked, or there is no such booked appointment.
+        """
+        check_time(business, starts_at)
+        try:
+            with self._database.write() as session:
+                row = session.get(AppointmentRow, appointment_id, with_for_update=True)
+                if row is None or row.status != BOOKED:
+                    raise BookingRejectedError("unknown", "There is no such booked appointment.")
+                row.starts_at, row.ends_at = starts_at, starts_at + business.duration
+                session.execute(delete(BusyTime).where(BusyTime.appointment_id == row.id))
+                session.execute(insert(BusyTime), _busy_times(row, business))
         except IntegrityError:
-            # Either the time is taken or the same key came in at the same moment.
-            known = _by_key(database, business, key, request_hash) if key is not None else None
-            if known is not None:
-                return known, True
-    raise BookingRejectedError("taken", f"{_format_time(business, starts_at)} is taken.")
+            raise _taken(business, starts_at) from None
+        return self._record("moved", business, describe(business, row), channel)
 
-
-def move(
-    database: Database, business: Business, appointment_id: str, starts_at: datetime, now: datetime | None = None
-) -> Appointment:
-    """Move a booked appointment to another time with the same provider.
-
-    Raises BookingRejectedError, DatabaseUnavailableError.
-    """
-    check_time(business, starts_at, now)
-    try:
-        with database.write() as session:
-            row = session.get(AppointmentRow, appointment_id, with_for_update=True)
-            if row is None or row.status != BOOKED:
-                raise BookingRejectedError("unknown", "There is no such booked appointment.")
+    def cancel(self, business: Business, row: AppointmentRow, *, channel: str) -> Appointment | None:
+        """Cancel an appointment, free its time, and return it; None when it was not booked."""
+        with self._database.write() as session:
+            changed = session.execute(
+                update(AppointmentRow)
+                .where(AppointmentRow.id == row.id, AppointmentRow.status == BOOKED)
+                .values(status=CANCELLED)
+            )
             session.execute(delete(BusyTime).where(BusyTime.appointment_id == row.id))
-            session.execute(insert(BusyTime), _busy(row.provider_id, row.id, starts_at, business.minutes))
-            row.starts_at = starts_at
-            row.ends_at = starts_at + timedelta(minutes=business.minutes)
-            row.updated_at = datetime.now(UTC)
-            session.flush()
-            return _from_row(business, row)
-    except IntegrityError:
-        raise BookingRejectedError("taken", f"{_format_time(business, starts_at)} is taken.") from None
+        if not changed.rowcount:  # type: ignore[attr-defined]
+            return None
+        row.status = CANCELLED
+        return self._record("cancelled", business, describe(business, row), channel)
 
+    def get(self, appointment_id: str) -> AppointmentRow | None:
+        """Return the row of an appointment; None for an unknown id."""
+        with self._database.read() as session:
+            return session.get(AppointmentRow, appointment_id)
 
-def cancel(database: Database, appointment_id: str) -> bool:
-    """Cancel and free the time. Returns whether it was booked until now. Raises DatabaseUnavailableError."""
-    with database.write() as session:
-        changed = session.execute(
-            update(AppointmentRow)
-            .where(AppointmentRow.id == appointment_id, AppointmentRow.status == BOOKED)
-            .values(status=CANCELLED, updated_at=datetime.now(UTC))
+    def list(
+        self, limit: int, *, not_before: datetime | None = None, after: str | None = None, **equal: str | None
+    ) -> Sequence[AppointmentRow]:
+        """Return appointments in the order of their times.
+
+        Args:
+            limit: number of appointments at most.
+            not_before: earliest start.
+            after: id of the last appointment of the previous page.
+            equal: values of business_id, user_id and status; None does not filter.
+
+        Raises:
+            BookingRejectedError: `after` is not the id of an appointment.
+        """
+        query = select(AppointmentRow).filter_by(**{column: value for column, value in equal.items() if value})
+        query = query.order_by(AppointmentRow.starts_at, AppointmentRow.id).limit(limit)
+        if not_before:
+            query = query.where(AppointmentRow.starts_at >= not_before)
+        with self._database.read() as session:
+            if after:
+                last = session.get(AppointmentRow, after)
+                if last is None:
+                    raise BookingRejectedError("unknown", "`after` is not the id of an appointment.")
+                query = query.where(tuple_(AppointmentRow.starts_at, AppointmentRow.id) > (last.starts_at, last.id))
+            return session.scalars(query).all()
+
+    def _record(self, action: str, business: Business, appointment: Appointment, channel: str) -> Appointment:
+        """Count and log a change, and return the appointment."""
+        self._metrics.appointment(action, business)
+        self._telemetry.log(
+            "application",
+            f"appointment.{action}",
+            f"appointment {action}",
+            logger="assistant.booking",
+            appointment_id=appointment.id,
+            provider_id=appointment.provider_id,
+            business_kind=business.kind,
+            channel=channel,
         )
-        session.execute(delete(BusyTime).where(BusyTime.appointment_id == appointment_id))
-        return bool(changed.rowcount)  # type: ignore[attr-defined]
+        return appointment
 
 
-def get(database: Database, appointment_id: str) -> AppointmentRow | None:
-    """Return the row of an appointment."""
-    with database.read() as session:
-        return session.get(AppointmentRow, appointment_id)
+def check_time(business: Business, starts_at: datetime) -> None:
+    """Check whether an appointment can start at a time.
 
-
-def list_appointments(
-    database: Database,
-    *,
-    business_id: str | None = None,
-    user_id: str | None = None,
-    status: str | None = None,
-    not_before: datetime | None = None,
-    limit: int = 50,
-    after: str | None = None,
-) -> Sequence[AppointmentRow]:
-    """Return appointments in the order of their times; `after` is the id of the last one seen."""
-    query = select(AppointmentRow).order_by(AppointmentRow.starts_at, AppointmentRow.id).limit(limit)
-    if business_id:
-        query = query.where(AppointmentRow.business_id == business_id)
-    if user_id:
-        query = query.where(AppointmentRow.user_id == user_id)
-    if status:
-        query = query.where(AppointmentRow.status == status)
-    if not_before:
-        query = query.where(AppointmentRow.starts_at >= not_before)
-    with database.read() as session:
-        if after:
-            last = session.get(AppointmentRow, after)
-            if last is None:
-                raise BookingRejectedError("unknown", "`after` is not the id of an appointment.")
-            query = query.where(tuple_(AppointmentRow.starts_at, AppointmentRow.id) > (last.starts_at, last.id))
-        return session.scalars(query).all()
-
-
-def check_time(business: Business, starts_at: datetime, now: datetime | None = None) -> None:
-    """Raise BookingRejectedError for a time that cannot be booked."""
-    now = now or datetime.now(UTC)
+    Raises:
+        BookingRejectedError: it is past, too far, off the grid of quarters, or outside of the opening hours.
+    """
+    now = datetime.now(UTC)
     if starts_at <= now:
         raise BookingRejectedError("past", f"{_format_time(business, starts_at)} is in the past.")
     if starts_at > now + opening_hours.HORIZON:
@@ -193,110 +286,34 @@ def check_time(business: Business, starts_at: datetime, now: datetime | None = N
 
 def describe(business: Business, row: AppointmentRow) -> Appointment:
     """Return the appointment of a row."""
-    return _from_row(business, row)
+    return Appointment(
+        id=row.id,
+        business_id=business.id,
+        provider_id=row.provider_id,
+        provider=next(provider.name for provider in business.providers if provider.id == row.provider_id),
+        service=row.service,
+        starts_at=row.starts_at.astimezone(business.zone),
+        ends_at=row.ends_at.astimezone(business.zone),
+        status=row.status,
+        business=business.name,
+    )
 
 
-def _candidates(business: Business, provider: Provider | None, starts_at: datetime) -> list[Provider]:
-    """Who to try. The order turns with the time, so that the first of the list is not the only one who works."""
-    if provider is not None:
-        return [provider]
-    people = list(business.providers)
-    turn = int(starts_at.timestamp() // 900) % len(people)
-    return people[turn:] + people[:turn]
-
-
-def _row(
-    business: Business,
-    provider: Provider,
-    starts_at: datetime,
-    *,
-    user_id: str,
-    service: str | None,
-    key: str | None,
-    request_hash: str,
-) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    return {
-        "id": str(uuid.uuid4()),
-        "business_id": business.id,
-        "provider_id": provider.id,
-        "user_id": user_id,
-        "service": service,
-        "starts_at": starts_at,
-        "ends_at": starts_at + timedelta(minutes=business.minutes),
-        "status": BOOKED,
-        "created_at": now,
-        "updated_at": now,
-        "idempotency_key": key,
-        "request_hash": request_hash,
-    }
-
-
-def _insert(
-    session: Session, business: Business, row: dict[str, Any], before_commit: Callable[[], None] | None
-) -> None:
-    session.execute(insert(AppointmentRow), row)
-    if before_commit is not None:
-        before_commit()
-    session.execute(insert(BusyTime), _busy(row["provider_id"], row["id"], row["starts_at"], business.minutes))
-
-
-def _busy(provider_id: str, appointment_id: str, starts_at: datetime, minutes: int) -> list[dict[str, Any]]:
-    # In the order of time: two bookings that overlap then never wait for each other in a circle.
+def _busy_times(row: AppointmentRow, business: Business) -> list[dict[str, Any]]:
+    # In the order of time, so that two overlapping bookings cannot deadlock.
     return [
-        {"provider_id": provider_id, "quarter": quarter, "appointment_id": appointment_id}
-        for quarter in opening_hours.quarters(starts_at, minutes)
+        {"provider_id": row.provider_id, "quarter": quarter, "appointment_id": row.id}
+        for quarter in opening_hours.quarters(row.starts_at, business.minutes)
     ]
 
 
-def _by_key(database: Database, business: Business, key: str, request_hash: str) -> Appointment | None:
-    with database.read() as session:
-        row = session.scalars(select(AppointmentRow).where(AppointmentRow.idempotency_key == key)).one_or_none()
-    if row is None:
-        return None
-    if row.request_hash != request_hash:
-        raise BookingRejectedError("key-reused", "This Idempotency-Key was used for another booking; take a new one.")
-    return _from_row(business, row)
+def _taken(business: Business, starts_at: datetime) -> BookingRejectedError:
+    return BookingRejectedError("taken", f"{_format_time(business, starts_at)} is taken.")
 
 
-def _key_hash(user_id: str, key: str | None) -> str | None:
-    return None if key is None else hashlib.sha256(json.dumps([user_id, key]).encode()).hexdigest()
-
-
-def _request_hash(business_id: str, provider: Provider | None, starts_at: datetime, service: str | None) -> str:
-    wish = [business_id, provider.id if provider else None, starts_at.astimezone(UTC).isoformat(), service]
-    return hashlib.sha256(json.dumps(wish).encode()).hexdigest()
-
-
-def _appointment(business: Business, row: dict[str, Any]) -> Appointment:
-    return Appointment(
-        id=row["id"],
-        business_id=business.id,
-        provider_id=row["provider_id"],
-        provider=next(p.name for p in business.providers if p.id == row["provider_id"]),
-        user_id=row["user_id"],
-        service=row["service"],
-        starts_at=row["starts_at"].astimezone(business.zone),
-        ends_at=row["ends_at"].astimezone(business.zone),
-        status=row["status"],
-    )
-
-
-def _from_row(business: Business, row: AppointmentRow) -> Appointment:
-    return _appointment(
-        business,
-        {
-            "id": row.id,
-            "provider_id": row.provider_id,
-            "user_id": row.user_id,
-            "service": row.service,
-            "starts_at": row.starts_at,
-            "ends_at": row.ends_at,
-            "status": row.status,
-        },
-    )
+def _hash(values: list[str | None]) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _format_time(business: Business, moment: datetime) -> str:
-    """Return a time in words, in the business's zone."""
-    return moment.astimezone(business.zone).strftime("%A, %B %d, %Y at %H:%M")
+    return moment.astimezone(business.zone).strftime(TIME_FORMAT)

@@ -28,16 +28,12 @@ REGION_OF_CITY = {city.strip().casefold(): region for region, cities in _CITIES.
 REGIONS = tuple(_CITIES)
 
 ZONE_OF_REGION = {
-    "bay-north": "America/Los_Angeles",
-    "bay-east": "America/Los_Angeles",
-    "bay-south": "America/Los_Angeles",
-    "bay-west": "America/Los_Angeles",
-    "pacific": "America/Los_Angeles",
+    **dict.fromkeys(REGIONS, "America/Los_Angeles"),
     "mountain": "America/Denver",
     "central": "America/Chicago",
     "eastern": "America/New_York",
 }
-# Where a city's clock is not that of its region.
+# Cities whose zone is not that of their region.
 ZONE_OF_CITY = {
     "phoenix": "America/Phoenix",
     "honolulu": "Pacific/Honolulu",

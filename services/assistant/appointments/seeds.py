@@ -1,15 +1,17 @@
 """The businesses that the lab starts with: four kinds, many cities of the United States, each in its own time zone."""
 
+import csv
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from services.assistant.appointments.business import JOURNEY_BUSINESS, PROBE_BUSINESS
 from services.assistant.appointments.cities import REGION_OF_CITY, ZONE_OF_CITY, ZONE_OF_REGION
 from services.assistant.storage.tables import BusinessRow, ProviderRow
 
-# Minutes of an appointment, and what can be asked for.
+# Minutes of an appointment, and the services of each kind of business.
 MINUTES = {"hair": 45, "dentist": 30, "doctor": 30, "therapist": 60}
 SERVICES = {
     "hair": ["Haircut", "Color", "Blow-dry", "Beard trim"],
@@ -27,81 +29,16 @@ HOURS = {
     "therapist": {str(day): _LATE for day in range(5)},
 }
 
-# Name and city. Some of each kind in the places that people ask for most, the others from coast to coast.
-BUSINESSES: dict[str, list[tuple[str, str]]] = {
-    "hair": [
-        ("Golden Gate Hair Studio", "San Francisco"),
-        ("Willow Glen Salon", "San Jose"),
-        ("Lakeside Cuts", "Oakland"),
-        ("Sunny Day Barbers", "Sunnyvale"),
-        ("The Mane Room", "Santa Rosa"),
-        ("University Avenue Hair", "Palo Alto"),
-        ("Mission Peak Salon", "Fremont"),
-        ("Corner Chair Barbers", "Walnut Creek"),
-        ("River Street Stylists", "Napa"),
-        ("Hudson Hair House", "New York"),
-        ("Loop Barber Company", "Chicago"),
-        ("Rainy City Salon", "Seattle"),
-        ("Desert Rose Hair", "Phoenix"),
-        ("Peachtree Styling", "Atlanta"),
-    ],
-    "dentist": [
-        ("Bayview Dental Care", "San Francisco"),
-        ("Almaden Family Dentistry", "San Jose"),
-        ("El Camino Smiles", "Sunnyvale"),
-        ("Castro Street Dental", "Mountain View"),
-        ("Garlic Valley Dental", "Gilroy"),
-        ("Vineyard Dental Group", "Santa Rosa"),
-        ("Telegraph Dental Arts", "Berkeley"),
-        ("Delta Dental Studio", "Antioch"),
-        ("Hillside Dentistry", "Los Gatos"),
-        ("Back Bay Dental", "Boston"),
-        ("Front Range Dental", "Denver"),
-        ("Bayou City Dental", "Houston"),
-        ("Sunset Strip Dental", "Los Angeles"),
-        ("Island Smiles", "Honolulu"),
-    ],
-    "doctor": [
-        ("Parkside Medical Group", "San Francisco"),
-        ("Guadalupe Health Center", "San Jose"),
-        ("East Bay Family Practice", "Oakland"),
-        ("Stevens Creek Clinic", "Cupertino"),
-        ("Wine Country Medical", "Napa"),
-        ("Riverbend Physicians", "Petaluma"),
-        ("Peninsula Care Partners", "Redwood City"),
-        ("Diablo Valley Doctors", "Concord"),
-        ("Tri-Valley Medical", "Pleasanton"),
-        ("Harbor Street Clinic", "Vallejo"),
-        ("Capitol Family Medicine", "Austin"),
-        ("Lakefront Medical", "Chicago"),
-        ("Liberty Square Physicians", "Philadelphia"),
-        ("Northern Lights Clinic", "Anchorage"),
-    ],
-    "therapist": [
-        ("Quiet Bay Counseling", "San Francisco"),
-        ("Silicon Valley Therapy", "San Jose"),
-        ("Grand Lake Counseling", "Oakland"),
-        ("Open Door Therapy", "Berkeley"),
-        ("Still Water Practice", "Mountain View"),
-        ("Redwood Counseling", "Santa Rosa"),
-        ("Coastside Therapy", "San Mateo"),
-        ("New Leaf Counseling", "Walnut Creek"),
-        ("Clear Path Therapy", "Santa Clara"),
-        ("Brownstone Therapy", "New York"),
-        ("Biscayne Counseling", "Miami"),
-        ("Wasatch Therapy", "Salt Lake City"),
-        ("Pearl District Counseling", "Portland"),
-        ("Harbor Light Therapy", "San Diego"),
-    ],
-}
+# Some of each kind in the cities that users name most, the others from coast to coast.
+_BUSINESSES = Path(__file__).with_name("businesses.csv")
 _FIRST = ["Ana", "Ben", "Carla", "David", "Elena", "Farid", "Grace", "Hugo", "Irene", "James", "Keiko", "Luis", "Maya"]
 _LAST = ["Alvarez", "Brooks", "Chen", "Dubois", "Evans", "Fischer", "Garcia", "Hassan", "Ito", "Jones", "Kim"]
 _STREETS = ["Main Street", "Oak Avenue", "First Street", "Park Avenue", "Cedar Lane", "Broadway", "Elm Street"]
 _PROVIDERS = 3
 
 
-def plant(session: Session) -> int:
-    """Write the businesses that are missing, and return how many those were."""
+def insert_missing(session: Session) -> int:
+    """Insert the missing businesses and return their number."""
     known = set(session.scalars(select(BusinessRow.id)))
     missing = [row for row in businesses() if row["id"] not in known]
     if missing:
@@ -112,23 +49,21 @@ def plant(session: Session) -> int:
 
 def businesses() -> Iterator[dict[str, object]]:
     """Yield every business as a row, those for probes last."""
-    number = 0
-    for kind, places in BUSINESSES.items():
-        for name, city in places:
-            number += 1
-            yield _business(number, business_id(name), name, kind, city)
+    with _BUSINESSES.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), 1):
+            yield _business(number, **row)
     always = {str(day): [0, 24 * 60] for day in range(7)}
-    for identity, name in ((PROBE_BUSINESS, "Lab Doctor"), (JOURNEY_BUSINESS, "Lab Journey")):
-        yield _business(0, identity, name, "doctor", "San Francisco") | {"hours": always}
+    for probe in ("Lab Doctor", "Lab Journey"):
+        yield _business(0, "doctor", probe, "San Francisco") | {"hours": always}
 
 
 def business_id(name: str) -> str:
     """Return the id made of a name: lower case words with hyphens."""
-    return "-".join("".join(letter if letter.isalnum() else " " for letter in name.casefold()).split())
+    return "-".join(re.findall(r"[^\W_]+", name.casefold()))
 
 
 def providers(owner: str) -> Iterator[dict[str, object]]:
-    """Yield the providers of a business; which names they have follows from its id."""
+    """Yield the providers of a business; their names follow from its id."""
     start = sum(owner.encode()) + len(owner)
     for place in range(_PROVIDERS):
         first = _FIRST[(start + place * 5) % len(_FIRST)]
@@ -136,17 +71,17 @@ def providers(owner: str) -> Iterator[dict[str, object]]:
         yield {"id": f"{owner}-{place + 1}", "business_id": owner, "name": f"{first} {last}"}
 
 
-def _business(number: int, identity: str, name: str, kind: str, city: str) -> dict[str, object]:
+def _business(number: int, kind: str, name: str, city: str) -> dict[str, object]:
     region = REGION_OF_CITY[city.casefold()]
     return {
-        "id": identity,
+        "id": business_id(name),
         "name": name,
         "kind": kind,
         "city": city,
         "region": region,
         "time_zone": ZONE_OF_CITY.get(city.casefold(), ZONE_OF_REGION[region]),
         "address": f"{100 + number * 17} {_STREETS[number % len(_STREETS)]}, {city}",
-        # 555-0100 to 555-0199 are kept free for fiction.
+        # 555-0100 to 555-0199 are reserved for fiction.
         "phone": f"+1 555 555 {100 + number:04d}",
         "minutes": MINUTES[kind],
         "services": SERVICES[kind],

@@ -1,4 +1,4 @@
-"""Reading times that others wrote: people in JSON, models in tool calls."""
+"""Parses times: of users in JSON, of the model in tool calls."""
 
 from datetime import date, datetime, time
 from typing import Annotated
@@ -10,9 +10,13 @@ _EARLIEST, _LATEST = 2000, 2100
 
 
 def parse_instant(text: str, zone: ZoneInfo | None = None) -> datetime:
-    """Read an RFC 3339 time. Without an offset it is taken in `zone`; raises ValueError when that is None too."""
+    """Parse an RFC 3339 time; `zone` is that of a time without an offset.
+
+    Raises:
+        ValueError: no time, a year out of range, or neither offset nor zone.
+    """
     moment = datetime.fromisoformat(text)
-    # Near the ends of the calendar a change of zone overflows.
+    # Near the first and the last year a change of zone overflows.
     if not _EARLIEST <= moment.year <= _LATEST:
         raise ValueError(f"the year must lie between {_EARLIEST} and {_LATEST}")
     if moment.tzinfo is None:
@@ -23,12 +27,12 @@ def parse_instant(text: str, zone: ZoneInfo | None = None) -> datetime:
 
 
 def parse_day(text: str) -> date:
-    """Read a day as YYYY-MM-DD; raises ValueError."""
+    """Parse a day as YYYY-MM-DD; raises ValueError."""
     return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
 
 
 def parse_clock(text: str, day: date, zone: ZoneInfo) -> datetime:
-    """Read HH:MM of a local day; raises ValueError."""
+    """Parse HH:MM of a local day; raises ValueError."""
     return datetime.combine(day, time.fromisoformat(text), tzinfo=zone)
 
 
@@ -44,7 +48,7 @@ def _day(text: str) -> str:
     return text
 
 
-# Kept as text in request models; the services parse it with the zone they know.
+# Text in request models, so that the OpenAPI document describes it; routes parse it.
 Instant = Annotated[
     str,
     AfterValidator(_instant),

@@ -1,18 +1,14 @@
 """One chat: retrieve the conversation, let the model decide, store the turn, record it."""
 
-import uuid
-from datetime import UTC, datetime
-from typing import Any
-
 from opentelemetry import trace
 from sqlalchemy import insert
 
-from services.assistant.appointments.business import Business, Directory
-from services.assistant.conversation import fallback
+from services.assistant.appointments.business import Directory
 from services.assistant.conversation.decide import decide
+from services.assistant.conversation.fallback import fall_back
 from services.assistant.conversation.retrieve import retrieve
 from services.assistant.conversation.tools import Toolbox
-from services.assistant.conversation.turn import Answer, Conversation, Turn
+from services.assistant.conversation.turn import Turn, UserMessage
 from services.assistant.llm.client import ModelClient, ModelUnavailableError
 from services.assistant.metrics import AssistantMetrics
 from services.assistant.storage.database import Database
@@ -23,78 +19,54 @@ _LOGGER = "assistant.chat"
 
 
 class Chat:
-    """Answers messages."""
+    """Answers messages of users."""
 
     def __init__(
         self,
         database: Database,
+        directory: Directory,
         model: ModelClient,
         toolbox: Toolbox,
         *,
         metrics: AssistantMetrics,
         telemetry: Telemetry,
-        model_name: str,
     ) -> None:
         self._database = database
+        self._directory = directory
         self._model = model
         self._toolbox = toolbox
         self._metrics = metrics
         self._telemetry = telemetry
-        self._model_name = model_name
 
-    def answer(
-        self,
-        message: str,
-        directory: Directory,
-        conversation_id: str | None = None,
-        business: Business | None = None,
-        user_id: str | None = None,
-    ) -> Answer:
-        """Answer one message and store the turn.
-
-        Args:
-            conversation_id, business, user_id: see `retrieve`.
+    def answer(self, message: UserMessage) -> Turn:
+        """Answer one message, store the turn and return it.
 
         Raises:
             UnknownConversationError: there is no such conversation of this user.
-            DatabaseUnavailableError: the database did not answer.
+            DatabaseUnavailableError: the database did not answer in time.
         """
-        telemetry = self._telemetry
-        conversation = retrieve(
-            self._database,
-            telemetry.tracer,
-            directory,
-            conversation_id=conversation_id,
-            business=business,
-            user_id=user_id,
-        )
-        turn = Turn(str(uuid.uuid4()), conversation.user_id, conversation.business)
-        telemetry.bind(business_id=turn.business.id if turn.business else None, user_id=turn.user_id)
-        turn.messages.append({"role": "user", "content": message})
-        answer = Answer(conversation.id, turn.id, self._model_name)
+        tracer = self._telemetry.tracer
+        self._directory.check_loaded()
+        conversation = retrieve(self._database, self._directory, tracer, message)
+        turn = Turn(conversation, self._model.name, conversation.business)
+        self._telemetry.bind(business_id=turn.business_id, user_id=turn.user_id)
+        turn.messages.append({"role": "user", "content": message.text})
         try:
-            answer.reply = decide(
-                self._model, self._toolbox, telemetry.tracer, conversation=conversation, turn=turn, answer=answer
-            )
+            decide(self._model, self._toolbox, tracer, turn)
         except ModelUnavailableError as error:
-            self._fall_back(error, conversation, turn, answer)
-        turn.messages.append({"role": "assistant", "content": answer.reply})
-        answer.handoff = turn.handoff
-        answer.business = turn.business
-        answer.appointment = _appointment(turn)
-        self._store(conversation, turn, answer)
-        self._record(conversation, turn, answer, len(message))
-        return answer
+            self._fall_back(error, turn)
+        turn.messages.append({"role": "assistant", "content": turn.reply})
+        self._store(turn)
+        self._record(turn, len(message.text))
+        return turn
 
-    def _fall_back(self, error: ModelUnavailableError, conversation: Conversation, turn: Turn, answer: Answer) -> None:
-        """Answer without the model, and show that in all three signals."""
-        chosen = fallback.fallback(turn, conversation.failed_before)
-        answer.reply, answer.outcome = chosen.reply, "fallback"
-        if chosen.handoff:
-            turn.handoff = "error"
+    def _fall_back(self, error: ModelUnavailableError, turn: Turn) -> None:
+        """Reply without the model, and show that in all three signals."""
+        fall_back(turn)
+        handoff = turn.handoff == "error"
         self._telemetry.inc(self._metrics.fallbacks, reason=error.reason)
         span = trace.get_current_span()
-        span.add_event("fallback", {"lab.fallback.reason": error.reason, "lab.handoff": chosen.handoff})
+        span.add_event("fallback", {"lab.fallback.reason": error.reason, "lab.handoff": handoff})
         span.set_attribute("lab.outcome", "fallback")
         self._telemetry.log(
             "error",
@@ -104,33 +76,33 @@ class Chat:
             logger=_LOGGER,
             reason=error.reason,
             error_type=error.detail,
-            handoff=chosen.handoff,
+            handoff=handoff,
         )
 
-    def _store(self, conversation: Conversation, turn: Turn, answer: Answer) -> None:
-        now = datetime.now(UTC)
-        row = {
-            "id": turn.id,
-            "conversation_id": conversation.id,
-            "business_id": turn.business.id if turn.business else None,
-            "messages": turn.messages,
-            "outcome": answer.outcome,
-            "booked": turn.action == "booked",
-            "handoff": turn.handoff,
-            "model": answer.model[:120],
-            "input_tokens": answer.input_tokens,
-            "output_tokens": answer.output_tokens,
-            "created_at": now,
-        }
+    def _store(self, turn: Turn) -> None:
+        conversation = turn.conversation
         with self._database.write() as session:
             if conversation.is_new:
-                new = {"id": conversation.id, "user_id": conversation.user_id, "created_at": now}
-                session.execute(insert(ConversationRow), new)
-            session.execute(insert(TurnRow), row)
+                session.execute(insert(ConversationRow), {"id": conversation.id, "user_id": conversation.user_id})
+            session.add(
+                TurnRow(
+                    id=turn.id,
+                    conversation_id=conversation.id,
+                    business_id=turn.business_id,
+                    messages=turn.messages,
+                    outcome=turn.outcome,
+                    booked=turn.action == "booked",
+                    handoff=turn.handoff,
+                    model=turn.model[:120],
+                    input_tokens=turn.input_tokens,
+                    output_tokens=turn.output_tokens,
+                )
+            )
 
-    def _record(self, conversation: Conversation, turn: Turn, answer: Answer, input_length: int) -> None:
+    def _record(self, turn: Turn, input_length: int) -> None:
         """Count the conversation's steps and log the turn; of the text only its length."""
-        self._telemetry.bind(business_id=turn.business.id if turn.business else None, outcome=answer.outcome)
+        conversation = turn.conversation
+        self._telemetry.bind(business_id=turn.business_id, outcome=turn.outcome)
         if conversation.is_new:
             self._metrics.conversation("started", turn.business)
         if turn.action == "booked" and not conversation.booked:
@@ -146,19 +118,12 @@ class Chat:
             logger=_LOGGER,
             conversation_id=conversation.id,
             message_id=turn.id,
-            outcome=answer.outcome,
+            outcome=turn.outcome,
             input_length=input_length,
-            output_length=len(answer.reply),
-            input_tokens=answer.input_tokens,
-            output_tokens=answer.output_tokens,
-            model=answer.model,
+            output_length=len(turn.reply),
+            input_tokens=turn.input_tokens,
+            output_tokens=turn.output_tokens,
+            model=turn.model,
             tools=",".join(turn.tools) or None,
             handoff=turn.handoff,
         )
-
-
-def _appointment(turn: Turn) -> dict[str, Any] | None:
-    if turn.appointment is None:
-        return None
-    name = turn.business.name if turn.business else None
-    return {**turn.appointment.as_json(), "business": name}

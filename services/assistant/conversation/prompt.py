@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from services.assistant.appointments.business import Business
 
-# Without a business "tomorrow" is a day of the zone of most of the lab's businesses.
+# Of most of the lab's businesses: the zone of "tomorrow" in a conversation without a business.
 DEFAULT_ZONE = ZoneInfo("America/Los_Angeles")
 
 _RULES = """\
@@ -20,18 +20,8 @@ When the user asks for a person, or you cannot help, call hand_over.
 Give no medical advice. Answer in the language of the user, in at most three sentences."""
 
 
-def system_prompt(business: Business | None, now: datetime | None = None) -> str:
+def system_prompt(business: Business | None) -> str:
     """Return the system message; its last line is `CONTEXT` with the time and the current business as JSON."""
-    zone = business.zone if business else DEFAULT_ZONE
-    moment = now.astimezone(zone) if now else datetime.now(zone)
-    details = None
-    if business is not None:
-        details = {
-            "id": business.id,
-            "name": business.name,
-            "kind": business.kind,
-            "city": business.city,
-            "time_zone": business.time_zone,
-        }
-    context = {"now": moment.isoformat(timespec="seconds"), "business": details}
+    now = datetime.now(business.zone if business else DEFAULT_ZONE)
+    context = {"now": now.isoformat(timespec="seconds"), "business": business.identity() if business else None}
     return f"{_RULES}\nCONTEXT {json.dumps(context, separators=(',', ':'))}"

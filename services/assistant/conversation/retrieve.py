@@ -5,13 +5,13 @@ import uuid
 from opentelemetry.trace import Tracer
 from sqlalchemy import select
 
-from services.assistant.appointments.business import Business, Directory
-from services.assistant.conversation.turn import Conversation
+from services.assistant.appointments.business import Directory
+from services.assistant.conversation.turn import Conversation, UserMessage
 from services.assistant.storage.database import Database
-from services.assistant.storage.tables import ConversationRow, TurnRow
+from services.assistant.storage.tables import ConversationRow, TurnRow, new_id
 from services.telemetry import names
 
-# How many earlier turns are sent to the model again.
+# Number of earlier turns that are sent to the model again.
 RECENT_TURNS = 12
 
 
@@ -19,35 +19,26 @@ class UnknownConversationError(Exception):
     """There is no such conversation of this user."""
 
 
-def retrieve(
-    database: Database,
-    tracer: Tracer,
-    directory: Directory,
-    *,
-    conversation_id: str | None,
-    business: Business | None,
-    user_id: str | None,
-) -> Conversation:
-    """Read a conversation, or begin one.
+def retrieve(database: Database, directory: Directory, tracer: Tracer, message: UserMessage) -> Conversation:
+    """Read the conversation of a message with its last RECENT_TURNS turns, or begin one.
+
+    The business of the message replaces that of the last turn. A guest has a random user id.
 
     Args:
-        conversation_id: None begins a new conversation.
-        business: the business that the request names; it wins over that of the last turn.
-        user_id: None for a guest, who gets a random id.
-
-    Returns:
-        The conversation with the messages of its last RECENT_TURNS turns.
+        database, tracer: of the assistant.
+        directory: finds the business of the last turn.
+        message: names the conversation, the user and the business.
 
     Raises:
         UnknownConversationError: there is no such conversation of this user.
-        DatabaseUnavailableError: the database did not answer.
+        DatabaseUnavailableError: the database did not answer in time.
     """
     with tracer.start_as_current_span(names.SPAN_RETRIEVE) as span:
-        if conversation_id is None:
-            user = user_id or f"guest-{uuid.uuid4().hex[:12]}"
-            return Conversation(str(uuid.uuid4()), user, is_new=True, business=business)
-        conversation = _load(database, directory, conversation_id, user_id)
-        conversation.business = business or conversation.business
+        if message.conversation_id is None:
+            user_id = message.user_id or f"guest-{uuid.uuid4().hex[:12]}"
+            return Conversation(new_id(), user_id, is_new=True, business=message.business)
+        conversation = _load(database, directory, message.conversation_id, message.user_id)
+        conversation.business = message.business or conversation.business
         span.set_attribute("lab.conversation.messages", len(conversation.messages))
         return conversation
 

@@ -1,4 +1,4 @@
-"""The tools as the model sees them: names, what they are for, arguments."""
+"""The tools in the form of the OpenAI API: names, descriptions, arguments. The model reads them."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Arguments(BaseModel):
-    """What every tool's arguments have in common."""
+    """Base class of the tools' arguments."""
 
-    # Models add fields of their own invention; that is no reason to fail.
+    # Models add invented fields.
     model_config = ConfigDict(extra="ignore")
 
 
@@ -79,5 +79,4 @@ def _definition(name: str, arguments: type[Arguments]) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
 
 
-# In the form of the OpenAI API.
 DEFINITIONS = [_definition(name, arguments) for name, arguments in TOOLS.items()]

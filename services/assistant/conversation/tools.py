@@ -5,105 +5,100 @@ A tool does not raise for wrong arguments: its result is an error that the model
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from services.assistant.appointments import availability, booking
-from services.assistant.appointments.booking import Appointment, BookingFailedError, BookingRejectedError
-from services.assistant.appointments.business import Business, Directory
-from services.assistant.appointments.recording import AppointmentBook
-from services.assistant.appointments.timeparse import parse_clock, parse_day, parse_instant
-from services.assistant.conversation.tool_schemas import (
-    TOOLS,
-    BookAppointment,
-    CancelAppointment,
-    FindBusiness,
-    HandOver,
-    ListMyAppointments,
-    ListSlots,
-    MoveAppointment,
+from services.assistant.appointments.booking import (
+    AppointmentBook,
+    BookingFailedError,
+    BookingOrder,
+    BookingRejectedError,
 )
+from services.assistant.appointments.business import Business, Directory
+from services.assistant.appointments.timeparse import parse_clock, parse_day, parse_instant
+from services.assistant.conversation import tool_schemas as schemas
 from services.assistant.conversation.turn import Turn
+from services.assistant.llm.completion import ToolCall
 from services.assistant.storage.database import Database
 from services.assistant.storage.tables import AppointmentRow
 from services.telemetry import Telemetry, genai
 
-_LOGGER = "assistant.tools"
 _MAX_SLOTS = 24
 _MAX_NEXT = 6
-# Reasons of booking.BookingRejectedError in the words of the tools' contract.
-_ERRORS = {"taken": "taken", "past": "past", "unknown": "unknown"}
+# Reasons of BookingRejectedError that the model gets; the others are `closed`.
+_REASONS = frozenset({"taken", "past", "unknown"})
+
+Result = dict[str, Any]
+
+
+class ToolError(Exception):
+    """A tool cannot do what the model wants; `result` is the tool's result."""
+
+    def __init__(self, error: str, detail: str, **fields: Any) -> None:
+        super().__init__(error)
+        self.result: Result = {"ok": False, "error": error, "detail": detail, **fields}
 
 
 class Toolbox:
-    """Runs the tools that the model asks for."""
+    """Runs the tools that the model calls."""
 
-    def __init__(
-        self,
-        database: Database,
-        directory: Callable[[], Directory],
-        book: AppointmentBook,
-        telemetry: Telemetry,
-    ) -> None:
+    def __init__(self, database: Database, directory: Directory, book: AppointmentBook, telemetry: Telemetry) -> None:
         self._database = database
         self._directory = directory
         self._book = book
         self._telemetry = telemetry
-        self._handlers: dict[str, Callable[[Any, Turn], dict[str, Any]]] = {
-            "find_business": self._find_business,
-            "list_slots": self._list_slots,
-            "book_appointment": self._book_appointment,
-            "list_my_appointments": self._list_my_appointments,
-            "move_appointment": self._move_appointment,
-            "cancel_appointment": self._cancel_appointment,
-            "hand_over": self._hand_over,
-        }
 
-    def run(self, name: str, arguments: str, turn: Turn, call_id: str = "") -> str:
-        """Run one tool and return its result as JSON. Raises DatabaseUnavailableError."""
-        tool = name if name in TOOLS else "unknown"
-        with genai.tool_span(self._telemetry.tracer, tool, call_id=call_id) as span:
-            result = self._run(name, arguments, turn)
-            if result.get("ok") is False:
-                span.set_attribute("lab.tool.error", str(result.get("error")))
+    def run(self, call: ToolCall, turn: Turn) -> str:
+        """Run one tool, set what it did on the turn, and return its result as JSON.
+
+        Raises:
+            DatabaseUnavailableError: the database did not answer in time.
+        """
+        tool = call.name if call.name in schemas.TOOLS else "unknown"
+        with genai.tool_span(self._telemetry.tracer, tool, call_id=call.id) as span:
+            result = self._run(call, turn)
+            ok = result.get("ok") is not False
+            if not ok:
+                span.set_attribute("lab.tool.error", str(result["error"]))
         turn.tools.append(tool)
-        done = result.get("ok") is not False
+        message = f"tool {tool} was run"
         self._telemetry.log(
-            "application", "tool.run", f"tool {tool} was run", level="debug", logger=_LOGGER, tool=tool, ok=done
+            "application", "tool.run", message, level="debug", logger="assistant.tools", tool=tool, ok=ok
         )
         return json.dumps(result, separators=(",", ":"), ensure_ascii=False)
 
-    def _run(self, name: str, arguments: str, turn: Turn) -> dict[str, Any]:
-        schema = TOOLS.get(name)
-        if schema is None:
-            return {"ok": False, "error": "unknown", "detail": "there is no such tool"}
+    def _run(self, call: ToolCall, turn: Turn) -> Result:
         try:
-            given = schema.model_validate_json(arguments or "{}")
-            return self._handlers[name](given, turn)
+            if call.name not in schemas.TOOLS:
+                raise ToolError("unknown", "there is no such tool")
+            given = schemas.TOOLS[call.name].model_validate_json(call.arguments)
+            # The handler of a tool has its name: `_find_business(given, turn)`.
+            handler: Callable[[Any, Turn], Result] = getattr(self, f"_{call.name}")
+            return handler(given, turn)
+        except ToolError as error:
+            return error.result
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-            return {"ok": False, "error": "invalid", "detail": wrong[:500]}
+            return ToolError("invalid", wrong[:500]).result
         except (ValueError, OverflowError) as error:
-            return {"ok": False, "error": "invalid", "detail": str(error)[:200]}
+            return ToolError("invalid", str(error)[:200]).result
 
-    def _find_business(self, given: FindBusiness, _turn: Turn) -> dict[str, Any]:
-        found = self._directory().find(given.kind, given.city, given.name)
+    def _find_business(self, given: schemas.FindBusiness, _turn: Turn) -> Result:
+        found = self._directory.find(given.kind, given.city, given.name)
         return {"businesses": [business.brief() for business in found.businesses], "nearby": found.nearby}
 
-    def _list_slots(self, given: ListSlots, turn: Turn) -> dict[str, Any]:
-        business = self._directory().get(given.business_id)
-        if business is None:
-            return _no_business()
-        turn.business = business
+    def _list_slots(self, given: schemas.ListSlots, turn: Turn) -> Result:
+        business = self._get_business(given.business_id, turn)
         provider = business.provider(given.provider)
         day = parse_day(given.date) if given.date else None
-        after = _after(given.after, day, business)
+        after = _parse_after(given.after, day, business)
         slots = availability.free_times(
             self._database, business, day=day, after=after, provider=provider, limit=_MAX_SLOTS
         )
-        result: dict[str, Any] = {
+        result: Result = {
             "business_id": business.id,
             "time_zone": business.time_zone,
             "slots": [slot.isoformat() for slot in slots],
@@ -116,98 +111,87 @@ class Toolbox:
             result["next"] = [slot.isoformat() for slot in later]
         return result
 
-    def _book_appointment(self, given: BookAppointment, turn: Turn) -> dict[str, Any]:
-        business = self._directory().get(given.business_id)
-        if business is None:
-            return _no_business()
-        turn.business = business
-        provider = business.provider(given.provider)
+    def _book_appointment(self, given: schemas.BookAppointment, turn: Turn) -> Result:
+        business = self._get_business(given.business_id, turn)
         starts_at = parse_instant(given.starts_at, business.zone)
+        order = BookingOrder(
+            business,
+            starts_at,
+            turn.user_id,
+            business.provider(given.provider),
+            given.service,
+            # A model that repeats a call in one turn books once.
+            idempotency_key=f"{turn.id} {business.id} {starts_at.astimezone(UTC).isoformat()}",
+        )
         try:
-            appointment, replayed = self._book.book(
-                business,
-                starts_at,
-                channel="chat",
-                user_id=turn.user_id,
-                provider=provider,
-                service=given.service,
-                # A model that asks twice in one turn books once.
-                idempotency_key=f"{turn.id} {business.id} {starts_at.astimezone(UTC).isoformat()}",
-            )
+            appointment, replayed = self._book.book(order, channel="chat")
         except BookingRejectedError as rejection:
-            return self._reject(rejection, business, starts_at)
+            raise self._rejected(rejection, business, starts_at) from None
         except BookingFailedError as error:
-            # The model can say it; the conversation goes on, and the booking metrics count it.
+            # The conversation goes on with the model's reply; the booking metrics count the failure.
             self._telemetry.exception("a confirmed booking failed", error, "booking.failed", "assistant.booking")
-            return {"ok": False, "error": "failed", "detail": error.detail}
+            raise ToolError("failed", error.detail) from None
         if not replayed:
             turn.appointment, turn.action = appointment, "booked"
-        return {"ok": True, "appointment": _describe(business, appointment)}
+        return {"ok": True, "appointment": appointment.as_named_json()}
 
-    def _list_my_appointments(self, _given: ListMyAppointments, turn: Turn) -> dict[str, Any]:
-        rows = booking.list_appointments(
-            self._database, user_id=turn.user_id, status=booking.BOOKED, not_before=datetime.now(UTC), limit=10
-        )
-        appointments = []
-        for row in rows:
-            business = self._directory().get(row.business_id)
-            if business is not None:
-                appointments.append(_describe(business, booking.describe(business, row)))
-        return {"appointments": appointments}
+    def _list_my_appointments(self, _given: schemas.ListMyAppointments, turn: Turn) -> Result:
+        rows = self._book.list(10, not_before=datetime.now(UTC), user_id=turn.user_id, status=booking.BOOKED)
+        found = [(self._directory.get(row.business_id), row) for row in rows]
+        return {
+            "appointments": [booking.describe(business, row).as_named_json() for business, row in found if business]
+        }
 
-    def _move_appointment(self, given: MoveAppointment, turn: Turn) -> dict[str, Any]:
-        row, business = self._own(given.appointment_id, turn)
-        if row is None or business is None:
-            return {"ok": False, "error": "unknown", "detail": "the user has no such appointment"}
+    def _move_appointment(self, given: schemas.MoveAppointment, turn: Turn) -> Result:
+        row, business = self._get_appointment(given.appointment_id, turn)
         starts_at = parse_instant(given.starts_at, business.zone)
         try:
             turn.appointment = appointment = self._book.move(business, row.id, starts_at, channel="chat")
         except BookingRejectedError as rejection:
-            return self._reject(rejection, business, starts_at)
+            raise self._rejected(rejection, business, starts_at) from None
         turn.action = "moved"
-        return {"ok": True, "appointment": _describe(business, appointment)}
+        return {"ok": True, "appointment": appointment.as_named_json()}
 
-    def _cancel_appointment(self, given: CancelAppointment, turn: Turn) -> dict[str, Any]:
-        row, business = self._own(given.appointment_id, turn)
-        cancelled = self._book.cancel(business, row, channel="chat") if row and business else None
-        if business is None or cancelled is None:
-            return {"ok": False, "error": "unknown", "detail": "the user has no such appointment"}
+    def _cancel_appointment(self, given: schemas.CancelAppointment, turn: Turn) -> Result:
+        row, business = self._get_appointment(given.appointment_id, turn)
+        cancelled = self._book.cancel(business, row, channel="chat")
+        if cancelled is None:
+            raise _unknown_appointment()
         turn.appointment, turn.action = cancelled, "cancelled"
-        return {"ok": True, "appointment": _describe(business, cancelled)}
+        return {"ok": True, "appointment": cancelled.as_named_json()}
 
-    def _hand_over(self, given: HandOver, turn: Turn) -> dict[str, Any]:
+    def _hand_over(self, given: schemas.HandOver, turn: Turn) -> Result:
         turn.handoff = "confused" if given.reason.casefold().startswith("confus") else "asked"
         return {"ok": True, "detail": "a colleague will call the user back"}
 
-    def _own(self, appointment_id: str, turn: Turn) -> tuple[AppointmentRow | None, Business | None]:
-        row = booking.get(self._database, appointment_id)
+    def _get_business(self, business_id: str, turn: Turn) -> Business:
+        """Return a business and make it that of the turn."""
+        business = self._directory.get(business_id)
+        if business is None:
+            raise ToolError("unknown", "there is no business with this id; use find_business")
+        turn.business = business
+        return business
+
+    def _get_appointment(self, appointment_id: str, turn: Turn) -> tuple[AppointmentRow, Business]:
+        """Return a booked appointment of the user and its business, which becomes that of the turn."""
+        row = self._book.get(appointment_id)
         if row is None or row.user_id != turn.user_id or row.status != booking.BOOKED:
-            return None, None
-        business = self._directory().get(row.business_id)
-        turn.business = business or turn.business
-        return row, business
+            raise _unknown_appointment()
+        return row, self._get_business(row.business_id, turn)
 
-    def _reject(self, rejection: BookingRejectedError, business: Business, starts_at: datetime) -> dict[str, Any]:
-        near = availability.alternatives(self._database, business, starts_at) if rejection.reason != "unknown" else []
-        return {
-            "ok": False,
-            "error": _ERRORS.get(rejection.reason, "closed"),
-            "detail": rejection.detail,
-            "alternatives": [start.isoformat() for start in near],
-        }
+    def _rejected(self, rejection: BookingRejectedError, business: Business, starts_at: datetime) -> ToolError:
+        reason = rejection.reason if rejection.reason in _REASONS else "closed"
+        near = availability.alternatives(self._database, business, starts_at) if reason != "unknown" else []
+        return ToolError(reason, rejection.detail, alternatives=[start.isoformat() for start in near])
 
 
-def _after(text: str | None, day: Any, business: Business) -> datetime | None:
+def _unknown_appointment() -> ToolError:
+    return ToolError("unknown", "the user has no such appointment")
+
+
+def _parse_after(text: str | None, day: date | None, business: Business) -> datetime | None:
     if not text:
         return None
     if day is not None and len(text) <= len("HH:MM:SS"):
         return parse_clock(text, day, business.zone)
     return parse_instant(text, business.zone)
-
-
-def _describe(business: Business, appointment: Appointment) -> dict[str, Any]:
-    return {**appointment.as_json(), "business": business.name}
-
-
-def _no_business() -> dict[str, Any]:
-    return {"ok": False, "error": "unknown", "detail": "there is no business with this id; use find_business"}

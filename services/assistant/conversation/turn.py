@@ -1,12 +1,26 @@
-"""The data of one turn: the conversation before it, what its tools did, and the answer."""
+"""The data of a conversation and of its current turn."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from services.assistant.appointments.booking import Appointment
 from services.assistant.appointments.business import Business
+from services.assistant.storage.tables import new_id
 
 Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class UserMessage:
+    """A message of a user, as the request states it.
+
+    Without `conversation_id` a conversation begins; a guest has no `user_id`.
+    """
+
+    text: str
+    conversation_id: str | None = None
+    business: Business | None = None
+    user_id: str | None = None
 
 
 @dataclass
@@ -25,29 +39,28 @@ class Conversation:
 
 @dataclass
 class Turn:
-    """One turn: its messages, and what its tools did."""
+    """One turn: the user's message, what the tools did, and the reply. Tokens are those of all its model calls."""
 
-    id: str
-    user_id: str
-    business: Business | None = None
+    conversation: Conversation
+    model: str  # the requested model, then the one that answered
+    business: Business | None
+    id: str = field(default_factory=new_id)
     messages: list[Message] = field(default_factory=list)
+    reply: str = ""
+    outcome: str = "ok"  # ok | fallback
     appointment: Appointment | None = None
     action: str | None = None  # booked | moved | cancelled: what was done to `appointment`
     handoff: str | None = None  # its reason
     tools: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Answer:
-    """The answer to the user. `outcome` is ok or fallback, tokens are those of all model calls of the turn."""
-
-    conversation_id: str
-    message_id: str
-    model: str
-    reply: str = ""
-    outcome: str = "ok"
-    business: Business | None = None
-    handoff: str | None = None
-    appointment: dict[str, Any] | None = None
     input_tokens: int = 0
     output_tokens: int = 0
+
+    @property
+    def user_id(self) -> str:
+        """The user of the conversation."""
+        return self.conversation.user_id
+
+    @property
+    def business_id(self) -> str | None:
+        """The business that the turn is about; None without one."""
+        return self.business.id if self.business else None

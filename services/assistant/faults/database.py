@@ -1,15 +1,16 @@
 """A slow statement, a database that refuses connections, a pool without a free one."""
 
 import math
-import threading
+import time
 
 from flask import g
-from sqlalchemy import PoolProxiedConnection, text
+from sqlalchemy import PoolProxiedConnection, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.assistant.app_state import Assistant
 from services.assistant.faults import request_target
 from services.assistant.faults.kinds import DATABASE_UNREACHABLE, POOL_EXHAUSTED, SLOW_QUERY
+from services.assistant.resilience import remaining_seconds
 from services.assistant.storage.database import Database
 from services.web.faults import ActiveFault, FaultRegistry
 
@@ -18,23 +19,27 @@ _TAKE_SECONDS = 0.02
 
 
 def init_app(assistant: Assistant) -> None:
-    """Join the database."""
+    """Add the failpoints to the database."""
     database, faults = assistant.database, assistant.faults
     database.before_transaction = lambda: _run_slowly(database, faults)
-    database.pool.wait_listeners.append(lambda _, acquired: None if acquired else _exhausted(faults))
+    database.pool.wait_listeners.append(lambda _, acquired: None if acquired else faults.hit(POOL_EXHAUSTED.name))
     database.set_failpoint(lambda: _refuse(database, faults))
     faults.on_start(POOL_EXHAUSTED.name, lambda fault: hold(database, fault))
+    if database.is_sqlite:
+        event.listen(
+            database.engine, "connect", lambda connection, _: connection.create_function("pg_sleep", 1, _sleep)
+        )
 
 
 def _run_slowly(database: Database, faults: FaultRegistry) -> None:
-    """Run a slow statement, once in a request that is hit, in a transaction of its own: it locks nothing."""
+    """Run a slow statement once in an affected request, in a transaction of its own so that it locks nothing."""
     if not faults.any_active:  # the usual case
         return
-    about = {"route": request_target.route(), "business_id": request_target.business_id()}
-    if about["route"] is None or "slow_query" in g or not faults.active(SLOW_QUERY.name, **about):
+    target = {"route": request_target.route(), "business_id": request_target.business_id()}
+    if target["route"] is None or "slow_query" in g or not faults.active(SLOW_QUERY.name, **target):
         return
-    fault = faults.hit(SLOW_QUERY.name, **about)
-    g.slow_query = fault  # a request is drawn once, however many statements it has
+    fault = faults.hit(SLOW_QUERY.name, **target)
+    g.slow_query = fault  # one draw for all statements of a request
     if fault is None:
         return
     with database.engine.connect() as connection:
@@ -42,8 +47,12 @@ def _run_slowly(database: Database, faults: FaultRegistry) -> None:
         connection.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": fault.parameters["seconds"]})
 
 
-def _exhausted(faults: FaultRegistry) -> None:
-    faults.hit(POOL_EXHAUSTED.name)
+def _sleep(seconds: float) -> None:
+    """Take time within a statement of SQLite, as pg_sleep of Postgres does, within the time budget."""
+    left = remaining_seconds()
+    time.sleep(min(seconds, left))
+    if seconds > left:
+        raise TimeoutError("canceling statement due to statement timeout")
 
 
 def _refuse(database: Database, faults: FaultRegistry) -> None:
@@ -53,30 +62,15 @@ def _refuse(database: Database, faults: FaultRegistry) -> None:
 
 
 def hold(database: Database, fault: ActiveFault) -> None:
-    """Hold connections of the pool, the share that the intensity names, until the fault ends."""
+    """Hold the share of the pool's connections that the intensity gives, until the fault ends."""
     pool = database.pool
-    wanted = max(1, math.ceil(fault.intensity * pool.size()))
+    share = max(1, math.ceil(fault.intensity * pool.size()))
     held: list[PoolProxiedConnection] = []
-    lock = threading.Lock()
-
-    def take() -> None:
-        while not fault.ended.wait(_TAKE_SECONDS):
-            while len(held) < wanted and pool.has_free:
-                try:
-                    connection = pool.take()
-                except (SQLAlchemyError, database.engine.dialect.loaded_dbapi.Error):
-                    break  # a request was faster, or there is no database just now
-                with lock:
-                    if not fault.ended.is_set():
-                        held.append(connection)
-                        continue
-                connection.close()
-                return
-
-    # A thread of its own: it may wait for a connection while the held ones must be returned.
-    threading.Thread(target=take, name="pool-holder", daemon=True).start()
-    fault.ended.wait()
-    with lock:
-        for connection in held:
-            connection.close()
-        held.clear()
+    while not fault.ended.wait(_TAKE_SECONDS):
+        while len(held) < share and pool.has_free:
+            try:
+                held.append(pool.take())
+            except (SQLAlchemyError, database.engine.dialect.loaded_dbapi.Error):
+                break  # a request was faster, or the database is down
+    for connection in held:
+        connection.close()

@@ -4,49 +4,34 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from flask import Flask
-from opentelemetry import trace
-
 from services.assistant.app_state import Assistant
-from services.assistant.faults import request_target
 from services.assistant.faults.kinds import DISK_FILLING
 from services.assistant.faults.thresholds import ThresholdLogger, log_performance
 from services.assistant.storage.disk_quota import DiskQuota
 from services.telemetry import Telemetry
-from services.web.faults import SPAN_ATTRIBUTE, ActiveFault
+from services.web.faults import ActiveFault
 
 _STEP_SECONDS = 0.1
-# Random, because some file systems keep zeros for nothing.
+# Random, because some file systems store zeros as holes.
 _CHUNK = os.urandom(4 * 1024**2)
 _CHUNKS_A_STEP = 4
-# Bytes of the disk that stay free for other programs at any parameters.
+# Bytes of the disk that stay free for other programs, whatever the parameters.
 MACHINE_RESERVE = 1024**3
 _NAME = "disk-filling-{}.bin"
 # Percent of the quota in use; each is logged once.
 _LOG_THRESHOLDS = (50, 80, 90, 95)
 
 
-def init_app(app: Flask, assistant: Assistant) -> None:
-    """Join the app: remove what a killed process left behind.
-
-    The spans of requests show the fault and the free bytes.
-    """
-    quota, faults = assistant.disk_quota, assistant.faults
+def init_app(assistant: Assistant) -> None:
+    """Remove the files of a killed process, and start the filling with its fault."""
+    quota = assistant.disk_quota
     for left in quota.folder.glob(_NAME.format("*")):
         left.unlink(missing_ok=True)
-    faults.on_start(DISK_FILLING.name, lambda fault: fill(fault, quota, assistant.telemetry))
-
-    @app.before_request
-    def tag_span() -> None:
-        fault = faults.active(DISK_FILLING.name)
-        if fault and request_target.route():
-            span = trace.get_current_span()
-            span.set_attribute(SPAN_ATTRIBUTE, fault.public_name)
-            span.set_attribute("lab.disk.free", quota.free())
+    assistant.faults.on_start(DISK_FILLING.name, lambda fault: fill(fault, quota, assistant.telemetry))
 
 
 def fill(fault: ActiveFault, quota: DiskQuota, telemetry: Telemetry) -> None:
-    """Fill the folder up to the fault's share, hold it there until the fault ends, and clean up."""
+    """Fill the folder up to the fault's share of the quota until the fault ends, then remove the file."""
     path = quota.folder / _NAME.format(fault.id)
     goal = int(quota.limit * fault.parameters["percent"] * fault.intensity / 100)
 

@@ -7,44 +7,43 @@ from pydantic import Field
 from services.web.bodies import StrictModel
 from services.web.faults import Fault
 
-# Names as Python gives them to exceptions.
+# Names of exceptions in Python.
 _ERROR_TYPE = r"^[A-Z][A-Za-z0-9]{2,59}$"
 _REQUESTS = ("route", "business_id")
 
 
 class SlowQueryParameters(StrictModel):
-    """How long the slow statement takes."""
+    """Seconds of the slow statement."""
 
     seconds: float = Field(default=2.0, gt=0, le=60)
 
 
 class MemoryLeakParameters(StrictModel):
-    """How fast the memory grows, and up to which share of its limit."""
+    """Speed of the leak, and the share of the memory limit at which it stops."""
 
     bytes_per_second: int = Field(default=8 * 1024**2, ge=64 * 1024, le=256 * 1024**2)
     limit_percent: float = Field(default=90, gt=0, le=95)
 
 
 class DiskFillingParameters(StrictModel):
-    """Up to which share of its budget the data folder is filled."""
+    """The share of its quota up to which the data folder is filled."""
 
     percent: float = Field(default=95, gt=0, le=100)
 
 
-class BadReleaseParameters(StrictModel):
-    """What the release is called, how much slower it is, and with which exception it fails."""
+class NewExceptionParameters(StrictModel):
+    """The exception of the failed requests."""
+
+    # Empty: a new type.
+    error_type: str = Field(default="", pattern=rf"^$|{_ERROR_TYPE}")
+
+
+class BadReleaseParameters(NewExceptionParameters):
+    """Version, added seconds and exception of the release."""
 
     # Empty: the version after the one that runs.
     version: str = Field(default="", max_length=32, pattern=r"^[A-Za-z0-9.+-]*$")
     seconds: float = Field(default=0.3, ge=0, le=10)
-    # Empty: one that was never seen.
-    error_type: str = Field(default="", pattern=rf"^$|{_ERROR_TYPE}")
-
-
-class NewExceptionParameters(StrictModel):
-    """With which exception requests fail."""
-
-    error_type: str = Field(default="", pattern=rf"^$|{_ERROR_TYPE}")
 
 
 SLOW_QUERY: Final = Fault(

@@ -5,55 +5,44 @@ import mmap
 import time
 
 import psutil
-from flask import Flask
-from opentelemetry import trace
 
 from services.assistant.app_state import Assistant
-from services.assistant.faults import request_target
 from services.assistant.faults.kinds import MEMORY_LEAK
 from services.assistant.faults.thresholds import ThresholdLogger, log_performance
 from services.telemetry import Telemetry
 from services.telemetry.runtime import memory_limit
-from services.web.faults import SPAN_ATTRIBUTE, ActiveFault
+from services.web.faults import ActiveFault
 
 _STEP_SECONDS = 0.25
-# Share of the machine's memory that stays free for other programs at any parameters.
+# Share of the machine's memory that stays free for other programs, whatever the parameters.
 _MACHINE_RESERVE = 0.1
 # Percent of the limit; each is logged once.
 _LOG_THRESHOLDS = (50, 60, 70, 80, 90)
 
 
-def init_app(app: Flask, assistant: Assistant) -> None:
-    """Join the app: the leak runs in a thread of its own, and the spans of requests show it."""
+def init_app(assistant: Assistant) -> None:
+    """Start a leak with its fault."""
     limit = memory_limit(assistant.telemetry.settings.memory_limit)
-    faults, process = assistant.faults, psutil.Process()
-    faults.on_start(MEMORY_LEAK.name, lambda fault: leak(fault, limit, assistant.telemetry))
+    assistant.faults.on_start(MEMORY_LEAK.name, lambda fault: leak(fault, limit, assistant.telemetry))
 
-    @app.before_request
-    def tag_span() -> None:
-        fault = faults.active(MEMORY_LEAK.name)
-        if fault and request_target.route():
-            span = trace.get_current_span()
-            span.set_attribute(SPAN_ATTRIBUTE, fault.public_name)
-            span.set_attribute("process.memory.usage", process.memory_info().rss)
+
+def used() -> int:
+    """Return the resident bytes of this process."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def headroom(limit: int, percent: float) -> int:
     """Return the bytes that the process may still grow: up to a share of its limit and of the machine's memory."""
     machine = psutil.virtual_memory()
-    own = int(limit * percent / 100) - psutil.Process().memory_info().rss
+    own = int(limit * percent / 100) - used()
     return max(0, min(own, machine.available - int(machine.total * _MACHINE_RESERVE)))
 
 
 def leak(fault: ActiveFault, limit: int, telemetry: Telemetry) -> None:
-    """Grow until the fault ends, then free the memory."""
+    """Grow up to the fault's share of `limit` bytes until the fault ends, then free the memory."""
     blocks: list[mmap.mmap] = []
     percent = fault.parameters["limit_percent"]
     speed = fault.parameters["bytes_per_second"] * fault.intensity
-    process = psutil.Process()
-
-    def used() -> int:
-        return int(process.memory_info().rss)
 
     def write(threshold: int) -> None:
         message = f"memory is above {threshold} % of its limit"

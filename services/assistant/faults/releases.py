@@ -3,7 +3,6 @@
 import re
 import threading
 import time
-from collections.abc import Callable
 
 from flask import Flask
 from opentelemetry import trace
@@ -20,7 +19,7 @@ _HOW = ("Missing", "Overflow", "Mismatch", "Drift", "Conflict", "Underrun", "Sta
 
 
 def init_app(app: Flask, assistant: Assistant) -> None:
-    """Add the hook. Only user requests are hit: the page, probes and the admin API are not."""
+    """Add the hook that makes user requests fail; the page, probes and the admin API are not affected."""
     faults, telemetry = assistant.faults, assistant.telemetry
     faults.on_start(BAD_RELEASE.name, _Releases(telemetry))
 
@@ -29,39 +28,36 @@ def init_app(app: Flask, assistant: Assistant) -> None:
         route = request_target.route() if faults.any_active else None
         if route is None:
             return
-        about = {"route": route, "business_id": request_target.requested_business_id()}
-        release = faults.active(BAD_RELEASE.name, **about)
-        if release:
+        target = {"route": route, "business_id": request_target.requested_business_id()}
+        if release := faults.active(BAD_RELEASE.name, **target):
             trace.get_current_span().set_attribute("service.version", _next_version(release, telemetry))
             time.sleep(release.parameters["seconds"])
         for name in (BAD_RELEASE.name, NEW_EXCEPTION.name):
-            if fault := faults.hit(name, **about):
+            if fault := faults.hit(name, **target):
                 raise new_exception_type(fault)
 
 
 class _Releases:
-    """Sets the version of the active release, and the own version when none is active."""
+    """Sets the version of the latest active release, or that of the settings when none is active."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._own = telemetry.settings.version
         self._lock = threading.Lock()
-        self._on: list[str] = []
+        self._versions = [telemetry.settings.version]
 
     def __call__(self, fault: ActiveFault) -> None:
         version = _next_version(fault, self._telemetry)
-        self._change(self._on.append, version)
-        fault.ended.wait()
-        self._change(self._on.remove, version)
-
-    def _change(self, how: Callable[[str], None], version: str) -> None:
         with self._lock:
-            how(version)
-            self._telemetry.set_version(self._on[-1] if self._on else self._own)
+            self._versions.append(version)
+            self._telemetry.set_version(version)
+        fault.ended.wait()
+        with self._lock:
+            self._versions.remove(version)
+            self._telemetry.set_version(self._versions[-1])
 
 
 def _next_version(fault: ActiveFault, telemetry: Telemetry) -> str:
-    """Return the version of the release: that of the fault's parameters, or the next one: 1.4.2 -> 1.4.3."""
+    """Return the version of the fault's parameters, or else the next one: 1.4.2 -> 1.4.3."""
     own = telemetry.settings.version
     following = re.sub(r"\d+$", lambda last: str(int(last[0]) + 1), own)
     return str(fault.parameters["version"]) or (following if following != own else f"{own}-1")

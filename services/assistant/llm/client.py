@@ -1,7 +1,7 @@
-"""The only way to the model: one chat completion, with time-outs, retries and a circuit breaker around it.
+"""The client of the model: chat completions with time-outs, retries and a circuit breaker.
 
-Asking twice is safe (an answer changes nothing by itself), so what failed quickly is asked again with jitter as long
-as the request's budget allows; what timed out is not, for its time is gone.
+A completion changes nothing by itself, so a call that failed quickly is retried with jitter within the request's
+budget. A call that timed out is not: its time is used up.
 """
 
 import time
@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 from opentelemetry import trace
+from opentelemetry.trace import Span
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from services.assistant.llm import completion
@@ -19,10 +20,11 @@ from services.assistant.resilience import CircuitBreaker, CircuitOpenError, Circ
 from services.assistant.settings import AssistantSettings
 from services.telemetry import Telemetry, genai
 
-# Kept back from the budget, so that there is time left to store the turn and answer.
+# Reserved of the budget, to store the turn and send the response.
 RESERVE_SECONDS = 0.5
-# Below this a call has no chance; a failure of a shorter call does not count against the provider.
+# With less time no call is made.
 SHORTEST_CALL_SECONDS = 0.1
+# With less time a time-out is not the provider's failure.
 FAIR_CALL_SECONDS = 1.0
 LARGEST_ANSWER_BYTES = 1_000_000
 _THROTTLED = 429
@@ -31,7 +33,7 @@ _LOGGER = "assistant.model"
 
 
 class ModelUnavailableError(Exception):
-    """No answer could be had. `reason` is a value of the label of names.FALLBACKS."""
+    """The model gave no answer. `reason` is a label value of names.FALLBACKS, `detail` an error type."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -40,7 +42,11 @@ class ModelUnavailableError(Exception):
 
 
 class CallFailedError(Exception):
-    """One call failed. `kind` is the error type of the signals; `retry` the reason for a retry, None for never."""
+    """One call failed.
+
+    `kind` is the error type of the signals, `retry` the reason for a retry (None: no retry), `retry_after` the least
+    seconds before it. `counts_as_failure`: whether the circuit breaker counts it.
+    """
 
     def __init__(
         self, kind: str, retry: str | None = None, retry_after: float = 0.0, counts_as_failure: bool = True
@@ -53,9 +59,10 @@ class CallFailedError(Exception):
 
 
 class ModelClient:
-    """Asks the model. Thread-safe."""
+    """Calls the model. Thread-safe."""
 
     def __init__(self, settings: AssistantSettings, telemetry: Telemetry, metrics: AssistantMetrics) -> None:
+        self.name = settings.model_name
         self._settings = settings
         self._telemetry = telemetry
         self._metrics = metrics
@@ -70,73 +77,64 @@ class ModelClient:
     def complete(
         self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]], conversation_id: str = ""
     ) -> Completion:
-        """Ask for the next message. Raises ModelUnavailableError when there is none within the request's budget."""
-        request = {"model": self._settings.model_name, "messages": list(messages), "tools": list(tools)}
+        """Return the model's next message.
+
+        Args:
+            messages: of the conversation, in the form of the OpenAI API.
+            tools: that the model may call, in the same form.
+            conversation_id: for the spans.
+
+        Raises:
+            ModelUnavailableError: no answer within the request's budget.
+        """
+        request = {"model": self.name, "messages": list(messages), "tools": list(tools)}
         retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, CallFailedError) and error.retry is not None),
             stop=_Stop(self._settings.model_attempts),
             wait=_wait,
-            before_sleep=self._retried,
+            before_sleep=self._record_retry,
             reraise=True,
         )
         try:
-            completion: Completion = retrying(self._call, request, conversation_id)
+            return retrying(self._call, request, conversation_id)
         except CircuitOpenError:
             raise ModelUnavailableError("circuit_open", "the model failed too often just now") from None
         except CallFailedError as failure:
             raise ModelUnavailableError(_reason(failure), failure.kind) from failure
-        return completion
 
     def _call(self, request: dict[str, Any], conversation_id: str) -> Completion:
-        """Make one call, seen as one span and one measurement."""
+        """Make one call, with a span, metrics and a log line."""
         seconds = remaining_seconds() - RESERVE_SECONDS
         if seconds < SHORTEST_CALL_SECONDS:
             raise CallFailedError("budget", counts_as_failure=False)
         self.breaker.before_call()
-        model = self._settings.model_name
         started = time.perf_counter()
+        server, port = self._url.host, self._url.port or 0
         with genai.chat_span(
-            self._telemetry.tracer,
-            model,
-            server=self._url.host,
-            port=self._url.port or 0,
-            conversation_id=conversation_id,
+            self._telemetry.tracer, self.name, server=server, port=port, conversation_id=conversation_id
         ) as span:
-            outcome = self._attempt(request, seconds)
-            took = time.perf_counter() - started
-            # Raised after the span has ended, which would else be marked with the name of our exception.
-            if isinstance(outcome, CallFailedError):
-                genai.record_error(span, outcome.kind)
-                self._measure(took, None, outcome.kind, request)
-            else:
-                genai.record_response(
-                    span,
-                    model=outcome.model,
-                    input_tokens=outcome.input_tokens,
-                    output_tokens=outcome.output_tokens,
-                    finish_reasons=(outcome.finish_reason,),
-                    response_id=outcome.id,
-                )
-                self._measure(took, outcome, "", request)
-        if isinstance(outcome, CallFailedError):
-            raise outcome
-        return outcome
+            result = self._attempt(request, seconds)
+            self._record(span, result, time.perf_counter() - started, len(request["messages"]))
+        # Raised after the span has ended: it would record the class of our exception as its error type.
+        if isinstance(result, CallFailedError):
+            raise result
+        return result
 
     def _attempt(self, request: dict[str, Any], seconds: float) -> Completion | CallFailedError:
-        """Make the call and report its result to the breaker."""
+        """Make the call and report its result to the circuit breaker."""
+        result: Completion | CallFailedError
         try:
-            answer = self._exchange(request, seconds)
+            result = self._exchange(request, seconds)
         except CallFailedError as failure:
-            if failure.counts_as_failure:
-                self.breaker.failed()
-            else:
-                self.breaker.succeeded()
-            return failure
-        self.breaker.succeeded()
-        return answer
+            result = failure
+        if isinstance(result, CallFailedError) and result.counts_as_failure:
+            self.breaker.failed()
+        else:
+            self.breaker.succeeded()
+        return result
 
     def _exchange(self, request: dict[str, Any], seconds: float) -> Completion:
-        """Send and read. Raises CallFailedError for every way in which that can fail."""
+        """Send the request and parse the response; every failure is a CallFailedError."""
         deadline = time.monotonic() + seconds
         try:
             with self._http.stream("POST", self._url, json=request, timeout=seconds) as response:
@@ -144,7 +142,7 @@ class ModelClient:
         except httpx.ConnectError:
             raise CallFailedError("connect", retry="connect") from None
         except httpx.TimeoutException as error:
-            # A time-out of the pool or after a short rest of the budget is not the provider's doing.
+            # A time-out of the pool, or of a call with little time, is not the provider's failure.
             fair = seconds >= FAIR_CALL_SECONDS and not isinstance(error, httpx.PoolTimeout)
             raise CallFailedError("timeout", counts_as_failure=fair) from None
         except httpx.TransportError as error:
@@ -157,38 +155,36 @@ class ModelClient:
         if status in _RETRIED:
             raise CallFailedError(str(status), retry="server_error", retry_after=_retry_after(response))
         if status != httpx.codes.OK:
-            # The provider is there and does not like what we send: asking again changes nothing.
+            # The provider refuses the request: a retry would be refused, too.
             raise CallFailedError(str(status), counts_as_failure=status > 500)
         try:
             return completion.parse(body)
         except MalformedAnswerError as error:
             raise CallFailedError(error.kind) from None
 
-    def _measure(self, seconds: float, answer: Completion | None, error: str, request: dict[str, Any]) -> None:
-        self._metrics.model_call(self._settings.model_name, seconds, error)
-        if answer is not None:
-            cost = self._settings.dollars(answer.input_tokens, answer.output_tokens)
-            self._metrics.model_usage(self._settings.model_name, answer, cost)
-        self._telemetry.log(
-            "performance" if answer else "error",
-            "model.call" if answer else "model.failed",
-            "model answered" if answer else f"model call failed: {error}",
-            level="info" if answer else "warning",
-            logger=_LOGGER,
-            model=answer.model if answer else self._settings.model_name,
-            duration_ms=round(seconds * 1000, 2),
-            input_messages=len(request["messages"]),
-            output_length=len(answer.text) if answer else None,
-            tool_calls=len(answer.tool_calls) if answer else None,
-            input_tokens=answer.input_tokens if answer else None,
-            output_tokens=answer.output_tokens if answer else None,
-            error_type=error or None,
+    def _record(self, span: Span, result: Completion | CallFailedError, seconds: float, messages: int) -> None:
+        """Record a call in span, metrics and log."""
+        fields: dict[str, Any] = {"duration_ms": round(seconds * 1000, 2), "input_messages": messages}
+        if isinstance(result, CallFailedError):
+            error = result.kind
+            genai.record_error(span, error)
+            self._metrics.model_call(seconds, error)
+            fields |= {"level": "warning", "model": self.name, "error_type": error}
+            self._telemetry.log("error", "model.failed", f"model call failed: {error}", logger=_LOGGER, **fields)
+            return
+        tokens: dict[str, Any] = {"input_tokens": result.input_tokens, "output_tokens": result.output_tokens}
+        genai.record_response(
+            span, model=result.model, finish_reasons=(result.finish_reason,), response_id=result.id, **tokens
         )
+        self._metrics.model_call(seconds)
+        self._metrics.model_usage(result, self._settings.dollars(**tokens))
+        fields |= {"model": result.model, "output_length": len(result.text), "tool_calls": len(result.tool_calls)}
+        self._telemetry.log("performance", "model.call", "model answered", logger=_LOGGER, **fields, **tokens)
 
-    def _retried(self, state: RetryCallState) -> None:
-        """Show a retry in metric, log and span."""
-        failure = state.outcome.exception() if state.outcome else None
-        reason = failure.retry if isinstance(failure, CallFailedError) and failure.retry else "unknown"
+    def _record_retry(self, state: RetryCallState) -> None:
+        """Record a retry in metric, log and span."""
+        failure = _failure(state)
+        reason = (failure and failure.retry) or "unknown"
         wait = round(state.next_action.sleep, 3) if state.next_action else 0.0
         self._telemetry.inc(self._metrics.retries, target="model", reason=reason)
         trace.get_current_span().add_event(
@@ -206,7 +202,7 @@ class ModelClient:
         )
 
     def _circuit_changed(self, old: CircuitState, new: CircuitState) -> None:
-        """Show the breaker's change in metric, log and span."""
+        """Record the breaker's change in metric, log and span."""
         self._metrics.circuit.labels(target="model").set(new.value)
         before, after = old.name.lower(), new.name.lower()
         trace.get_current_span().add_event("circuit", {"lab.circuit.from": before, "lab.circuit.to": after})
@@ -222,7 +218,7 @@ class ModelClient:
 
 
 class _Stop(stop_after_attempt):
-    """Stop after so many attempts, or when the wait would leave no time for another."""
+    """Stops after a number of attempts, or when the wait would leave no time for another."""
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         too_late = remaining_seconds() - _wait(retry_state) < RESERVE_SECONDS + SHORTEST_CALL_SECONDS
@@ -233,24 +229,27 @@ _jitter = wait_random_exponential(multiplier=0.1, max=1.0)
 
 
 def _wait(state: RetryCallState) -> float:
-    """Jitter that grows, and at least what the provider asked for."""
-    failure = state.outcome.exception() if state.outcome else None
-    asked = failure.retry_after if isinstance(failure, CallFailedError) else 0.0
-    return float(asked + _jitter(state))
+    """Return the seconds before the next attempt: the provider's Retry-After and a growing jitter."""
+    failure = _failure(state)
+    return float((failure.retry_after if failure else 0.0) + _jitter(state))
+
+
+def _failure(state: RetryCallState) -> CallFailedError | None:
+    """Return the failure of the last attempt."""
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, CallFailedError) else None
 
 
 def _read(response: httpx.Response, deadline: float) -> bytes:
-    """Read a body that may come in drops: httpx's time-outs count from drop to drop, ours do not."""
-    chunks: list[bytes] = []
-    size = 0
+    """Return the body. httpx limits the time between two chunks; `deadline` limits all of them."""
+    body = bytearray()
     for chunk in response.iter_bytes():
-        size += len(chunk)
-        if size > LARGEST_ANSWER_BYTES:
+        body += chunk
+        if len(body) > LARGEST_ANSWER_BYTES:
             raise CallFailedError("answer_too_large")
         if time.monotonic() > deadline:
             raise httpx.ReadTimeout("the budget is used up", request=response.request)
-        chunks.append(chunk)
-    return b"".join(chunks)
+    return bytes(body)
 
 
 def _retry_after(response: httpx.Response) -> float:

@@ -1,4 +1,4 @@
-"""Answers of the OpenAI chat completions API, read with care: a provider may send anything."""
+"""Parses answers of the OpenAI chat completions API; a provider may send anything."""
 
 import json
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class EmptyAnswerError(MalformedAnswerError):
 
 @dataclass(frozen=True)
 class ToolCall:
-    """What the model wants to be done; `arguments` is JSON as the model wrote it."""
+    """A tool call of the model; `arguments` is JSON as the model wrote it."""
 
     id: str
     name: str
@@ -39,7 +39,7 @@ class Completion:
     output_tokens: int
 
     def as_message(self) -> dict[str, Any]:
-        """The message as it is sent back to the model in the next round."""
+        """Return the message that is sent back to the model in the next round."""
         message: dict[str, Any] = {"role": "assistant", "content": self.text}
         if self.tool_calls:
             message["tool_calls"] = [
@@ -50,7 +50,11 @@ class Completion:
 
 
 def parse(body: bytes) -> Completion:
-    """Read a completion. Raises MalformedAnswerError."""
+    """Parse a completion.
+
+    Raises:
+        MalformedAnswerError: the body is no chat completion, or an empty one.
+    """
     try:
         document = json.loads(body)
         choice = document["choices"][0]
@@ -78,5 +82,5 @@ def parse(body: bytes) -> Completion:
 
 
 def storable(text: str) -> str:
-    """The text without what no database takes: NUL, and halves of surrogate pairs."""
+    """Return the text without the characters that no database stores: NUL, and halves of surrogate pairs."""
     return text.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")

@@ -1,17 +1,16 @@
-"""The blueprint: one page, its static files, and their security headers."""
+"""The blueprint: `GET /`, its static files under `/static/page/`, and their security headers."""
 
 from typing import Final
 
 from flask import Blueprint, Response, current_app, render_template
 from flask.blueprints import BlueprintSetupState
 
-from services.assistant.page.links import ENDPOINTS, lab_pages
-from services.assistant.page.settings import PageSettings
+from services.assistant.page.settings import ENDPOINTS, PageSettings
 from services.telemetry import names
 
 _EXTENSION: Final = "assistant_page"
 
-# Nothing but our own files runs or is loaded: a reply of the model that holds markup stays text.
+# Only our own files are loaded and run: markup in a reply of the model stays text.
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -26,17 +25,13 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
 )
 
 blueprint = Blueprint(
-    "page",
-    __name__,
-    template_folder="templates",
-    static_folder="static",
-    static_url_path="/static/page",
+    "page", __name__, template_folder="templates", static_folder="static", static_url_path="/static/page"
 )
 
 
 @blueprint.record
 def _read_settings(state: BlueprintSetupState) -> None:
-    """Read the addresses once per app, so that a broken one stops the start and not a visitor."""
+    """Read the settings once per app, so that an invalid address fails the start and not a request."""
     state.app.extensions[_EXTENSION] = PageSettings()
 
 
@@ -47,7 +42,7 @@ def index() -> str:
     return render_template(
         "page/index.html",
         endpoints=ENDPOINTS,
-        lab_pages=lab_pages(settings),
+        lab_pages=settings.links(),
         grafana_base=settings.grafana_base,
         error_rate_high=100 * names.ERROR_RATE_HIGH,
         error_rate_critical=100 * names.ERROR_RATE_CRITICAL,
@@ -55,7 +50,7 @@ def index() -> str:
 
 
 @blueprint.after_request
-def _guard(response: Response) -> Response:
+def _set_security_headers(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"

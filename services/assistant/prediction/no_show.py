@@ -1,7 +1,7 @@
 """A small model that predicts no-shows.
 
-Train it with `python -m services.assistant.prediction.no_show train`. The data is made up, and seeded: the same seed
-gives the same data. The version is made from data and parameters, so the same training has the same name everywhere.
+Train it with `python -m services.assistant.prediction.no_show train`. The data is synthetic and seeded: the same seed
+gives the same data. The version is a hash of data and parameters: the same training has the same version everywhere.
 """
 
 import argparse
@@ -10,7 +10,6 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
@@ -22,7 +21,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 FEATURES = ("lead_time_hours", "hour_of_day", "day_of_week", "previous_no_shows", "age")
-# Taken for a feature that a caller does not know.
+# Years; used when a request has no age.
 DEFAULT_AGE = 40.0
 SAMPLES = 6000
 SEED = 20
@@ -35,7 +34,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Prediction:
-    """`probability` is that of not coming."""
+    """A prediction; `probability` is that of a no-show."""
 
     prediction: str
     probability: float
@@ -43,7 +42,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class NoShowModel:
-    """A trained model; `accuracy` is its share of right answers on data it had not seen."""
+    """A trained model; `accuracy` is its share of correct predictions on the test data."""
 
     version: str
     accuracy: float
@@ -56,22 +55,22 @@ class NoShowModel:
         return Prediction(NO_SHOW if probability >= THRESHOLD else SHOW, probability)
 
 
-def synthetic(samples: int = SAMPLES, seed: int = SEED) -> tuple[Matrix, NDArray[np.int64]]:
-    """Make up appointments (columns as FEATURES) and whether each was missed (1) or kept (0)."""
+def synthetic(seed: int = SEED) -> tuple[Matrix, NDArray[np.int64]]:
+    """Generate SAMPLES appointments (columns as FEATURES), and for each whether it was missed (1) or kept (0)."""
     rng = np.random.default_rng(seed)
-    lead = rng.gamma(shape=1.5, scale=72.0, size=samples).clip(0, 24 * 60)
-    hour = rng.integers(8, 19, size=samples).astype(np.float64)
-    day = rng.integers(0, 6, size=samples).astype(np.float64)
-    missed_before = rng.poisson(0.5, size=samples).clip(0, 10).astype(np.float64)
-    age = rng.normal(44, 16, size=samples).clip(16, 95)
+    lead = rng.gamma(shape=1.5, scale=72.0, size=SAMPLES).clip(0, 24 * 60)
+    hour = rng.integers(8, 19, size=SAMPLES).astype(np.float64)
+    day = rng.integers(0, 6, size=SAMPLES).astype(np.float64)
+    missed_before = rng.poisson(0.5, size=SAMPLES).clip(0, 10).astype(np.float64)
+    age = rng.normal(44, 16, size=SAMPLES).clip(16, 95)
     score = -2.2 + 0.007 * (lead - 72) + 1.1 * missed_before + 0.12 * np.abs(hour - 13) + 0.05 * day - 0.02 * (age - 44)
-    missed = rng.random(samples) < 1 / (1 + np.exp(-score))
+    missed = rng.random(SAMPLES) < 1 / (1 + np.exp(-score))
     return np.column_stack([lead, hour, day, missed_before, age]), missed.astype(np.int64)
 
 
 def train(seed: int = SEED) -> NoShowModel:
-    """Train on made-up data; takes well under a second."""
-    rows, missed = synthetic(seed=seed)
+    """Train on synthetic data, in less than a second."""
+    rows, missed = synthetic(seed)
     train_rows, test_rows, train_missed, test_missed = train_test_split(rows, missed, test_size=0.25, random_state=seed)
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=200))
     pipeline.fit(train_rows, train_missed)
@@ -80,26 +79,26 @@ def train(seed: int = SEED) -> NoShowModel:
 
 
 def save(model: NoShowModel, folder: Path) -> Path:
-    """Write the model, whole or not at all."""
+    """Write the model atomically and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / _FILE
     part = target.with_suffix(".part")
-    joblib.dump({"version": model.version, "accuracy": model.accuracy, "pipeline": model.pipeline}, part)
+    # Not the object itself: its class is `__main__.NoShowModel` when this module is the command.
+    joblib.dump(vars(model), part)
     part.replace(target)
     return target
 
 
 def load(folder: Path) -> NoShowModel | None:
-    """Read the model; None when there is none, or one that this scikit-learn cannot read."""
+    """Read the model; None without one, or when this version of scikit-learn cannot read it."""
     try:
-        kept: dict[str, Any] = joblib.load(folder / _FILE)
-        return NoShowModel(kept["version"], kept["accuracy"], kept["pipeline"])
-    except Exception:  # a file of another version can fail in any way; train a new one
+        return NoShowModel(**joblib.load(folder / _FILE))
+    except Exception:  # a file of another version can raise any error
         return None
 
 
 def load_or_train(folder: Path) -> NoShowModel:
-    """Read the model, or train and keep it."""
+    """Read the model, or train and save it."""
     model = load(folder)
     if model is None:
         model = train()
@@ -108,7 +107,7 @@ def load_or_train(folder: Path) -> NoShowModel:
 
 
 def _version(pipeline: Pipeline, rows: Matrix) -> str:
-    """Name the model by what it was made of."""
+    """Return the version: a hash of features, parameters and data."""
     settings = json.dumps({"features": FEATURES, "parameters": repr(pipeline)}, sort_keys=True)
     digest = hashlib.sha256(settings.encode())
     digest.update(np.round(rows, 6).tobytes())

@@ -1,1 +1,1 @@
-"""The assistant's addresses, a module each."""
+"""The HTTP routes of the assistant, one module per group."""

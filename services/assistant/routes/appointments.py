@@ -6,9 +6,9 @@ from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.assistant.app_state import Assistant, current
+from services.assistant.app_state import Assistant, current, find_provider
 from services.assistant.appointments import availability, booking
-from services.assistant.appointments.booking import BookingRejectedError
+from services.assistant.appointments.booking import BookingOrder, BookingRejectedError
 from services.assistant.appointments.business import Business
 from services.assistant.appointments.timeparse import parse_instant
 from services.assistant.routes.schemas import (
@@ -48,13 +48,7 @@ def list_appointments(query: AppointmentQuery) -> dict[str, Any]:
     if query.business_id:
         assistant.business(query.business_id)
     try:
-        rows = booking.list_appointments(
-            assistant.database,
-            business_id=query.business_id,
-            user_id=query.user_id,
-            limit=query.limit,
-            after=query.after,
-        )
+        rows = assistant.book.list(query.limit, after=query.after, business_id=query.business_id, user_id=query.user_id)
     except BookingRejectedError as rejection:
         raise _problem(rejection) from None
     following = rows[-1].id if len(rows) == query.limit else None
@@ -67,26 +61,15 @@ def list_appointments(query: AppointmentQuery) -> dict[str, Any]:
     responses={200: AppointmentDocument, 201: AppointmentDocument, **problem_responses(404, 409, 503)},
 )
 def book(header: BookingHeader, body: BookingRequest) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Book. 201 when it is new, 200 with Idempotent-Replayed when the same key booked it before."""
+    """Book; 201 for a new appointment, 200 with Idempotent-Replayed when the same key booked it before."""
     assistant = current()
     business = assistant.business(body.business_id)
     assistant.telemetry.bind(user_id=body.user_id)
-    provider = None
-    if body.provider_id:
-        provider = next((one for one in business.providers if one.id == body.provider_id), None)
-        if provider is None:
-            raise Problem(404, "Unknown provider", "This business has no provider with this id.")
+    provider = find_provider(business, body.provider_id)
     starts_at = parse_instant(body.starts_at)
+    order = BookingOrder(business, starts_at, body.user_id, provider, body.service, header.idempotency_key)
     try:
-        appointment, replayed = assistant.book.book(
-            business,
-            starts_at,
-            channel="api",
-            user_id=body.user_id,
-            provider=provider,
-            service=body.service,
-            idempotency_key=header.idempotency_key,
-        )
+        appointment, replayed = assistant.book.book(order, channel="api")
     except BookingRejectedError as rejection:
         near = availability.alternatives(assistant.database, business, starts_at, provider)
         raise _problem(rejection, near) from None
@@ -125,7 +108,7 @@ def cancel(path: AppointmentPath) -> tuple[str, int]:
 
 
 def _find(assistant: Assistant, appointment_id: str) -> tuple[AppointmentRow, Business]:
-    row = booking.get(assistant.database, appointment_id)
+    row = assistant.book.get(appointment_id)
     if row is None:
         raise Problem(404, "Unknown appointment", "There is no appointment with this id.")
     assistant.telemetry.bind(user_id=row.user_id)

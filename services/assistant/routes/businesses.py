@@ -1,15 +1,14 @@
-"""GET /businesses and their free times."""
+"""Businesses: list them, list their free times."""
 
 from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.assistant.app_state import current
+from services.assistant.app_state import current, find_provider
 from services.assistant.appointments import availability
 from services.assistant.appointments.timeparse import parse_day
 from services.assistant.routes.schemas import BusinessList, BusinessPath, BusinessQuery, SlotList, SlotQuery
 from services.web.openapi import problem_responses
-from services.web.problems import Problem
 
 blueprint = APIBlueprint("businesses", __name__)
 
@@ -18,7 +17,7 @@ blueprint = APIBlueprint("businesses", __name__)
 def businesses(query: BusinessQuery) -> dict[str, Any]:
     """List businesses by kind and region."""
     chosen = current().directory.list(query.kind, query.region, query.limit, include_probes=query.include_probes)
-    return {"businesses": [business.summary() for business in chosen]}
+    return BusinessList.model_validate({"businesses": chosen}, from_attributes=True).model_dump()
 
 
 @blueprint.get(
@@ -30,11 +29,7 @@ def slots(path: BusinessPath, query: SlotQuery) -> dict[str, Any]:
     """List free times of one local day, or of the next days that have any."""
     assistant = current()
     business = assistant.business(path.business_id)
-    provider = None
-    if query.provider_id:
-        provider = next((one for one in business.providers if one.id == query.provider_id), None)
-        if provider is None:
-            raise Problem(404, "Unknown provider", "This business has no provider with this id.")
+    provider = find_provider(business, query.provider_id)
     day = parse_day(query.date) if query.date else None
     free = availability.free_times(assistant.database, business, day=day, provider=provider)
     return {

@@ -6,6 +6,7 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from services.assistant.app_state import current
 from services.assistant.conversation.retrieve import UnknownConversationError
+from services.assistant.conversation.turn import UserMessage
 from services.assistant.routes.schemas import ChatRequest, ChatResponse
 from services.web.openapi import problem_responses
 from services.web.problems import Problem
@@ -23,18 +24,18 @@ def chat(body: ChatRequest) -> dict[str, Any]:
     assistant = current()
     business = assistant.business(body.business_id) if body.business_id else None
     try:
-        answer = assistant.chat.answer(body.message, assistant.directory, body.conversation_id, business, body.user_id)
+        turn = assistant.chat.answer(UserMessage(body.message, body.conversation_id, business, body.user_id))
     except UnknownConversationError:
         detail = "There is no such conversation of this user; leave conversation_id out to begin one."
         raise Problem(404, "Unknown conversation", detail) from None
     return {
-        "conversation_id": answer.conversation_id,
-        "message_id": answer.message_id,
-        "reply": answer.reply,
-        "outcome": answer.outcome,
-        "handoff": answer.handoff is not None,
-        "appointment": answer.appointment,
-        "model": answer.model,
-        "usage": {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens},
+        "conversation_id": turn.conversation.id,
+        "message_id": turn.id,
+        "reply": turn.reply,
+        "outcome": turn.outcome,
+        "handoff": turn.handoff is not None,
+        "appointment": turn.appointment.as_named_json() if turn.appointment else None,
+        "model": turn.model,
+        "usage": {"input_tokens": turn.input_tokens, "output_tokens": turn.output_tokens},
         "trace_id": assistant.telemetry.current_trace_id(),
     }

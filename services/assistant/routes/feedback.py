@@ -1,11 +1,8 @@
 """POST /feedback: one to five stars."""
 
-import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
-from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from services.assistant.app_state import current
@@ -19,18 +16,12 @@ blueprint = APIBlueprint("feedback", __name__)
 
 @blueprint.post("/feedback", summary="Rate an answer", responses={201: Created, **problem_responses(404, 503)})
 def feedback(body: FeedbackRequest) -> tuple[dict[str, Any], int]:
-    """Keep a rating. The comment stays in the database; signals carry its length only."""
+    """Store a rating. The comment stays in the database; signals have its length only."""
     assistant = current()
-    row = {
-        "id": str(uuid.uuid4()),
-        "turn_id": body.message_id,
-        "stars": body.stars,
-        "comment": body.comment,
-        "created_at": datetime.now(UTC),
-    }
+    row = FeedbackRow(turn_id=body.message_id, stars=body.stars, comment=body.comment)
     with assistant.database.write() as session:
-        row["conversation_id"] = _conversation(session, body)
-        session.execute(insert(FeedbackRow), row)
+        row.conversation_id = _find_conversation(session, body)
+        session.add(row)
     assistant.telemetry.inc(assistant.metrics.feedback, stars=str(body.stars))
     assistant.telemetry.log(
         "application",
@@ -39,19 +30,23 @@ def feedback(body: FeedbackRequest) -> tuple[dict[str, Any], int]:
         logger="assistant.feedback",
         stars=body.stars,
         comment_length=len(body.comment or ""),
-        conversation_id=row["conversation_id"],
+        conversation_id=row.conversation_id,
     )
-    return {"id": row["id"]}, 201
+    return {"id": row.id}, 201
 
 
-def _conversation(session: Session, body: FeedbackRequest) -> str:
-    """Return the conversation that is rated. Raises a 404 problem."""
+def _find_conversation(session: Session, body: FeedbackRequest) -> str:
+    """Return the id of the rated conversation.
+
+    Raises:
+        Problem: 404 for an unknown message or conversation.
+    """
     if body.message_id is not None:
-        found = session.scalar(select(TurnRow.conversation_id).where(TurnRow.id == body.message_id))
-        if found is None or body.conversation_id not in (None, found):
+        turn = session.get(TurnRow, body.message_id)
+        if turn is None or body.conversation_id not in (None, turn.conversation_id):
             raise Problem(404, "Unknown message", "There is no answer with this message_id in this conversation.")
-        return found
-    found = session.scalar(select(ConversationRow.id).where(ConversationRow.id == body.conversation_id))
-    if found is None:
+        return turn.conversation_id
+    conversation = session.get(ConversationRow, body.conversation_id)
+    if conversation is None:
         raise Problem(404, "Unknown conversation", "There is no conversation with this conversation_id.")
-    return found
+    return conversation.id

@@ -1,4 +1,4 @@
-"""Health and statistics: /health, /ready, /health/detailed, /stats."""
+"""Health and totals: /health, /ready, /health/detailed, /stats."""
 
 import os
 import time
@@ -8,8 +8,8 @@ import psutil
 from flask_openapi3.blueprint import APIBlueprint
 
 from services.assistant.app_state import Assistant, current
-from services.assistant.metrics import total
-from services.assistant.routes.health_schemas import DetailedHealth, Stats, Status
+from services.assistant.metrics import ACTIONS, total
+from services.assistant.routes.schemas import DetailedHealth, Stats, Status
 from services.assistant.storage.database import DatabaseUnavailableError
 from services.telemetry import names
 from services.web.openapi import problem_responses
@@ -17,7 +17,7 @@ from services.web.times import format_rfc3339
 
 blueprint = APIBlueprint("health", __name__)
 
-# The first question of psutil about the CPU has no answer yet; it is asked here, at import.
+# The first call returns 0.0: psutil measures the CPU between two calls.
 _process = psutil.Process()
 _process.cpu_percent()
 _DEFAULT_ENVIRONMENT = "demo"
@@ -25,15 +25,16 @@ _DEFAULT_ENVIRONMENT = "demo"
 
 @blueprint.get("/health", summary="Liveness", responses={200: Status})
 def health() -> dict[str, str]:
-    """Say that the process answers."""
+    """Return that the process answers."""
     return {"status": "ok"}
 
 
 @blueprint.get("/ready", summary="Readiness", responses={200: Status, **problem_responses(503)})
 def ready() -> dict[str, str]:
-    """Say whether requests can be answered: the database is there and prepared."""
+    """Return whether requests can be answered: the database is up and prepared."""
     assistant = current()
-    if not assistant.directory_cache.is_loaded or not assistant.database.is_up:
+    assistant.directory.check_loaded()
+    if not assistant.database.is_up:
         raise DatabaseUnavailableError("not ready")
     return {"status": "ready"}
 
@@ -43,39 +44,37 @@ def detailed() -> dict[str, Any]:
     """Return uptime, resources, requests and the state of the dependencies."""
     assistant = current()
     connected = assistant.database.is_up
-    settings = assistant.telemetry.settings
-    environment = settings.resource_attributes().get("deployment.environment.name", _DEFAULT_ENVIRONMENT)
+    attributes = assistant.telemetry.settings.resource_attributes()
+    exported = {family.name for family in assistant.telemetry.registry.collect()}
     return {
         "status": "healthy" if connected else "degraded",
         "service": assistant.telemetry.service,
         "version": assistant.telemetry.version,
         "timestamp": format_rfc3339(time.time()),
-        "environment": environment,
+        "environment": attributes.get("deployment.environment.name", _DEFAULT_ENVIRONMENT),
         "uptime": _uptime(assistant),
         "system": {
             "memory_usage_mb": round(_process.memory_info().rss / 1024**2, 1),
             "cpu_percent": _process.cpu_percent(),
             "process_id": os.getpid(),
         },
-        "requests": _requests(assistant),
+        "requests": assistant.request_counter.document(),
         "health_checks": {
             "database_connected": connected,
-            "prometheus_enabled": _has(assistant, names.HTTP_DURATION),
-            "metrics_tracking": _has(assistant, names.AI_REQUESTS.removesuffix("_total")),
+            "prometheus_enabled": names.HTTP_DURATION in exported,
+            "metrics_tracking": names.AI_REQUESTS.removesuffix("_total") in exported,
         },
     }
 
 
 @blueprint.get("/stats", summary="Totals since the start", responses={200: Stats})
 def stats() -> dict[str, Any]:
-    """Sum up tokens, cost, appointments and handoffs since the start."""
+    """Return the sums of tokens, cost, appointments and handoffs since the start."""
     metrics = current().metrics
     return {
         "tokens": {kind: int(total(metrics.tokens, type=kind)) for kind in ("input", "output")},
         "cost_dollars": round(total(metrics.cost), 6),
-        "appointments": {
-            action: int(total(metrics.appointments, action=action)) for action in ("booked", "moved", "cancelled")
-        },
+        "appointments": {action: int(total(metrics.appointments, action=action)) for action in ACTIONS},
         "handoffs": int(total(metrics.handoffs)),
     }
 
@@ -88,18 +87,3 @@ def _uptime(assistant: Assistant) -> dict[str, Any]:
         "days": round(seconds / 86400, 2),
         "started_at": format_rfc3339(assistant.started),
     }
-
-
-def _requests(assistant: Assistant) -> dict[str, Any]:
-    requests = assistant.request_counter.requests
-    return {
-        "total": requests.total,
-        "failed": requests.failed,
-        "error_rate_percent": requests.error_rate_percent,
-        "last_request": format_rfc3339(requests.last) if requests.last else None,
-    }
-
-
-def _has(assistant: Assistant, metric: str) -> bool:
-    """Whether the registry that is scraped knows the metric."""
-    return any(family.name == metric for family in assistant.telemetry.registry.collect())

@@ -1,12 +1,9 @@
-"""POST /predict: will the person come?"""
+"""POST /predict: the probability of a no-show."""
 
 import time
-import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
-from sqlalchemy import insert
 
 from services.assistant.app_state import current
 from services.assistant.prediction.no_show import DEFAULT_AGE, FEATURES
@@ -24,7 +21,7 @@ blueprint = APIBlueprint("predictions", __name__)
     responses={200: PredictResponse, **problem_responses(404, 503)},
 )
 def predict(body: PredictRequest) -> dict[str, Any]:
-    """Predict, and keep features, prediction, time and model version."""
+    """Predict, and store features, prediction, time and model version."""
     assistant = current()
     if body.business_id:
         assistant.business(body.business_id)
@@ -37,25 +34,20 @@ def predict(body: PredictRequest) -> dict[str, Any]:
         span.set_attribute("lab.model.version", model.version)
         span.set_attribute("lab.prediction", found.prediction)
     telemetry, metrics = assistant.telemetry, assistant.metrics
-    prediction_id = str(uuid.uuid4())
+    row = PredictionRow(
+        features=given,
+        prediction=found.prediction,
+        probability=found.probability,
+        model_version=model.version,
+        business_id=body.business_id,
+    )
     with assistant.database.write() as session:
-        session.execute(
-            insert(PredictionRow),
-            {
-                "id": prediction_id,
-                "features": given,
-                "prediction": found.prediction,
-                "probability": found.probability,
-                "model_version": model.version,
-                "business_id": body.business_id,
-                "created_at": datetime.now(UTC),
-            },
-        )
+        session.add(row)
     telemetry.inc(metrics.predictions, model_version=model.version, outcome=found.prediction)
     telemetry.observe(metrics.prediction_latency, seconds, model_version=model.version)
     return {
         "prediction": found.prediction,
         "probability": round(found.probability, 6),
         "model_version": model.version,
-        "prediction_id": prediction_id,
+        "prediction_id": row.id,
     }

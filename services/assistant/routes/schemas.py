@@ -1,4 +1,4 @@
-"""Bodies, queries and answers of the assistant's API; the OpenAPI document is made from them."""
+"""Bodies, queries and responses of the assistant's API; the OpenAPI document describes them."""
 
 from typing import Annotated, Literal
 
@@ -22,7 +22,7 @@ UserId = Annotated[StrictStr, StringConstraints(min_length=1, max_length=64)]
 
 
 def _whole(value: object) -> object:
-    """JSON knows one kind of number: 21.0 is as whole as 21."""
+    """Return 21 for 21.0: JSON has one type of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -31,10 +31,8 @@ Kind = Literal["hair", "dentist", "doctor", "therapist"]
 _MESSAGE = "I need a haircut in San Francisco tomorrow afternoon"
 
 
-class ChatRequest(StrictModel):
+class ChatRequest(StrictModel, json_schema_extra={"example": {"message": _MESSAGE, "user_id": "visitor-7"}}):
     """A message of a user."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"message": _MESSAGE, "user_id": "visitor-7"}})
 
     message: Annotated[StrictStr, StringConstraints(min_length=1, max_length=4000, pattern=r"\S")]
     conversation_id: Identifier | None = None
@@ -62,14 +60,14 @@ class NamedAppointment(AppointmentDocument):
 
 
 class Usage(BaseModel):
-    """Tokens that an answer took."""
+    """Tokens of an answer."""
 
     input_tokens: int
     output_tokens: int
 
 
 class ChatResponse(BaseModel):
-    """The answer. `outcome` is fallback when the model could not be asked."""
+    """The answer; `outcome` is fallback for a reply without the model."""
 
     conversation_id: str
     message_id: str
@@ -83,7 +81,7 @@ class ChatResponse(BaseModel):
 
 
 class BusinessQuery(StrictModel):
-    """Which businesses to list."""
+    """Filters of a list of businesses."""
 
     kind: Kind | None = None
     region: Annotated[str, StringConstraints(max_length=32)] | None = None
@@ -110,7 +108,7 @@ class BusinessDocument(BaseModel):
     address: str
     phone: str
     services: list[str]
-    appointment_minutes: int
+    appointment_minutes: int = Field(validation_alias="minutes")
     providers: list[ProviderDocument]
 
 
@@ -121,13 +119,13 @@ class BusinessList(BaseModel):
 
 
 class BusinessPath(BaseModel):
-    """A business in an address."""
+    """A path with a business."""
 
     business_id: str = Field(max_length=64, json_schema_extra={"example": "bayview-dental-care"})
 
 
 class SlotQuery(StrictModel):
-    """Which free times to list; without a date those of the next days that have any."""
+    """Filters of a list of free times; without a date it has those of the next days that have any."""
 
     date: Day | None = None
     provider_id: Annotated[str, StringConstraints(max_length=64)] | None = None
@@ -142,7 +140,7 @@ class SlotList(BaseModel):
 
 
 class AppointmentQuery(StrictModel):
-    """Which appointments to list. `after` is the `next` of the page before."""
+    """Filters of a list of appointments; `after` is the `next` of the page before."""
 
     business_id: Annotated[str, StringConstraints(max_length=64)] | None = None
     user_id: Annotated[str, StringConstraints(max_length=64)] | None = None
@@ -157,11 +155,8 @@ class AppointmentList(BaseModel):
     next: str | None
 
 
-class BookingHeader(StrictModel):
-    """What makes a repeated booking safe."""
-
-    # Every header of the request comes in here.
-    model_config = ConfigDict(extra="ignore")
+class BookingHeader(StrictModel, extra="ignore"):
+    """The header that makes a repeated booking safe; the other headers of the request are ignored."""
 
     idempotency_key: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")] | None = Field(
         default=None,
@@ -170,14 +165,11 @@ class BookingHeader(StrictModel):
     )
 
 
-class BookingRequest(StrictModel):
-    """A wish for an appointment."""
+_BOOKING = {"business_id": "lab-doctor", "starts_at": "2027-01-29T09:00:00-08:00", "user_id": "visitor-7"}
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {"business_id": "lab-doctor", "starts_at": "2027-01-29T09:00:00-08:00", "user_id": "visitor-7"}
-        }
-    )
+
+class BookingRequest(StrictModel, json_schema_extra={"example": _BOOKING}):
+    """An appointment to book."""
 
     business_id: Identifier
     provider_id: Identifier | None = None
@@ -186,28 +178,23 @@ class BookingRequest(StrictModel):
     service: Annotated[StrictStr, StringConstraints(min_length=1, max_length=120)] | None = None
 
 
-class MoveRequest(StrictModel):
+class MoveRequest(StrictModel, json_schema_extra={"example": {"starts_at": "2027-01-29T10:00:00-08:00"}}):
     """Another time for an appointment."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"starts_at": "2027-01-29T10:00:00-08:00"}})
 
     starts_at: Instant
 
 
 class AppointmentPath(BaseModel):
-    """An appointment in an address."""
+    """A path with an appointment."""
 
     appointment_id: str = Field(max_length=64)
 
 
-class PredictRequest(StrictModel):
-    """What is known about an appointment."""
+_FEATURES = {"lead_time_hours": 48, "hour_of_day": 9, "day_of_week": 0, "previous_no_shows": 1, "age": 34}
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {"lead_time_hours": 48, "hour_of_day": 9, "day_of_week": 0, "previous_no_shows": 1, "age": 34}
-        }
-    )
+
+class PredictRequest(StrictModel, json_schema_extra={"example": _FEATURES}):
+    """The features of an appointment."""
 
     lead_time_hours: float = Field(ge=0, le=24 * 366, strict=True, allow_inf_nan=False)
     hour_of_day: WholeNumber = Field(ge=0, le=23)
@@ -218,7 +205,7 @@ class PredictRequest(StrictModel):
 
 
 class PredictResponse(BaseModel):
-    """Whether the person will come; `probability` is that of not coming."""
+    """The prediction; `probability` is that of a no-show."""
 
     prediction: Literal["show", "no_show"]
     probability: float
@@ -227,7 +214,7 @@ class PredictResponse(BaseModel):
 
 
 class FeedbackRequest(StrictModel):
-    """What a user thought of an answer (message_id) or of a conversation."""
+    """A user's rating of an answer (message_id) or of a conversation."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -252,16 +239,92 @@ class FeedbackRequest(StrictModel):
 
 
 class Created(BaseModel):
-    """The id of what was kept."""
+    """The id of what was stored."""
 
     id: str
 
 
-class TrackRequest(StrictModel):
-    """Something that a business did with the assistant."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"business_id": "lab-doctor", "event": "page_view"}})
+class TrackRequest(StrictModel, json_schema_extra={"example": {"business_id": "lab-doctor", "event": "page_view"}}):
+    """A usage event of a business."""
 
     business_id: Identifier
     event: Annotated[StrictStr, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
     value: float | None = Field(default=None, strict=True, allow_inf_nan=False)
+
+
+class Status(BaseModel):
+    """The status in one word."""
+
+    status: str
+
+
+class Uptime(BaseModel):
+    """Time since the start."""
+
+    seconds: float
+    hours: float
+    days: float
+    started_at: str
+
+
+class System(BaseModel):
+    """Resources of the process."""
+
+    memory_usage_mb: float
+    cpu_percent: float
+    process_id: int
+
+
+class RequestFigures(BaseModel):
+    """Responses since the start; `failed` are those of 400 and above."""
+
+    total: int
+    failed: int
+    error_rate_percent: float
+    last_request: str | None
+
+
+class HealthChecks(BaseModel):
+    """State of the dependencies."""
+
+    database_connected: bool
+    prometheus_enabled: bool
+    metrics_tracking: bool
+
+
+class DetailedHealth(BaseModel):
+    """State of the service."""
+
+    status: Literal["healthy", "degraded"]
+    service: str
+    version: str
+    timestamp: str
+    environment: str
+    uptime: Uptime
+    system: System
+    requests: RequestFigures
+    health_checks: HealthChecks
+
+
+class TokenFigures(BaseModel):
+    """Tokens since the start."""
+
+    input: int
+    output: int
+
+
+class AppointmentFigures(BaseModel):
+    """Appointments since the start."""
+
+    booked: int
+    moved: int
+    cancelled: int
+
+
+class Stats(BaseModel):
+    """Totals since the start."""
+
+    tokens: TokenFigures
+    cost_dollars: float
+    appointments: AppointmentFigures
+    handoffs: int

@@ -1,11 +1,8 @@
-"""POST /track: what businesses do with the assistant."""
+"""POST /track: usage events of businesses."""
 
-import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
-from sqlalchemy import insert
 
 from services.assistant.app_state import current
 from services.assistant.routes.schemas import Created, TrackRequest
@@ -17,20 +14,11 @@ blueprint = APIBlueprint("track", __name__)
 
 @blueprint.post("/track", summary="Record usage of a business", responses={202: Created, **problem_responses(404, 503)})
 def track(body: TrackRequest) -> tuple[dict[str, Any], int]:
-    """Keep one usage event."""
+    """Store one usage event."""
     assistant = current()
     business = assistant.business(body.business_id)
-    event_id = str(uuid.uuid4())
+    row = UsageRow(business_id=business.id, event=body.event, value=body.value)
     with assistant.database.write() as session:
-        session.execute(
-            insert(UsageRow),
-            {
-                "id": event_id,
-                "business_id": business.id,
-                "event": body.event,
-                "value": body.value,
-                "created_at": datetime.now(UTC),
-            },
-        )
+        session.add(row)
     assistant.metrics.track(body.event, business.id)
-    return {"id": event_id}, 202
+    return {"id": row.id}, 202

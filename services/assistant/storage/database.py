@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,46 +22,46 @@ from services.web.problems import Problem
 
 # Fewer than gunicorn has threads: a request that waits for the model holds none.
 CONNECTIONS = int(os.environ.get("THREADS", "32")) // 2
-# Held while the schema changes, so that two assistants that start together take turns. Any constant number does.
+# Key of the lock during migrations, so that two assistants that start together take turns. Its value is arbitrary.
 MIGRATION_LOCK = 5001
 WATCH_SECONDS = 2.0
 # How long a request waits for a connection: less than its budget, so that it can still answer with the reason.
 POOL_SECONDS = 2.5
-# A database that does not answer a trivial question within this time counts as lost.
+# A database that does not answer a ping within this time counts as down.
 PING_SECONDS = 2
 
 
 class DatabaseUnavailableError(Problem):
-    """The database did not answer in time, or has not been prepared yet: a 503 problem document."""
+    """The database did not answer in time, or is not prepared yet: a 503 problem; `why` is the type of the error."""
 
-    def __init__(
-        self,
-        why: str,
-        title: str = "Database unavailable",
-        detail: str = "The database does not answer. Nothing was changed; try again in a moment.",
-    ) -> None:
-        super().__init__(503, title, detail, headers={"Retry-After": "5"})
+    _title = "Database unavailable"
+    _detail = "The database does not answer. Nothing was changed; try again in a moment."
+
+    def __init__(self, why: str) -> None:
+        super().__init__(503, self._title, self._detail, headers={"Retry-After": "5"})
         self.why = why
 
 
 class PoolExhaustedError(DatabaseUnavailableError):
     """No connection became free in time; the database itself may be healthy."""
 
-    def __init__(self, why: str) -> None:
-        detail = "All connections to the database are in use. Nothing was changed; try again in a moment."
-        super().__init__(why, "Database connections exhausted", detail)
+    _title = "Database connections exhausted"
+    _detail = "All connections to the database are in use. Nothing was changed; try again in a moment."
 
 
 class Database:
-    """Engine and sessions. `read()` and `write()` raise DatabaseUnavailableError when it cannot be reached."""
+    """Engine and sessions.
+
+    `read`, `write` and `migrate` raise DatabaseUnavailableError when the database does not answer in time.
+    """
 
     def __init__(self, url: str, password_file: Path | None = None) -> None:
         self._answered_at = -math.inf
         address = _with_password(make_url(url), password_file)
         self.engine = _engine(address, CONNECTIONS)
-        # The watch has a connection of its own: an exhausted pool is not an unreachable database.
+        # Pings have a connection of their own: an exhausted pool is not an unreachable database.
         self._probe = _engine(address, 1)
-        # Called at the begin of each transaction, in its thread; may raise what a database raises.
+        # Called before each transaction, in its thread; may raise what a database raises.
         self.before_transaction: Callable[[], None] | None = None
         self._reader = sessionmaker(self.engine, expire_on_commit=False)
         # SQLite needs to know at BEGIN that a transaction will write; see services.storage.sqlite.
@@ -74,25 +74,25 @@ class Database:
 
     @property
     def pool(self) -> WatchedPool:
-        """The pool that requests get their connections from."""
+        """The pool of the requests' connections."""
         assert isinstance(self.engine.pool, WatchedPool)
         return self.engine.pool
 
     def set_failpoint(self, failpoint: Callable[[], None]) -> None:
-        """Call `failpoint` before a connection is handed out, to a request or to the watch. It may raise."""
+        """Call `failpoint` before each connection that a request or a ping gets. It may raise."""
         for engine in (self.engine, self._probe):
             assert isinstance(engine.pool, WatchedPool)
             engine.pool.failpoint = failpoint
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that only reads."""
+        """Run the block in a transaction that only reads."""
         with self._session(self._reader) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that is committed at the end of the block, rolled back when the block raises."""
+        """Run the block in a transaction: commit it at the end, roll it back when the block raises."""
         with self._session(self._writer) as session:
             yield session
 
@@ -106,60 +106,54 @@ class Database:
                 yield session
 
     def limit(self, connection: Connection) -> None:
-        """Limit each statement of the current transaction to the request's budget; SQLite is limited at BEGIN."""
+        """Limit the statements of the transaction to the rest of the time budget; SQLite is limited at BEGIN."""
         if not self.is_sqlite:
             milliseconds = max(1, int(remaining_seconds() * 1000))
             connection.connection.cursor().execute(f"SET LOCAL statement_timeout = {milliseconds}")
 
     def migrate(self) -> None:
-        """Bring the schema to the newest version; safe when several processes start at once.
-
-        Raises DatabaseUnavailableError.
-        """
+        """Upgrade the schema to the newest version; safe when several processes start at once."""
         with _map_errors(), self.engine.execution_options(writes=True).begin() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             migrations.upgrade(migrations.configure(Path(__file__).parent / "migrations", connection))
 
     def ping(self) -> bool:
-        """Ask the database a trivial question, past the instrumentation: a probe is no request."""
+        """Return whether the database answers a query now. The query is neither traced nor counted."""
         try:
-            connection = self._probe.raw_connection()
+            with closing(self._probe.raw_connection()) as connection:
+                try:
+                    connection.cursor().execute("SELECT 1 FROM alembic_version")
+                    connection.rollback()
+                except Exception:
+                    connection.invalidate()
+                    raise
         except Exception:  # any error of the driver: it is down
+            self._answered_at = -math.inf
             return False
-        try:
-            cursor = connection.cursor()
-            cursor.execute("SELECT 1 FROM alembic_version")
-            cursor.close()
-            connection.rollback()
-        except Exception:
-            connection.invalidate()
-            return False
-        finally:
-            connection.close()
+        self._answered_at = time.monotonic()
         return True
 
     @property
     def is_up(self) -> bool:
-        """Whether the watch was answered lately. Probes and scrapes ask here and never wait for a database."""
+        """Whether a recent ping was answered. Probes and scrapes read this and never wait for the database."""
         return time.monotonic() - self._answered_at < WATCH_SECONDS + PING_SECONDS
 
-    def set_answered(self, answered: bool) -> None:
-        """Store whether the database answered the last ping."""
-        self._answered_at = time.monotonic() if answered else -math.inf
+    def watch(self, on_change: Callable[[bool], None], stop: threading.Event) -> None:
+        """Ping every WATCH_SECONDS in a thread, until `stop` is set.
 
-    def watch(self, report: Callable[[bool], None], stop: threading.Event) -> threading.Thread:
-        """Ping every two seconds and report. A ping that hangs reports nothing, and `is_up` ends by itself."""
+        `on_change(is_up)` is called when the result changes. While a ping hangs, `is_up` expires.
+        """
 
         def loop() -> None:
+            was_up = True
             while not stop.wait(WATCH_SECONDS):
-                answered = self.ping()
-                self.set_answered(answered)
-                report(answered)
+                is_up = self.ping()
+                if is_up != was_up:
+                    on_change(is_up)
+                was_up = is_up
 
-        thread = threading.Thread(target=loop, name="database-watch", daemon=True)
-        thread.start()
-        return thread
+        threading.Thread(target=loop, name="database-watch", daemon=True).start()
 
 
 def on_statement(engine: Engine, observe: Callable[[str, float], None]) -> None:
@@ -177,7 +171,7 @@ def on_statement(engine: Engine, observe: Callable[[str, float], None]) -> None:
 
 @contextmanager
 def _map_errors() -> Iterator[None]:
-    """Raise DatabaseUnavailableError for every way in which a database can be unreachable or too slow."""
+    """Raise DatabaseUnavailableError for each error of an unreachable, locked or slow database."""
     try:
         yield
     except PoolTimeout as error:
@@ -210,19 +204,6 @@ def _engine(url: URL, connections: int) -> Engine:
     sqlite.create_folder(url)
     engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
     sqlite.prepare(engine, busy_seconds=remaining_seconds)
-    event.listen(engine, "connect", _add_functions)
+    # With WAL, a power cut loses the last transactions and corrupts nothing.
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
     return engine
-
-
-def _add_functions(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.execute("PRAGMA synchronous=NORMAL")  # safe with WAL but for the last moments before a power cut
-    # As Postgres has it, for the fault `slow-query`.
-    connection.create_function("pg_sleep", 1, _sleep)
-
-
-def _sleep(seconds: float) -> None:
-    """Take time within a statement, but not more than the request's budget."""
-    left = remaining_seconds()
-    time.sleep(min(seconds, left))
-    if seconds > left:
-        raise TimeoutError("canceling statement due to statement timeout")

@@ -34,15 +34,9 @@ class DiskQuota:
 
 
 def _sizes(folder: Path) -> Iterator[int]:
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return
-    for entry in entries:
-        try:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _sizes(Path(entry.path))
-            else:
-                yield entry.stat(follow_symlinks=False).st_blocks * 512
-        except OSError:  # gone in the meantime
-            continue
+    for parent, _, files in os.walk(folder):
+        for file in files:
+            try:
+                yield Path(parent, file).lstat().st_blocks * 512
+            except OSError:  # deleted in the meantime
+                continue

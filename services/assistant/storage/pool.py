@@ -20,25 +20,26 @@ class WatchedPool(QueuePool):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.wait_listeners: list[Callable[[float, bool], None]] = []
-
-    _pending = 0
-    _counting = threading.Lock()
+        self.wait_listeners: list[Callable[[float, bool], object]] = []
+        self._pending = 0
+        self._lock = threading.Lock()
 
     @property
     def pending(self) -> int:
-        """Return how many requests wait for a connection now."""
+        """Return the number of requests that wait for a connection."""
         return self._pending
 
     def connect(self) -> PoolProxiedConnection:
         """Return a connection as soon as one is free.
 
         Raises:
-            sqlalchemy.exc.TimeoutError: none became free in time."""
+            sqlalchemy.exc.TimeoutError: none became free in time.
+        """
         if self.failpoint is not None:
             self.failpoint()
         began = time.perf_counter()
-        self._count(1)
+        with self._lock:
+            self._pending += 1
         acquired = True
         try:
             return super().connect()
@@ -46,7 +47,8 @@ class WatchedPool(QueuePool):
             acquired = False
             raise
         finally:
-            self._count(-1)
+            with self._lock:
+                self._pending -= 1
             for listener in self.wait_listeners:
                 listener(time.perf_counter() - began, acquired)
 
@@ -68,7 +70,3 @@ class WatchedPool(QueuePool):
         assert isinstance(made, WatchedPool)
         made.failpoint, made.wait_listeners = self.failpoint, self.wait_listeners
         return made
-
-    def _count(self, change: int) -> None:
-        with self._counting:
-            self._pending += change

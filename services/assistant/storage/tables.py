@@ -1,19 +1,38 @@
 """The tables of the assistant's database.
 
-The migrations create the schema; a test holds the two equal.
+The migrations create the schema; a test compares the two.
 """
 
-from datetime import datetime
+import uuid
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from services.storage.types import UtcDateTime
 
 
+def new_id() -> str:
+    """Return a random id."""
+    return str(uuid.uuid4())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Base(DeclarativeBase):
-    """Parent of all tables."""
+    """Base class of all tables."""
+
+    type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 - as SQLAlchemy documents it
+
+
+class Record:
+    """Columns of a row that the assistant creates: a random id and the time of creation."""
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    created_at: Mapped[datetime] = mapped_column(default=_now)
 
 
 class BusinessRow(Base):
@@ -29,7 +48,7 @@ class BusinessRow(Base):
     time_zone: Mapped[str] = mapped_column(String(64))
     address: Mapped[str] = mapped_column(String(160))
     phone: Mapped[str] = mapped_column(String(32))
-    minutes: Mapped[int] = mapped_column(Integer)  # length of an appointment
+    minutes: Mapped[int]  # length of an appointment
     services: Mapped[list[str]] = mapped_column(JSON)
     hours: Mapped[dict[str, list[int]]] = mapped_column(JSON)  # weekday 0-6 -> minutes after midnight [opens, closes]
 
@@ -44,7 +63,7 @@ class ProviderRow(Base):
     name: Mapped[str] = mapped_column(String(120))
 
 
-class AppointmentRow(Base):
+class AppointmentRow(Record, Base):
     """An appointment; `status` is booked or cancelled."""
 
     __tablename__ = "appointments"
@@ -55,51 +74,47 @@ class AppointmentRow(Base):
         Index("ix_appointments_starts_id", "starts_at", "id"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
     business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
     provider_id: Mapped[str] = mapped_column(ForeignKey("providers.id"))
     user_id: Mapped[str] = mapped_column(String(64))
     service: Mapped[str | None] = mapped_column(String(120))
-    starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
     status: Mapped[str] = mapped_column(String(16))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # Hash of user and key, so that two users never meet in one key.
+    updated_at: Mapped[datetime] = mapped_column(default=_now, onupdate=_now)
+    # Hash of user and key: the same key of two users is two keys.
     idempotency_key: Mapped[str | None] = mapped_column(String(64))
     request_hash: Mapped[str | None] = mapped_column(String(64))
 
 
 class BusyTime(Base):
-    """A quarter of an hour that a provider has given away.
+    """A quarter of an hour in which a provider has an appointment.
 
-    Its primary key is what makes a double booking impossible: two appointments that overlap want the same row, and
-    the database gives it to one. Cancelling deletes the rows, which frees the time.
+    Its primary key makes a double booking impossible: two appointments that overlap need the same row, and the
+    database stores it once. Cancelling deletes the rows, which frees the time.
     """
 
     __tablename__ = "busy_times"
 
     provider_id: Mapped[str] = mapped_column(ForeignKey("providers.id"), primary_key=True)
-    quarter: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    quarter: Mapped[datetime] = mapped_column(primary_key=True)
     appointment_id: Mapped[str] = mapped_column(ForeignKey("appointments.id"), index=True)
 
 
-class ConversationRow(Base):
+class ConversationRow(Record, Base):
     """A conversation of one user."""
 
     __tablename__ = "conversations"
     __table_args__ = (Index("ix_conversations_created", "created_at"),)
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
     user_id: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class TurnRow(Base):
-    """One message of the user with everything that was said and done until the reply.
+class TurnRow(Record, Base):
+    """One message of the user, with all messages until the reply.
 
-    `messages` is what is sent to the model again: user, tool calls, tool results, reply, in the form of the OpenAI
-    API. A turn is written once and never changed.
+    `messages` is sent to the model again: user, tool calls, tool results and reply in the form of the OpenAI API. A
+    turn is written once and never changed.
     """
 
     __tablename__ = "turns"
@@ -108,7 +123,6 @@ class TurnRow(Base):
         Index("ix_turns_created", "created_at"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"))
     business_id: Mapped[str | None] = mapped_column(String(64))
     messages: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
@@ -116,47 +130,40 @@ class TurnRow(Base):
     booked: Mapped[bool] = mapped_column(default=False)
     handoff: Mapped[str | None] = mapped_column(String(16))  # its reason
     model: Mapped[str] = mapped_column(String(120))
-    input_tokens: Mapped[int] = mapped_column(Integer)
-    output_tokens: Mapped[int] = mapped_column(Integer)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    input_tokens: Mapped[int]
+    output_tokens: Mapped[int]
 
 
-class PredictionRow(Base):
-    """One prediction: features, prediction, time, model version."""
+class PredictionRow(Record, Base):
+    """One prediction of the no-show model."""
 
     __tablename__ = "predictions"
     __table_args__ = (Index("ix_predictions_created", "created_at"),)
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
     features: Mapped[dict[str, Any]] = mapped_column(JSON)
     prediction: Mapped[str] = mapped_column(String(16))
-    probability: Mapped[float] = mapped_column(Float)
+    probability: Mapped[float]
     model_version: Mapped[str] = mapped_column(String(64))
     business_id: Mapped[str | None] = mapped_column(String(64))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class FeedbackRow(Base):
-    """What a user thought of an answer or of a conversation."""
+class FeedbackRow(Record, Base):
+    """A user's rating of an answer or of a conversation."""
 
     __tablename__ = "feedback"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), index=True)
     turn_id: Mapped[str | None] = mapped_column(ForeignKey("turns.id"), index=True)
-    stars: Mapped[int] = mapped_column(Integer)
+    stars: Mapped[int]
     comment: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class UsageRow(Base):
-    """One thing that a business did with the assistant."""
+class UsageRow(Record, Base):
+    """One usage event of a business."""
 
     __tablename__ = "usage_events"
     __table_args__ = (Index("ix_usage_events_business_created", "business_id", "created_at"),)
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
     business_id: Mapped[str] = mapped_column(ForeignKey("businesses.id"))
     event: Mapped[str] = mapped_column(String(64))
-    value: Mapped[float | None] = mapped_column(Float)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    value: Mapped[float | None]

@@ -102,13 +102,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared database to copy: migrating for each test would be most of its time."""
-    path = tmp_path_factory.mktemp("planted") / "assistant.db"
+    path = tmp_path_factory.mktemp("seeded") / "assistant.db"
     database = Database(f"sqlite:///{path}")
     database.migrate()
     with database.write() as session:
-        seeds.plant(session)
+        seeds.insert_missing(session)
     database.engine.dispose()
     return path
 
@@ -120,10 +120,10 @@ def model() -> Iterator[OpenAiStub]:
 
 
 @pytest.fixture
-def start(tmp_path: Path, trained: Path, planted: Path, model: OpenAiStub) -> Iterator[Start]:
+def start(tmp_path: Path, trained: Path, seeded: Path, model: OpenAiStub) -> Iterator[Start]:
     """Starts an assistant; settings of the test win over those made here."""
     made: list[Service] = []
-    shutil.copy(planted, tmp_path / "assistant.db")
+    shutil.copy(seeded, tmp_path / "assistant.db")
 
     def begin(memory_limit: int = 0, telemetry_off: bool = False, **settings: Any) -> Service:
         provider, spans = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()

@@ -149,7 +149,7 @@ def test_who_names_a_type_and_sends_no_body_is_served_while_a_fault_is_on(servic
 
 
 @pytest.mark.parametrize("fault", ["bad-release", "new-exception"])
-def test_the_page_probes_and_the_admin_door_are_never_hit(service, fault: str) -> None:
+def test_the_page_probes_and_the_admin_api_are_never_hit(service, fault: str) -> None:
     service.on(fault)
     for address in ("/", "/health", "/ready", "/health/detailed", "/metrics", "/stats", "/openapi.json"):
         assert service.client.get(address).status_code == 200, address

@@ -178,6 +178,18 @@ def test_one_turn_books_a_time_once(service, model) -> None:
     assert len(service.client.get("/appointments?user_id=ann").get_json()["appointments"]) == 1
 
 
+def test_an_appointment_names_its_own_business_not_the_last_one_of_the_turn(service, model) -> None:
+    booking = ("book_appointment", {"business_id": BUSINESS, "starts_at": service.free(BUSINESS)})
+    model.queue.append(called(booking, ("list_slots", {"business_id": "hudson-hair-house"})))
+    model.say("Booked.")
+    assert service.say()["appointment"]["business"] == "Bayview Dental Care"
+
+    booking = ("book_appointment", {"business_id": BUSINESS, "starts_at": service.free(BUSINESS, 1)})
+    model.queue.append(called(booking, ("list_slots", {"business_id": "hudson-hair-house"})))
+    model.fail(503, times=3)
+    assert "at Bayview Dental Care is booked for" in service.say()["reply"]
+
+
 def test_a_human_is_called_when_the_user_asks(service, model) -> None:
     model.call("hand_over", reason="asked")
     model.say("A colleague will call you.")

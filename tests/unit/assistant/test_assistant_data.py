@@ -10,9 +10,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import select
 
 from services.assistant.appointments import opening_hours, seeds
-from services.assistant.appointments.availability import HALF_HOUR
 from services.assistant.appointments.business import KINDS, Business, Directory, Provider
-from services.assistant.appointments.cities import REGION_OF_CITY, REGIONS
+from services.assistant.appointments.cities import REGIONS
 from services.assistant.prediction import no_show
 from services.assistant.storage import retention
 from services.assistant.storage.database import Database
@@ -44,15 +43,16 @@ def test_the_migrations_make_the_tables(tmp_path) -> None:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-def test_planting_twice_changes_nothing_and_the_seeds_are_what_they_promise(tmp_path) -> None:
+def test_seeding_twice_changes_nothing_and_inserts_all_kinds_regions_and_probes(tmp_path) -> None:
     database = Database(f"sqlite:///{tmp_path}/a.db")
     database.migrate()
     with database.write() as session:
-        assert seeds.plant(session) == 58
+        assert seeds.insert_missing(session) == 58
     with database.write() as session:
-        assert seeds.plant(session) == 0
+        assert seeds.insert_missing(session) == 0
         rows = session.scalars(select(BusinessRow)).all()
-        directory = Directory.load(session, REGION_OF_CITY)
+        directory = Directory()
+        directory.load(session)
     assert len(rows) >= 40
     assert {row.kind for row in rows} == set(KINDS)
     assert {row.region for row in rows} == set(REGIONS)
@@ -80,7 +80,7 @@ def test_the_probe_is_always_open(tmp_path) -> None:
 def test_hours_are_those_of_the_place_on_both_sides_of_a_clock_change() -> None:
     shop = business("America/New_York", dict.fromkeys(range(7), (540, 1020)))
     winter, summer = (
-        list(opening_hours.starts_of_day(shop, day, datetime(2020, 1, 1, tzinfo=UTC), HALF_HOUR))
+        list(opening_hours.starts_of_day(shop, day, datetime(2020, 1, 1, tzinfo=UTC)))
         for day in (date(2027, 3, 13), date(2027, 3, 14))
     )
     assert (winter[0].hour, summer[0].hour) == (14, 13)
@@ -91,7 +91,7 @@ def test_hours_are_those_of_the_place_on_both_sides_of_a_clock_change() -> None:
 
 def test_closed_days_have_no_times() -> None:
     shop = business("America/Phoenix", {1: (540, 1020)})
-    assert list(opening_hours.starts_of_day(shop, date(2027, 3, 15), datetime(2020, 1, 1, tzinfo=UTC), HALF_HOUR)) == []
+    assert list(opening_hours.starts_of_day(shop, date(2027, 3, 15), datetime(2020, 1, 1, tzinfo=UTC))) == []
 
 
 def test_an_hour_takes_four_quarters() -> None:

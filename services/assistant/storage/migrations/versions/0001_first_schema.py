@@ -10,10 +10,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make all tables."""
+    """Create all tables."""
     op.create_table(
         "businesses",
-        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=64), primary_key=True),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("city", sa.String(length=64), nullable=False),
@@ -24,40 +24,35 @@ def upgrade() -> None:
         sa.Column("minutes", sa.Integer(), nullable=False),
         sa.Column("services", sa.JSON(), nullable=False),
         sa.Column("hours", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "conversations",
-        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("id", sa.String(length=36), primary_key=True),
         sa.Column("user_id", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "predictions",
-        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("id", sa.String(length=36), primary_key=True),
         sa.Column("features", sa.JSON(), nullable=False),
         sa.Column("prediction", sa.String(length=16), nullable=False),
         sa.Column("probability", sa.Float(), nullable=False),
         sa.Column("model_version", sa.String(length=64), nullable=False),
         sa.Column("business_id", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_predictions_created", "predictions", ["created_at"])
     op.create_table(
         "providers",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("business_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=64), primary_key=True),
+        sa.Column("business_id", sa.String(length=64), sa.ForeignKey("businesses.id"), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
-        sa.ForeignKeyConstraint(["business_id"], ["businesses.id"]),
-        sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_providers_business_id", "providers", ["business_id"])
     op.create_table(
         "turns",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("conversation_id", sa.String(length=36), nullable=False),
+        sa.Column("id", sa.String(length=36), primary_key=True),
+        sa.Column("conversation_id", sa.String(length=36), sa.ForeignKey("conversations.id"), nullable=False),
         sa.Column("business_id", sa.String(length=64), nullable=True),
         sa.Column("messages", sa.JSON(), nullable=False),
         sa.Column("outcome", sa.String(length=16), nullable=False),
@@ -67,26 +62,22 @@ def upgrade() -> None:
         sa.Column("input_tokens", sa.Integer(), nullable=False),
         sa.Column("output_tokens", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"]),
-        sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_turns_conversation_created", "turns", ["conversation_id", "created_at"])
     op.create_table(
         "usage_events",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("business_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=36), primary_key=True),
+        sa.Column("business_id", sa.String(length=64), sa.ForeignKey("businesses.id"), nullable=False),
         sa.Column("event", sa.String(length=64), nullable=False),
         sa.Column("value", sa.Float(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["business_id"], ["businesses.id"]),
-        sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_usage_events_business_created", "usage_events", ["business_id", "created_at"])
     op.create_table(
         "appointments",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("business_id", sa.String(length=64), nullable=False),
-        sa.Column("provider_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=36), primary_key=True),
+        sa.Column("business_id", sa.String(length=64), sa.ForeignKey("businesses.id"), nullable=False),
+        sa.Column("provider_id", sa.String(length=64), sa.ForeignKey("providers.id"), nullable=False),
         sa.Column("user_id", sa.String(length=64), nullable=False),
         sa.Column("service", sa.String(length=120), nullable=True),
         sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
@@ -96,9 +87,6 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("idempotency_key", sa.String(length=64), nullable=True),
         sa.Column("request_hash", sa.String(length=64), nullable=True),
-        sa.ForeignKeyConstraint(["business_id"], ["businesses.id"]),
-        sa.ForeignKeyConstraint(["provider_id"], ["providers.id"]),
-        sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("idempotency_key", name="uq_appointments_idempotency_key"),
     )
     op.create_index("ix_appointments_business_starts", "appointments", ["business_id", "starts_at"])
@@ -106,40 +94,18 @@ def upgrade() -> None:
     op.create_index("ix_appointments_user_starts", "appointments", ["user_id", "starts_at"])
     op.create_table(
         "feedback",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("conversation_id", sa.String(length=36), nullable=False),
-        sa.Column("turn_id", sa.String(length=36), nullable=True),
+        sa.Column("id", sa.String(length=36), primary_key=True),
+        sa.Column("conversation_id", sa.String(length=36), sa.ForeignKey("conversations.id"), nullable=False),
+        sa.Column("turn_id", sa.String(length=36), sa.ForeignKey("turns.id"), nullable=True),
         sa.Column("stars", sa.Integer(), nullable=False),
         sa.Column("comment", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"]),
-        sa.ForeignKeyConstraint(["turn_id"], ["turns.id"]),
-        sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_feedback_conversation_id", "feedback", ["conversation_id"])
     op.create_table(
         "busy_times",
-        sa.Column("provider_id", sa.String(length=64), nullable=False),
-        sa.Column("quarter", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("appointment_id", sa.String(length=36), nullable=False),
-        sa.ForeignKeyConstraint(["appointment_id"], ["appointments.id"]),
-        sa.ForeignKeyConstraint(["provider_id"], ["providers.id"]),
-        sa.PrimaryKeyConstraint("provider_id", "quarter"),
+        sa.Column("provider_id", sa.String(length=64), sa.ForeignKey("providers.id"), primary_key=True),
+        sa.Column("quarter", sa.DateTime(timezone=True), primary_key=True),
+        sa.Column("appointment_id", sa.String(length=36), sa.ForeignKey("appointments.id"), nullable=False),
     )
     op.create_index("ix_busy_times_appointment_id", "busy_times", ["appointment_id"])
-
-
-def downgrade() -> None:
-    """Drop all tables, those first that others point to last."""
-    for table in (
-        "busy_times",
-        "feedback",
-        "appointments",
-        "usage_events",
-        "turns",
-        "providers",
-        "predictions",
-        "conversations",
-        "businesses",
-    ):
-        op.drop_table(table)
