@@ -1,7 +1,6 @@
 """The pager's wiring: settings, telemetry, database, tasks, routes."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from flask import Flask, Response
 
@@ -9,9 +8,10 @@ from services.pager.incidents.actions import Actions
 from services.pager.incidents.alertmanager_client import Alertmanager
 from services.pager.incidents.store import IncidentBook
 from services.pager.intake import webhook
+from services.pager.jobs import reconcile, rotation_watch
 from services.pager.jobs.deadman import DeadMansSwitch
 from services.pager.jobs.reconcile import Reconciliation
-from services.pager.jobs.remediation import Assistant, Limits, Remediation
+from services.pager.jobs.remediation import Remediation
 from services.pager.jobs.rotation_watch import RotationWatch
 from services.pager.jobs.scheduler import Scheduler
 from services.pager.metrics import PagerMetrics
@@ -35,8 +35,6 @@ _CONTENT_POLICY = (
 class Parts:
     """The parts of the pager: `app.extensions["pager"]`."""
 
-    settings: PagerSettings
-    telemetry: Telemetry
     metrics: PagerMetrics
     database: Database
     rotation: Rotation
@@ -85,23 +83,17 @@ def _parts(settings: PagerSettings, telemetry: Telemetry) -> Parts:
     escalation = Escalation(rotation, settings.escalate_seconds)
     book = IncidentBook(database, escalation, metrics, settings.max_resolved)
     alertmanager = Alertmanager(settings.alertmanager_url, telemetry)
-    actions = Actions(database, book, escalation, alertmanager, metrics)
-    deadman = DeadMansSwitch(database, book, settings.watchdog_silence_seconds, settings.watchdog_grace_seconds)
+    actions = Actions(book, alertmanager)
+    deadman = DeadMansSwitch(book, settings.watchdog_silence_seconds, settings.watchdog_grace_seconds)
     book.on_heartbeat = deadman.receive
     scheduler = Scheduler(telemetry)
     scheduler.add("dead man's switch", deadman)
     scheduler.add("escalation", EscalationTask(database, escalation, metrics))
-    scheduler.add("rotation", RotationWatch(rotation, metrics))
-    scheduler.add("reconciliation", Reconciliation(database, book, alertmanager, metrics, settings.stale_alert_seconds))
-    scheduler.add("remediation", _remediation(settings, database, metrics))
-    return Parts(settings, telemetry, metrics, database, rotation, alertmanager, book, deadman, actions, scheduler)
-
-
-def _remediation(settings: PagerSettings, database: Database, metrics: PagerMetrics) -> Remediation:
-    assistant = Assistant(settings.assistant_url, settings.admin_token_file, metrics.telemetry)
-    after, every = settings.remediation_after_seconds, settings.remediation_every_seconds
-    limits = Limits(settings.remediation, timedelta(seconds=after), timedelta(seconds=every))
-    return Remediation(database, assistant, metrics, limits)
+    scheduler.add("rotation", RotationWatch(rotation, metrics), rotation_watch.INTERVAL)
+    task = Reconciliation(book, alertmanager, settings.stale_alert_seconds)
+    scheduler.add("reconciliation", task, reconcile.INTERVAL)
+    scheduler.add("remediation", Remediation(database, metrics, settings))
+    return Parts(metrics, database, rotation, alertmanager, book, deadman, actions, scheduler)
 
 
 def _protect(response: Response) -> Response:

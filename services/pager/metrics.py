@@ -67,8 +67,8 @@ class PagerMetrics:
 
     def open_incidents(self, by_severity: Mapping[str, int]) -> None:
         """Set the number of open incidents."""
-        for severity, count in by_severity.items():
-            self._open.labels(severity=severity).set(count)
+        for labels in _SEVERITIES:
+            self._open.labels(**labels).set(by_severity.get(labels["severity"], 0))
 
     def heartbeat(self, at: datetime | None) -> None:
         """Set the time of the last heartbeat."""

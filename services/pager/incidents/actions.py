@@ -7,12 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from services.pager.incidents import lifecycle
 from services.pager.incidents.alertmanager_client import Alertmanager, AlertmanagerError
-from services.pager.incidents.store import IncidentBook
-from services.pager.metrics import PagerMetrics
-from services.pager.model.database import Database
+from services.pager.incidents.store import IncidentBook, Outcome, find
 from services.pager.model.tables import Incident
 from services.pager.model.timeline import MAX_HAND_EVENTS, add_entry, count
-from services.pager.oncall.escalation import Escalation
 from services.web.problems import Problem
 from services.web.times import format_rfc3339
 
@@ -20,19 +17,11 @@ from services.web.times import format_rfc3339
 class Actions:
     """Acknowledge, escalate, comment, silence, resolve. All raise Problem (404, 409, 502) that says what to do."""
 
-    def __init__(
-        self,
-        database: Database,
-        book: IncidentBook,
-        escalation: Escalation,
-        alertmanager: Alertmanager,
-        metrics: PagerMetrics,
-    ) -> None:
-        self._database = database
+    def __init__(self, book: IncidentBook, alertmanager: Alertmanager) -> None:
         self._book = book
-        self._escalation = escalation
+        self._escalation = book.escalation
+        self._metrics = book.metrics
         self._alertmanager = alertmanager
-        self._metrics = metrics
         # Alertmanager is called outside of any transaction; this lock keeps one silence per incident.
         self._silencing = threading.Lock()
 
@@ -83,8 +72,7 @@ class Actions:
             duration = max(0.0, (now - incident.opened_at).total_seconds())
             reason = f": {text}" if text else ""
             lifecycle.resolve(incident, now, f"Resolved by hand after {duration:.0f} s{reason}", by)
-        self._book.set_gauges()
-        self._metrics.resolved(incident)
+        self._book.record(Outcome.RESOLVED, incident)
         return incident
 
     def silence(self, number: int, by: str, minutes: int, comment: str) -> Incident:
@@ -132,9 +120,8 @@ class Actions:
 
     @contextmanager
     def _any(self, number: int) -> Iterator[Incident]:
-        # Numbers beyond 64 bits are no number of a row, and SQLite refuses to look for them.
-        with self._database.write() as session:
-            incident = session.get(Incident, number) if number < 2**63 else None
+        with self._book.database.write() as session:
+            incident = find(session, number)
             if incident is None:
                 detail = f"There is no incident {str(number)[:20]}. Look for yours in the list at /."
                 raise Problem(404, "No such incident", detail, "/problems/unknown-incident")

@@ -1,8 +1,8 @@
-"""One background thread that calls tasks each second: escalation, dead man's switch, remediation."""
+"""One background thread that calls the periodic tasks."""
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
@@ -18,19 +18,25 @@ class Scheduler:
         self._telemetry = telemetry
         self._seconds = seconds
         self._tasks: dict[str, Task] = {}
+        self._intervals: dict[str, timedelta] = {}
+        self._called_at: dict[str, datetime] = {}
         # The last exception of a task: logged once, and again when it changes.
         self._failing: dict[str, str] = {}
         self._stop = threading.Event()
 
-    def add(self, name: str, task: Task) -> None:
-        """Add a task. It is called with the time of day, aware UTC."""
+    def add(self, name: str, task: Task, interval: timedelta = timedelta()) -> None:
+        """Add a task. It is called with the time of day, aware UTC, at most once in each interval."""
         self._tasks[name] = task
+        self._intervals[name] = interval
 
     def tick(self, now: datetime) -> None:
-        """Call every task once."""
+        """Call each task that is due."""
         # A trace for every second would be noise.
         with suppress_instrumentation():
             for name, task in self._tasks.items():
+                if not self._is_due(name, now):
+                    continue
+                self._called_at[name] = now
                 try:
                     task(now)
                 except Exception as error:
@@ -52,6 +58,11 @@ class Scheduler:
     def stop(self) -> None:
         """End the thread."""
         self._stop.set()
+
+    def _is_due(self, name: str, now: datetime) -> bool:
+        since = now - self._called_at.get(name, datetime.min.replace(tzinfo=UTC))
+        # Negative after the time of day was set back.
+        return since < timedelta() or since >= self._intervals.get(name, timedelta())
 
     def _failed(self, name: str, error: Exception) -> None:
         failure = f"{type(error).__qualname__}: {error}"

@@ -4,9 +4,11 @@ The deadline is in the database with the incident, so that it survives a restart
 timeline entry are one transaction: a level is paged once.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from services.pager.metrics import PagerMetrics
 from services.pager.model.database import Database
@@ -89,12 +91,9 @@ class EscalationTask:
 
     def _escalate(self, now: datetime) -> None:
         due = select(Incident).where(Incident.next_escalation_at <= now, Incident.resolved_at.is_(None))
-        with self._database.read() as session:
-            if session.scalar(due.limit(1)) is None:
-                return
         escalated = []
-        with self._database.write() as session:
-            for incident in session.scalars(due):
+        with self._select_for_update(due) as incidents:
+            for incident in incidents:
                 waited = (now - _paged_at(incident)).total_seconds()
                 why = f"Not acknowledged within {waited:.0f} s: "
                 if self._escalation.to_next(incident, now, why):
@@ -106,14 +105,22 @@ class EscalationTask:
 
     def _end_silences(self, now: datetime) -> None:
         ended = select(Incident).where(Incident.silence_until <= now)
-        with self._database.read() as session:
-            if session.scalar(ended.limit(1)) is None:
-                return
-        with self._database.write() as session:
-            for incident in session.scalars(ended):
+        with self._select_for_update(ended) as incidents:
+            for incident in incidents:
                 incident.silence_id = incident.silence_until = incident.silence_by = None
                 add_entry(incident, now, "unsilenced", "The silence has expired", always=True)
                 self._escalation.resume(incident, now)
+
+    @contextmanager
+    def _select_for_update(self, query: Select[tuple[Incident]]) -> Iterator[list[Incident]]:
+        """Yield the incidents of a query in a transaction that writes; without any, none begins."""
+        with self._database.read() as session:
+            found = session.scalar(query.limit(1)) is not None
+        if not found:
+            yield []
+            return
+        with self._database.write() as session:
+            yield list(session.scalars(query))
 
 
 def _paged_at(incident: Incident) -> datetime:

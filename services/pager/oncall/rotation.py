@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.pager.model.notification import cut
 from services.web.times import format_rfc3339
 
 # An hour of production is five minutes in the lab: a minute of lab time takes five seconds, a lab week 14 h.
@@ -179,8 +180,7 @@ class _UnreadableError(Exception):
 
 def join_names(responders: tuple[str, ...]) -> str:
     """Return the names as a text that fits the database column."""
-    text = ", ".join(responders)
-    return text if len(text) <= MAX_RESPONDER else text[: MAX_RESPONDER - 1] + "…"
+    return cut(", ".join(responders), MAX_RESPONDER)
 
 
 def lab_time(now: datetime) -> str:

@@ -158,9 +158,7 @@ def _get(book: IncidentBook, number: str) -> Incident:
     Raises:
         Problem: 404.
     """
-    # Numbers beyond 64 bits are no number of a row, and SQLite refuses to look for them.
-    is_number = number.isascii() and number.isdecimal() and int(number[:20]) < 2**63
-    incident = book.get(int(number[:20])) if is_number and len(number) <= 19 else None
+    incident = book.get(int(number)) if re.fullmatch("[0-9]{1,19}", number) else None
     if incident is None:
         raise Problem(
             404,
