@@ -16,7 +16,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from pythonjsonlogger.json import JsonEncoder, JsonFormatter
+from pythonjsonlogger.json import JsonEncoder
 
 # Seconds between two attempts to open a log file.
 REOPEN_AFTER = 1.0
@@ -24,7 +24,7 @@ REOPEN_AFTER = 1.0
 _encode = JsonEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 
-def _serialize(data: dict[str, object], **_: object) -> str:
+def _serialize(data: Any) -> str:
     # json.dumps would build an encoder for each line.
     try:
         return _encode(data)
@@ -33,19 +33,14 @@ def _serialize(data: dict[str, object], **_: object) -> str:
         return _encode({key: value if isinstance(value, (str, int)) else str(value) for key, value in data.items()})
 
 
-class LineFormatter(JsonFormatter):
+class LineFormatter(logging.Formatter):
     """Formats a record whose message is a mapping of fields, once for all handlers."""
-
-    def __init__(self) -> None:
-        super().__init__(json_serializer=_serialize)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without its newline."""
         line: str | None = record.__dict__.get("_line")
         if line is None:
-            # The fields are complete: merging record attributes, as the parent does, would double the cost.
-            line = self.serialize_log_record(record.msg) if isinstance(record.msg, dict) else super().format(record)
-            record.__dict__["_line"] = line
+            line = record.__dict__["_line"] = _serialize(record.msg)
         return line
 
 

@@ -63,20 +63,20 @@ class Remediation:
             return
         for incident in self._waiting(now):
             attempt = self._begin(incident.id, now)
-            if attempt is None:
-                self._limited(incident, now)
-            elif self._mode == "dry-run":
-                text = "Dry run (REMEDIATION=dry-run): would restart the assistant"
-                self._finish(attempt, incident.id, now, "dry_run", text)
-            else:
-                self._restart(attempt, incident.id, now)
+            if attempt is not None:
+                self._finish(attempt, incident.id, now, *self._restart())
+            elif _result(incident) is None:  # the timeline lacks it
+                text = f"Restart rate-limited: last one less than {self._every.total_seconds():.0f} s ago"
+                self._finish(None, incident.id, now, "limited", text)
 
-    def _restart(self, attempt: int, number: int, now: datetime) -> None:
+    def _restart(self) -> tuple[str, str]:
+        """Restart the assistant, or pretend in a dry run; return the result for the metric, and its text."""
+        if self._mode == "dry-run":
+            return "dry_run", "Dry run (REMEDIATION=dry-run): would restart the assistant"
         reason = self._assistant.restart()
         if reason is None:
-            self._finish(attempt, number, now, "done", "Restarted the assistant")
-        else:
-            self._finish(attempt, number, now, "failed", f"Restart of the assistant failed: {reason}")
+            return "done", "Restarted the assistant"
+        return "failed", f"Restart of the assistant failed: {reason}"
 
     def _waiting(self, now: datetime) -> list[Incident]:
         """Return open incidents that are old enough and not remediated; a failed attempt is repeated."""
@@ -90,12 +90,6 @@ class Remediation:
         again = (None, "failed", "limited", "dry_run" if self._mode == "on" else None)
         with self._database.read() as session:
             return [one for one in session.scalars(query) if _result(one) in again]
-
-    def _limited(self, incident: Incident, now: datetime) -> None:
-        if _result(incident) is not None:
-            return  # it is in the timeline already
-        text = f"Restart rate-limited: last one less than {self._every.total_seconds():.0f} s ago"
-        self._finish(None, incident.id, now, "limited", text)
 
     def _begin(self, number: int, now: datetime) -> int | None:
         """Store the attempt before it acts; None when the last one is too recent."""

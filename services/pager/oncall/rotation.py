@@ -6,7 +6,7 @@ everyone on the first level: a page always reaches a person.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -63,14 +63,14 @@ class _Turn:
 
 @dataclass(frozen=True)
 class Duty:
-    """The responders of one level `until` the next change; then come `after`."""
+    """The responders of one level `until` the next change; then come those of `next`."""
 
     level: int  # from 1 on
     name: str
     responders: tuple[str, ...]
     fallback: bool  # no responder or several in the file: everyone on the first level
     until: datetime | None
-    after: tuple[str, ...]
+    next: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -97,16 +97,14 @@ class Plan:
         return tuple(first or self.people or (EVERYONE,)), True
 
     def duty(self, level: int, now: datetime) -> Duty:
-        """The duty of a level (from 0 on), with its next change."""
+        """Return the duty of a level (from 0 on), with its next change."""
         responders, fallback = self.responders(level, now)
-        for until in self._changes(level, now):
-            after, _ = self.responders(level, until)
-            if after != responders:
-                return Duty(level + 1, self.names[level], responders, fallback, until, after)
-        return Duty(level + 1, self.names[level], responders, fallback, None, ())
+        coming = ((until, self.responders(level, until)[0]) for until in self._changes(level, now))
+        until, after = next((one for one in coming if one[1] != responders), (None, ()))
+        return Duty(level + 1, self.names[level], responders, fallback, until, after)
 
     def _changes(self, level: int, now: datetime) -> Iterator[datetime]:
-        """The moments of the next week at which a shift of the level begins or ends."""
+        """Yield the moments of the next week at which a shift of the level begins or ends."""
         minute = _minute(now)
         begun = int(now.timestamp()) // SECONDS_PER_LAB_MINUTE * SECONDS_PER_LAB_MINUTE
         edges = {edge % WEEK for turn in self._turns[level] for edge in (turn.start, turn.end)}
@@ -115,14 +113,14 @@ class Plan:
 
 
 class Rotation:
-    """The file. Reading it never raises."""
+    """Reads the file. Its problems are part of the plan, never an exception."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._last_good: Plan | None = None
 
     def read(self) -> Plan:
-        """Return the plan of the file now. An unreadable file keeps people and levels, and all levels fall back."""
+        """Return the current plan. An unreadable file keeps people and levels, and all levels fall back."""
         try:
             plan = _plan(self._text())
         except _UnreadableError as error:
@@ -145,15 +143,7 @@ class Rotation:
             "people": list(plan.people),
             "problems": list(plan.problems),
             "levels": [
-                {
-                    "level": duty.level,
-                    "name": duty.name,
-                    "responders": list(duty.responders),
-                    "fallback": duty.fallback,
-                    "until": format_rfc3339(duty.until) if duty.until else None,
-                    "next": list(duty.after),
-                }
-                for duty in duties
+                {**asdict(duty), "until": format_rfc3339(duty.until) if duty.until else None} for duty in duties
             ],
         }
 
@@ -251,7 +241,7 @@ def _on_duty(turns: tuple[_Turn, ...], minute: int) -> list[str]:
 
 
 def _parse_moment(text: str) -> int | None:
-    """A moment such as `mon 08:00` in minutes of the week; 24:00 is the end of its day."""
+    """Parse a moment such as `mon 08:00` to minutes of the week; 24:00 is the end of its day. None if invalid."""
     match = _MOMENT.fullmatch(text.strip())
     if match is None or match["day"].lower() not in DAYS:
         return None
@@ -262,7 +252,7 @@ def _parse_moment(text: str) -> int | None:
 
 
 def _minute(now: datetime) -> int:
-    """The minute of the lab week. Weeks are counted from 1970 on, like everything on a Unix clock."""
+    """Return the minute of the lab week. Weeks begin at the Unix epoch."""
     return int(now.timestamp()) // SECONDS_PER_LAB_MINUTE % WEEK
 
 
