@@ -25,10 +25,14 @@ from services.telemetry import Telemetry, TelemetrySettings
 from services.web import problems
 
 # Only the pager's own files: markup or a script in an alert's text has no effect, even unescaped.
-_CONTENT_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,5 @@ def _parts(settings: PagerSettings, telemetry: Telemetry) -> Parts:
 
 
 def _protect(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = _CONTENT_POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers.update(_SECURITY_HEADERS)
     return response

@@ -154,13 +154,12 @@ def init_app(app: Flask, on_problem: OnProblem | None = None) -> None:
 def _log(problem: Problem, cause: BaseException | None) -> None:
     telemetry = get_telemetry()
     fields = {"status": problem.status, "reason": problem.reason, "route": matched_route()}
-    if problem.status >= 500:
-        if cause is None:
-            telemetry.log("error", "problem", problem.title, level="error", logger="problems", **fields)
-        else:
-            telemetry.exception(problem.title, cause, event="problem", logger="problems", **fields)
-    else:
+    if problem.status < 500:
         telemetry.log("application", "problem", problem.title, level="warning", logger="problems", **fields)
+    elif cause is None:
+        telemetry.log("error", "problem", problem.title, level="error", logger="problems", **fields)
+    else:
+        telemetry.exception(problem.title, cause, event="problem", logger="problems", **fields)
 
 
 def to_response(problem: Problem) -> Response:

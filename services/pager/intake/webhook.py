@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, request
 from pydantic import ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -16,11 +16,11 @@ _CHANNEL = "webhook"
 
 
 def blueprint(book: IncidentBook, metrics: PagerMetrics) -> Blueprint:
-    """The route."""
+    """Return the route."""
     routes = Blueprint("webhook", __name__)
 
     @routes.post("/webhook/alertmanager")
-    def receive() -> tuple[Response, int]:
+    def receive() -> dict[str, str | int | None]:
         try:
             notification = _parse()
         except Problem:
@@ -28,7 +28,7 @@ def blueprint(book: IncidentBook, metrics: PagerMetrics) -> Blueprint:
             raise
         outcome, incident = book.receive(notification)
         metrics.notification(_CHANNEL, "repeated" if outcome in UNCHANGED else "accepted")
-        return jsonify(outcome=outcome, incident=incident.id if incident else None), 200
+        return {"outcome": outcome, "incident": incident.id if incident else None}
 
     return routes
 

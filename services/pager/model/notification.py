@@ -150,12 +150,8 @@ def _severity(labels: Mapping[str, str]) -> str:
 
 def _links(alert: WebhookAlert) -> dict[str, str]:
     """Return the links of an alert by target. Only web addresses: the page turns them into anchors."""
-    links = {
-        "runbook": alert.annotations.get("runbook_url", ""),
-        "dashboard": alert.annotations.get("dashboard_url", ""),
-        "logs": alert.annotations.get("logs_url", ""),
-        "prometheus": alert.generator_url,
-    }
+    links = {name: alert.annotations.get(f"{name}_url", "") for name in ("runbook", "dashboard", "logs")}
+    links["prometheus"] = alert.generator_url
     return {
         name: link for name, link in links.items() if link.startswith(("http://", "https://")) and len(link) <= MAX_TEXT
     }
