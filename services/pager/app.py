@@ -1,4 +1,4 @@
-"""The pager's wiring: settings, telemetry, database, tasks, routes."""
+"""The pager's app: its parts, routes and tasks."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from flask import Flask, Response
 
 from services.pager.incidents.actions import Actions
 from services.pager.incidents.alertmanager_client import Alertmanager
-from services.pager.incidents.store import IncidentBook
+from services.pager.incidents.store import IncidentStore
 from services.pager.intake import webhook
 from services.pager.jobs import reconcile, rotation_watch
 from services.pager.jobs.deadman import DeadMansSwitch
@@ -39,11 +39,10 @@ _SECURITY_HEADERS = {
 class Parts:
     """The parts of the pager: `app.extensions["pager"]`."""
 
-    metrics: PagerMetrics
     database: Database
     rotation: Rotation
     alertmanager: Alertmanager
-    book: IncidentBook
+    store: IncidentStore
     deadman: DeadMansSwitch
     actions: Actions
     scheduler: Scheduler
@@ -63,12 +62,12 @@ def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> F
 
     parts = _parts(settings, telemetry)
     app.extensions["pager"] = parts
-    app.register_blueprint(webhook.blueprint(parts.book, parts.metrics))
+    app.register_blueprint(webhook.blueprint(parts.store))
     app.register_blueprint(actions_routes.blueprint(parts.actions))
-    app.register_blueprint(redirects.blueprint(parts.book, settings.grafana_url))
+    app.register_blueprint(redirects.blueprint(parts.store, settings.grafana_url))
     app.register_blueprint(
         pages.blueprint(
-            parts.book,
+            parts.store,
             Runbooks(settings.runbooks_dir),
             parts.rotation,
             parts.alertmanager,
@@ -85,19 +84,19 @@ def _parts(settings: PagerSettings, telemetry: Telemetry) -> Parts:
     telemetry.instrument_engine(database.engine)
     rotation = Rotation(settings.rotation_file)
     escalation = Escalation(rotation, settings.escalate_seconds)
-    book = IncidentBook(database, escalation, metrics, settings.max_resolved)
+    store = IncidentStore(database, escalation, metrics, settings.max_resolved)
     alertmanager = Alertmanager(settings.alertmanager_url, telemetry)
-    actions = Actions(book, alertmanager)
-    deadman = DeadMansSwitch(book, settings.watchdog_silence_seconds, settings.watchdog_grace_seconds)
-    book.on_heartbeat = deadman.receive
+    actions = Actions(store, alertmanager)
+    deadman = DeadMansSwitch(store, settings.watchdog_silence_seconds, settings.watchdog_grace_seconds)
+    store.on_heartbeat = deadman.receive
     scheduler = Scheduler(telemetry)
     scheduler.add("dead man's switch", deadman)
     scheduler.add("escalation", EscalationTask(database, escalation, metrics))
     scheduler.add("rotation", RotationWatch(rotation, metrics), rotation_watch.INTERVAL)
-    task = Reconciliation(book, alertmanager, settings.stale_alert_seconds)
+    task = Reconciliation(store, alertmanager, settings.stale_alert_seconds)
     scheduler.add("reconciliation", task, reconcile.INTERVAL)
     scheduler.add("remediation", Remediation(database, metrics, settings))
-    return Parts(metrics, database, rotation, alertmanager, book, deadman, actions, scheduler)
+    return Parts(database, rotation, alertmanager, store, deadman, actions, scheduler)
 
 
 def _protect(response: Response) -> Response:

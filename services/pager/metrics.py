@@ -1,4 +1,4 @@
-"""The pager's metrics, and a log line for everything that changes an incident."""
+"""The pager's metrics, and a log line for each change of an incident."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ CHANNELS = ("webhook", "mail")
 RESULTS = ("accepted", "repeated", "refused")
 ACTION = "restart-assistant"
 REMEDIATION_RESULTS = ("dry_run", "done", "failed", "limited")
-# What can have an incident; the heartbeat's severity cannot.
+# The severities of incidents; the heartbeat's opens none.
 _SEVERITIES = [{"severity": "page"}, {"severity": "ticket"}]
 
 

@@ -19,9 +19,9 @@ class RequestContext:
     outcome: str = ""
 
 
-variable: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
+REQUEST: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
 
 
 def current() -> RequestContext | None:
     """Return the context of the current request; None outside of a request."""
-    return variable.get()
+    return REQUEST.get()

@@ -83,13 +83,13 @@ def _add_context(app: Flask) -> None:
         request_id = request.headers.get(REQUEST_ID_HEADER, "")
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = uuid.uuid4().hex
-        g.telemetry_token = context.variable.set(RequestContext(request_id=request_id, started=time.perf_counter()))
+        g.telemetry_token = context.REQUEST.set(RequestContext(request_id=request_id, started=time.perf_counter()))
 
     @app.teardown_request
     def end(_: BaseException | None) -> None:
         token = g.pop("telemetry_token", None)
         if token is not None:
-            context.variable.reset(token)
+            context.REQUEST.reset(token)
 
 
 def _add_metrics_route(app: Flask, telemetry: "Telemetry") -> None:

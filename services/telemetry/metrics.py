@@ -51,7 +51,7 @@ class Metrics:
         return CardinalityLimiter(limit, allowed, self._overflow.labels(label=label_name).inc)
 
     def scrape(self, accept: str) -> tuple[bytes, str]:
-        """Return body and content type for an Accept header; OpenMetrics (with exemplars) when it asks for that."""
+        """Return body and content type for an Accept header: OpenMetrics, which has exemplars, or plain text."""
         try:
             encode, content_type = choose_encoder(accept)
         except (ValueError, TypeError):  # a version that is no number

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.pager.incidents import lifecycle
 from services.pager.incidents.alertmanager_client import Alertmanager, AlertmanagerError
-from services.pager.incidents.store import IncidentBook, Outcome, find
+from services.pager.incidents.store import IncidentStore, Outcome, find
 from services.pager.model.tables import Incident
 from services.pager.model.timeline import MAX_HAND_EVENTS, add_entry, count
 from services.web.problems import Problem
@@ -17,10 +17,10 @@ from services.web.times import format_rfc3339
 class Actions:
     """Acknowledge, escalate, comment, silence, resolve. All raise Problem (404, 409, 502) that says what to do."""
 
-    def __init__(self, book: IncidentBook, alertmanager: Alertmanager) -> None:
-        self._book = book
-        self._escalation = book.escalation
-        self._metrics = book.metrics
+    def __init__(self, store: IncidentStore, alertmanager: Alertmanager) -> None:
+        self._store = store
+        self._escalation = store.escalation
+        self._metrics = store.metrics
         self._alertmanager = alertmanager
         # Alertmanager is called outside of any transaction; this lock keeps one silence per incident.
         self._silencing = threading.Lock()
@@ -52,7 +52,7 @@ class Actions:
         """Page the next level at once."""
         with self._open(number) as incident:
             why = f"{reason}: " if reason else ""
-            if not self._escalation.to_next(incident, datetime.now(UTC), why, by):
+            if not self._escalation.page_next_level(incident, datetime.now(UTC), why, by):
                 raise Problem(
                     409, "No further level", f"{incident.responder} is on the last level. Call a person yourself."
                 )
@@ -72,7 +72,7 @@ class Actions:
             duration = max(0.0, (now - incident.opened_at).total_seconds())
             reason = f": {text}" if text else ""
             lifecycle.resolve(incident, now, f"Resolved by hand after {duration:.0f} s{reason}", by)
-        self._book.record(Outcome.RESOLVED, incident)
+        self._store.record(Outcome.RESOLVED, incident)
         return incident
 
     def silence(self, number: int, by: str, minutes: int, comment: str) -> Incident:
@@ -114,13 +114,13 @@ class Actions:
             with self._any(number) as incident:
                 incident.silence_id = incident.silence_until = incident.silence_by = None
                 add_entry(incident, now, "unsilenced", "The silence was expired in Alertmanager", by, always=True)
-                self._escalation.resume(incident, now)
+                self._escalation.start_deadline(incident, now)
         self._metrics.log(incident, "unsilenced", "unsilenced")
         return incident
 
     @contextmanager
     def _any(self, number: int) -> Iterator[Incident]:
-        with self._book.database.write() as session:
+        with self._store.database.write() as session:
             incident = find(session, number)
             if incident is None:
                 detail = f"There is no incident {str(number)[:20]}. Look for yours in the list at /."

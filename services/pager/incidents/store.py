@@ -35,7 +35,7 @@ class Outcome(StrEnum):
 UNCHANGED = frozenset({Outcome.REPEATED, Outcome.IGNORED})
 
 
-class IncidentBook:
+class IncidentStore:
     """The incidents in one database, with their escalation and metrics. Safe to use from several threads."""
 
     def __init__(self, database: Database, escalation: Escalation, metrics: PagerMetrics, max_resolved: int) -> None:

@@ -21,7 +21,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.pager.incidents.actions import Actions
-from services.pager.incidents.store import UNCHANGED, IncidentBook
+from services.pager.incidents.store import UNCHANGED, IncidentStore
 from services.pager.intake.mail_parser import MAIL, InboundMail, incident_from_mail, parse_mail
 from services.pager.model.notification import Notification, identity
 from services.pager.model.tables import Incident
@@ -33,14 +33,14 @@ RECIPIENTS = ("application@lab.example", "platform@lab.example")
 # Bytes of one mail; twenty alerts with all their links are about 60 KiB.
 MAX_BYTES = 256 * 1024
 MAX_CONNECTIONS = 20
-# Of one command on one connection.
+# How often a connection may send one command.
 MAX_COMMANDS = 100
-# Seconds that a connection may say nothing.
+# Seconds that a connection may be idle.
 IDLE_SECONDS = 30
 # Open tickets of mails; over the limit the reply is temporary.
 MAX_TICKETS = 20
-# Message-Ids that are kept: a sender that missed the reply sends the same mail again at once.
-MAX_REMEMBERED = 1000
+# Message-Ids that are stored: a sender that missed the reply sends the same mail again at once.
+MAX_RECENT = 1000
 # Characters of a signature in a timeline.
 MAX_BY = 60
 
@@ -50,10 +50,10 @@ _TRY_AGAIN = "451 4.3.0 Storage failed, try again"
 class MailHandler:
     """Stores one mail at a time before its reply. The `handle_` methods are the hooks of aiosmtpd."""
 
-    def __init__(self, book: IncidentBook, actions: Actions) -> None:
-        self._book = book
+    def __init__(self, store: IncidentStore, actions: Actions) -> None:
+        self._store = store
         self._actions = actions
-        self._metrics = book.metrics
+        self._metrics = store.metrics
         self._recent: OrderedDict[tuple[str, str], None] = OrderedDict()
         # One: mails are few, and two of one sender must not open two tickets.
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
@@ -79,7 +79,7 @@ class MailHandler:
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         recipient = envelope.rcpt_tos[0].partition("@")[0].lower()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._store, content, envelope.mail_from or "", recipient)
+        return await loop.run_in_executor(self._pool, self._receive, content, envelope.mail_from or "", recipient)
 
     async def handle_exception(self, error: Exception) -> str:
         """Reply to a defect with a temporary failure, so that the sender keeps the mail."""
@@ -90,7 +90,7 @@ class MailHandler:
         """Finish the mail that is being stored."""
         self._pool.shutdown()
 
-    def _store(self, content: bytes, sender: str, recipient: str) -> str:
+    def _receive(self, content: bytes, sender: str, recipient: str) -> str:
         """Store a mail; return the SMTP reply."""
         now = datetime.now(UTC)
         mail = parse_mail(content, sender, now)
@@ -108,17 +108,17 @@ class MailHandler:
             return answer
         self._metrics.notification(CHANNEL, result)
         self._recent[mail.sender, mail.message_id] = None
-        while len(self._recent) > MAX_REMEMBERED:
+        while len(self._recent) > MAX_RECENT:
             self._recent.popitem(last=False)
         return answer
 
-    def refuse(self, why: str, level: str = "warning") -> None:
+    def refuse(self, reason: str, level: str = "warning") -> None:
         """Count and log a refused mail."""
         self._metrics.notification(CHANNEL, "refused")
         self._metrics.telemetry.log(
             "error" if level == "error" else "application",
             "mail.refused",
-            f"A mail was refused: {why}",
+            f"A mail was refused: {reason}",
             level=level,
             logger="pager.mail",
         )
@@ -129,12 +129,12 @@ class MailHandler:
             return "repeated", "250 2.0.0 Duplicate"
         if mail.notification is not None:
             return self._apply_notification(mail.notification, mail.sent_at)
-        replied = self._book.newest(identity(*mail.reply_to)) if mail.reply_to else None
-        known = replied or self._book.newest(identity(MAIL, mail.sender))
+        replied = self._store.newest(identity(*mail.reply_to)) if mail.reply_to else None
+        known = replied or self._store.newest(identity(MAIL, mail.sender))
         if known is not None and (replied is not None or known.is_open):
             self._actions.comment(known.id, mail.sender[:MAX_BY] or MAIL, f"{mail.subject}\n{mail.text}")
             return "accepted", f"250 2.0.0 A comment on incident {known.id}"
-        if sum(one.alert == MAIL for one in self._book.list(0)) >= MAX_TICKETS:
+        if sum(one.alert == MAIL for one in self._store.list(0)) >= MAX_TICKETS:
             return "refused", "452 4.3.1 Too many open mail tickets, try again later"
         return self._apply_notification(incident_from_mail(mail, recipient, now), mail.sent_at)
 
@@ -142,9 +142,9 @@ class MailHandler:
         if notification.is_heartbeat:
             # A heartbeat by mail would hide a failed webhook.
             return "repeated", "250 2.0.0 Heartbeat ignored: only the webhook counts"
-        if notification.firing and _is_resolved(self._book.newest(notification.key), sent_at):
+        if notification.firing and _is_resolved(self._store.newest(notification.key), sent_at):
             return "repeated", "250 2.0.0 Already resolved"
-        outcome, incident = self._book.receive(notification)
+        outcome, incident = self._store.receive(notification)
         result = "repeated" if outcome in UNCHANGED else "accepted"
         return result, f"250 2.0.0 {outcome}" + (f": incident {incident.id}" if incident else "")
 
@@ -225,10 +225,10 @@ class _RejectExtraConnection(asyncio.Protocol):
 class SmtpServer(Controller):
     """Receives mails in a thread of its own while the pager runs. `start` raises OSError when the port is taken."""
 
-    def __init__(self, book: IncidentBook, actions: Actions, host: str, port: int) -> None:
+    def __init__(self, store: IncidentStore, actions: Actions, host: str, port: int) -> None:
         # Its log lines name senders and recipients; ours do not.
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)
-        self._mails = MailHandler(book, actions)
+        self._mails = MailHandler(store, actions)
         self._open_connections: set[_Connection] = set()
         super().__init__(self._mails, hostname=host, port=port)
 
@@ -269,7 +269,7 @@ class SmtpServer(Controller):
             super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
-def start_smtp_server(listen: str, book: IncidentBook, actions: Actions) -> SmtpServer | None:
+def start_smtp_server(listen: str, store: IncidentStore, actions: Actions) -> SmtpServer | None:
     """Start the SMTP server at `listen` (address:port) until the process ends; None when `listen` is empty.
 
     Raises:
@@ -278,7 +278,7 @@ def start_smtp_server(listen: str, book: IncidentBook, actions: Actions) -> Smtp
     if not listen:
         return None
     host, _, port = listen.rpartition(":")
-    server = SmtpServer(book, actions, host, int(port))
+    server = SmtpServer(store, actions, host, int(port))
     server.start()
     atexit.register(server.stop)
     return server

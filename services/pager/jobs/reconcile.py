@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from services.pager.incidents import lifecycle
 from services.pager.incidents.alertmanager_client import Alertmanager, AlertmanagerError
-from services.pager.incidents.store import IncidentBook, Outcome
+from services.pager.incidents.store import IncidentStore, Outcome
 from services.pager.model.tables import Incident
 
 INTERVAL = timedelta(seconds=5)
@@ -17,12 +17,12 @@ INTERVAL = timedelta(seconds=5)
 class Reconciliation:
     """A task: polls Alertmanager, and resolves the incidents of alerts that ended there."""
 
-    def __init__(self, book: IncidentBook, alertmanager: Alertmanager, seconds: float) -> None:
+    def __init__(self, store: IncidentStore, alertmanager: Alertmanager, seconds: float) -> None:
         """Resolve an incident when Alertmanager has not had its alert for so many seconds.
 
         Prometheus sends firing alerts every 15 s, and a "resolved" takes up to 10 s.
         """
-        self._book = book
+        self._store = store
         self._alertmanager = alertmanager
         self._stale_after = timedelta(seconds=seconds)
         # Since when Alertmanager lacks the alert, by incident number.
@@ -37,7 +37,7 @@ class Reconciliation:
 
     def _without_alert(self, now: datetime) -> list[int]:
         """Return the numbers of the open incidents whose alert Alertmanager lacks; none while that is uncertain."""
-        incidents = [one for one in self._book.list(0) if _is_from_webhook(one)]
+        incidents = [one for one in self._store.list(0) if _is_from_webhook(one)]
         if not incidents:
             return []
         try:
@@ -51,14 +51,14 @@ class Reconciliation:
         return [one.id for one in incidents if (one.alert, one.service) not in active.alerts]
 
     def _resolve(self, number: int, since: datetime) -> None:
-        with self._book.database.write() as session:
+        with self._store.database.write() as session:
             incident = session.get(Incident, number)
             # A notification may have come meanwhile.
             if incident is None or not incident.is_open:
                 return
             text = "Alertmanager no longer has the alert; it ended while it was silenced or inhibited"
             lifecycle.resolve(incident, since, text)
-        self._book.record(Outcome.RESOLVED, incident)
+        self._store.record(Outcome.RESOLVED, incident)
 
 
 def _is_from_webhook(incident: Incident) -> bool:

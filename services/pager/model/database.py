@@ -35,13 +35,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that only reads."""
+        """Open a transaction that only reads."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that is committed at the end of the block, rolled back when the block raises."""
+        """Open a transaction; it is committed at the end of the block, and rolled back when the block raises."""
         engine = self.engine.execution_options(writes=True)
         with self._writing, Session(engine, expire_on_commit=False) as session, session.begin():
             yield session

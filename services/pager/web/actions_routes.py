@@ -71,7 +71,7 @@ Document = dict[str, Any]
 
 
 def blueprint(actions: Actions) -> Blueprint:
-    """Return the routes. Each needs a JSON body, and refuses requests of other sites."""
+    """Return the routes. Each requires a JSON body, and refuses requests of other sites."""
     routes = Blueprint("actions", __name__, url_prefix="/incidents/<int:number>")
     routes.before_request(_refuse_other_sites)
 

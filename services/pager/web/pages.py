@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.pager.incidents.alertmanager_client import Alertmanager, AlertmanagerError, InhibitedAlert
-from services.pager.incidents.store import IncidentBook
+from services.pager.incidents.store import IncidentStore
 from services.pager.model.notification import SEVERITIES
 from services.pager.model.serialize import as_json
 from services.pager.model.tables import Incident
@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 
 def blueprint(
-    book: IncidentBook, runbooks: Runbooks, rotation: Rotation, alertmanager: Alertmanager, silence_seconds: float
+    store: IncidentStore, runbooks: Runbooks, rotation: Rotation, alertmanager: Alertmanager, silence_seconds: float
 ) -> Blueprint:
     """Return the routes. The front page warns of a heartbeat older than `silence_seconds`."""
     routes = Blueprint("pages", __name__)
@@ -33,8 +33,8 @@ def blueprint(
 
     @routes.get("/")
     def front() -> str:
-        incidents = [as_json(incident) for incident in book.list()]
-        heartbeat = book.last_heartbeat()
+        incidents = [as_json(incident) for incident in store.list()]
+        heartbeat = store.last_heartbeat()
         return render_template(
             "incidents.html",
             # A stable sort: the most urgent first, then the newest.
@@ -50,11 +50,11 @@ def blueprint(
         limit = request.args.get("limit", default=50, type=int)
         if not 1 <= limit <= MAX_LISTED:
             raise Problem(422, "Limit out of range", f"Give a limit of 1 to {MAX_LISTED}.", "/problems/invalid-limit")
-        return {"incidents": [as_json(incident) for incident in book.list(limit)]}
+        return {"incidents": [as_json(incident) for incident in store.list(limit)]}
 
     @routes.get("/incidents/<number>")
     def show_incident(number: str) -> Document | str:
-        incident = _get(book, number)
+        incident = _get(store, number)
         document = as_json(incident)
         if not _prefers("text/html", "application/json"):
             return document
@@ -69,7 +69,7 @@ def blueprint(
 
     @routes.get("/incidents/<number>/postmortem")
     def show_postmortem(number: str) -> Response | str:
-        incident = _get(book, number)
+        incident = _get(store, number)
         draft = postmortem.draft(incident, datetime.now(UTC))
         if not _prefers("text/html", "text/markdown"):
             return Response(draft, mimetype="text/markdown")
@@ -77,7 +77,7 @@ def blueprint(
 
     @routes.get("/incidents/<number>/postmortem.md")
     def download_postmortem(number: str) -> Response:
-        incident = _get(book, number)
+        incident = _get(store, number)
         response = Response(postmortem.draft(incident, datetime.now(UTC)), mimetype="text/markdown")
         name = re.sub(r"[^A-Za-z0-9]+", "-", incident.alert)
         response.headers.set("Content-Disposition", "attachment", filename=f"postmortem-{incident.id}-{name}.md")
@@ -111,7 +111,7 @@ def blueprint(
     @routes.get("/ready")
     def ready() -> tuple[Document, int]:
         try:
-            book.check()
+            store.check()
         except SQLAlchemyError:
             return {"status": "unavailable", "database": "unreachable"}, 503
         return {"status": "ok", "database": "ok"}, 200
@@ -144,13 +144,13 @@ def _prefers(this: str, other: str) -> bool:
     return request.accept_mimetypes.best_match([this, other], default=this) == this
 
 
-def _get(book: IncidentBook, number: str) -> Incident:
+def _get(store: IncidentStore, number: str) -> Incident:
     """Return the incident of this number.
 
     Raises:
         Problem: 404.
     """
-    incident = book.get(int(number)) if re.fullmatch("[0-9]{1,19}", number) else None
+    incident = store.get(int(number)) if re.fullmatch("[0-9]{1,19}", number) else None
     if incident is None:
         raise Problem(
             404,
