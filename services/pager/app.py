@@ -1,7 +1,5 @@
 """The pager's app: its parts, routes and tasks."""
 
-from dataclasses import dataclass
-
 from flask import Flask, Response
 
 from services.pager.incidents.actions import Actions
@@ -35,17 +33,28 @@ _SECURITY_HEADERS = {
 }
 
 
-@dataclass(frozen=True)
 class Parts:
     """The parts of the pager: `app.extensions["pager"]`."""
 
-    database: Database
-    rotation: Rotation
-    alertmanager: Alertmanager
-    store: IncidentStore
-    deadman: DeadMansSwitch
-    actions: Actions
-    scheduler: Scheduler
+    def __init__(self, settings: PagerSettings, telemetry: Telemetry) -> None:
+        metrics = PagerMetrics(telemetry, settings.pager_url)
+        self.database = Database(settings.database_url)
+        telemetry.instrument_engine(self.database.engine)
+        self.rotation = Rotation(settings.rotation_file)
+        escalation = Escalation(self.rotation, settings.escalate_seconds)
+        self.store = IncidentStore(self.database, escalation, metrics, settings.max_resolved)
+        self.alertmanager = Alertmanager(settings.alertmanager_url, telemetry)
+        self.actions = Actions(self.store, self.alertmanager)
+        silence, grace = settings.watchdog_silence_seconds, settings.watchdog_grace_seconds
+        self.deadman = DeadMansSwitch(self.store, silence, grace)
+        self.store.on_heartbeat = self.deadman.receive
+        self.scheduler = Scheduler(telemetry)
+        self.scheduler.add("dead man's switch", self.deadman)
+        self.scheduler.add("escalation", EscalationTask(self.database, escalation, metrics))
+        self.scheduler.add("rotation", RotationWatch(self.rotation, metrics), rotation_watch.INTERVAL)
+        reconciliation = Reconciliation(self.store, self.alertmanager, settings.stale_alert_seconds)
+        self.scheduler.add("reconciliation", reconciliation, reconcile.INTERVAL)
+        self.scheduler.add("remediation", Remediation(self.database, metrics, settings))
 
 
 def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> Flask:
@@ -60,8 +69,7 @@ def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> F
     problems.init_app(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_notification_bytes
 
-    parts = _parts(settings, telemetry)
-    app.extensions["pager"] = parts
+    parts = app.extensions["pager"] = Parts(settings, telemetry)
     app.register_blueprint(webhook.blueprint(parts.store))
     app.register_blueprint(actions_routes.blueprint(parts.actions))
     app.register_blueprint(redirects.blueprint(parts.store, settings.grafana_url))
@@ -76,27 +84,6 @@ def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> F
     )
     app.after_request(_protect)
     return app
-
-
-def _parts(settings: PagerSettings, telemetry: Telemetry) -> Parts:
-    metrics = PagerMetrics(telemetry, settings.pager_url)
-    database = Database(settings.database_url)
-    telemetry.instrument_engine(database.engine)
-    rotation = Rotation(settings.rotation_file)
-    escalation = Escalation(rotation, settings.escalate_seconds)
-    store = IncidentStore(database, escalation, metrics, settings.max_resolved)
-    alertmanager = Alertmanager(settings.alertmanager_url, telemetry)
-    actions = Actions(store, alertmanager)
-    deadman = DeadMansSwitch(store, settings.watchdog_silence_seconds, settings.watchdog_grace_seconds)
-    store.on_heartbeat = deadman.receive
-    scheduler = Scheduler(telemetry)
-    scheduler.add("dead man's switch", deadman)
-    scheduler.add("escalation", EscalationTask(database, escalation, metrics))
-    scheduler.add("rotation", RotationWatch(rotation, metrics), rotation_watch.INTERVAL)
-    task = Reconciliation(store, alertmanager, settings.stale_alert_seconds)
-    scheduler.add("reconciliation", task, reconcile.INTERVAL)
-    scheduler.add("remediation", Remediation(database, metrics, settings))
-    return Parts(database, rotation, alertmanager, store, deadman, actions, scheduler)
 
 
 def _protect(response: Response) -> Response:

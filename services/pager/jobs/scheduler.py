@@ -1,6 +1,7 @@
 """One background thread that calls the periodic tasks."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -14,15 +15,13 @@ Task = Callable[[datetime], None]
 class Scheduler:
     """Calls each task about once a second. A task that raises is logged and called again."""
 
-    def __init__(self, telemetry: Telemetry, seconds: float = 1.0) -> None:
+    def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._seconds = seconds
         self._tasks: dict[str, Task] = {}
         self._intervals: dict[str, timedelta] = {}
         self._called_at: dict[str, datetime] = {}
         # The last exception of a task: logged once, and again when it changes.
         self._failing: dict[str, str] = {}
-        self._stop = threading.Event()
 
     def add(self, name: str, task: Task, interval: timedelta = timedelta()) -> None:
         """Add a task. It is called with the time of day, aware UTC, at most once in each interval."""
@@ -44,20 +43,14 @@ class Scheduler:
                 else:
                     self._failing.pop(name, None)
 
-    def start(self) -> threading.Thread:
-        """Tick until `stop` is called."""
+    def start(self) -> None:
+        """Call the tasks in a daemon thread, once a second until the process ends."""
+        threading.Thread(target=self._run, name="scheduler", daemon=True).start()
 
-        def loop() -> None:
-            while not self._stop.wait(self._seconds):
-                self.tick(datetime.now(UTC))
-
-        thread = threading.Thread(target=loop, name="scheduler", daemon=True)
-        thread.start()
-        return thread
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._stop.set()
+    def _run(self) -> None:
+        while True:
+            time.sleep(1)
+            self.tick(datetime.now(UTC))
 
     def _is_due(self, name: str, now: datetime) -> bool:
         since = now - self._called_at.get(name, datetime.min.replace(tzinfo=UTC))
