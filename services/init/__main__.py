@@ -1,7 +1,7 @@
 """Secrets in the folder SECRETS_DIR.
 
-`python -m services.init` writes those that are missing, looks at the other volumes, and ends;
-`python -m services.init store NAME` puts what it reads from standard input in the place of one that users give.
+`python -m services.init` writes missing secrets, and checks that the other volumes are writable.
+`python -m services.init store NAME` stores standard input as a secret that users set.
 """
 
 import os
@@ -12,7 +12,10 @@ from services.init.files import store, write_missing
 
 
 def main() -> int:
-    """Exit code 0: all secrets exist; 1: a folder cannot be written; 2: SECRETS_DIR is not set, or no such secret."""
+    """Write or store secrets; return the exit code.
+
+    0: all secrets exist; 1: a folder cannot be written; 2: SECRETS_DIR is not set, or users cannot set the secret.
+    """
     folder = os.environ.get("SECRETS_DIR")
     if not folder:
         sys.stderr.write("SECRETS_DIR names no folder.\n")
@@ -21,7 +24,7 @@ def main() -> int:
         if sys.argv[1:2] == ["store"] and len(sys.argv) == 3:
             store(Path(folder), sys.argv[2], sys.stdin.read().strip())
             return 0
-        made = write_missing(Path(folder))
+        written = write_missing(Path(folder))
     except OSError as error:
         sys.stderr.write(f"Secrets cannot be written to {folder} ({error.strerror}): is its volume another user's?\n")
         return 1
@@ -30,13 +33,13 @@ def main() -> int:
         return 2
     foreign = [path for path in map(Path, os.environ.get("WRITABLE", "").split()) if not _writable(path)]
     for path in foreign:
-        # Said here once, in place of each service's own stack trace.
+        # Reported once, instead of a stack trace of each service.
         sys.stderr.write(
             f"{path}: permission denied for user {os.geteuid()}; its volume belongs to user {path.stat().st_uid}.\n"
         )
     if foreign:
         return 1
-    sys.stdout.write(f"Secrets made: {', '.join(made)}.\n" if made else "All secrets exist.\n")
+    sys.stdout.write(f"Secrets made: {', '.join(written)}.\n" if written else "All secrets exist.\n")
     return 0
 
 

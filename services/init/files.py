@@ -1,4 +1,4 @@
-"""Secrets as files: made once or given, never printed."""
+"""Secrets as files: generated once or set by users, never printed."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 NAMES: Final = ("admin_token", "grafana_admin_password", "postgres_password")
-# Never made here: the key of the user's own model provider. The lab's model takes any.
+# Never generated: the key of the user's model provider. The lab's model server accepts any key.
 GIVEN: Final = ("model_api_key",)
 # Read-only for owner and group: readers run under other user ids and join the group.
 MODE: Final = 0o440
@@ -19,10 +19,10 @@ MODE: Final = 0o440
 def write_missing(folder: Path) -> list[str]:
     """Write a random secret for each of `NAMES` that has no file, or an empty one.
 
-    A file appears whole or not at all, and an existing secret always wins, so that two runs at once agree.
+    A file is written atomically, and an existing secret is never replaced, so that two runs at once agree.
 
     Returns:
-        Names of the secrets that this run made.
+        The names of the secrets that this run wrote.
 
     Raises:
         OSError: the folder is missing or not writable.

@@ -1,17 +1,15 @@
-"""The pager's wiring: settings, telemetry, database, tasks, routes."""
-
-from dataclasses import dataclass
-from datetime import timedelta
+"""The pager's app: its parts, routes and tasks."""
 
 from flask import Flask, Response
 
 from services.pager.incidents.actions import Actions
 from services.pager.incidents.alertmanager_client import Alertmanager
-from services.pager.incidents.store import IncidentBook
+from services.pager.incidents.store import IncidentStore
 from services.pager.intake import webhook
+from services.pager.jobs import reconcile, rotation_watch
 from services.pager.jobs.deadman import DeadMansSwitch
 from services.pager.jobs.reconcile import Reconciliation
-from services.pager.jobs.remediation import Assistant, Limits, Remediation
+from services.pager.jobs.remediation import Remediation
 from services.pager.jobs.rotation_watch import RotationWatch
 from services.pager.jobs.scheduler import Scheduler
 from services.pager.metrics import PagerMetrics
@@ -25,26 +23,38 @@ from services.telemetry import Telemetry, TelemetrySettings
 from services.web import problems
 
 # Only the pager's own files: markup or a script in an alert's text has no effect, even unescaped.
-_CONTENT_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 
-@dataclass(frozen=True)
 class Parts:
     """The parts of the pager: `app.extensions["pager"]`."""
 
-    settings: PagerSettings
-    telemetry: Telemetry
-    metrics: PagerMetrics
-    database: Database
-    rotation: Rotation
-    alertmanager: Alertmanager
-    book: IncidentBook
-    deadman: DeadMansSwitch
-    actions: Actions
-    scheduler: Scheduler
+    def __init__(self, settings: PagerSettings, telemetry: Telemetry) -> None:
+        metrics = PagerMetrics(telemetry, settings.pager_url)
+        self.database = Database(settings.database_url)
+        telemetry.instrument_engine(self.database.engine)
+        self.rotation = Rotation(settings.rotation_file)
+        escalation = Escalation(self.rotation, settings.escalate_seconds)
+        self.store = IncidentStore(self.database, escalation, metrics, settings.max_resolved)
+        self.alertmanager = Alertmanager(settings.alertmanager_url, telemetry)
+        self.actions = Actions(self.store, self.alertmanager)
+        silence, grace = settings.watchdog_silence_seconds, settings.watchdog_grace_seconds
+        self.deadman = DeadMansSwitch(self.store, silence, grace)
+        self.store.on_heartbeat = self.deadman.receive
+        self.scheduler = Scheduler(telemetry)
+        self.scheduler.add("dead man's switch", self.deadman)
+        self.scheduler.add("escalation", EscalationTask(self.database, escalation, metrics))
+        self.scheduler.add("rotation", RotationWatch(self.rotation, metrics), rotation_watch.INTERVAL)
+        reconciliation = Reconciliation(self.store, self.alertmanager, settings.stale_alert_seconds)
+        self.scheduler.add("reconciliation", reconciliation, reconcile.INTERVAL)
+        self.scheduler.add("remediation", Remediation(self.database, metrics, settings))
 
 
 def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> Flask:
@@ -59,14 +69,13 @@ def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> F
     problems.init_app(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_notification_bytes
 
-    parts = _parts(settings, telemetry)
-    app.extensions["pager"] = parts
-    app.register_blueprint(webhook.blueprint(parts.book, parts.metrics))
+    parts = app.extensions["pager"] = Parts(settings, telemetry)
+    app.register_blueprint(webhook.blueprint(parts.store))
     app.register_blueprint(actions_routes.blueprint(parts.actions))
-    app.register_blueprint(redirects.blueprint(parts.book, settings.grafana_url))
+    app.register_blueprint(redirects.blueprint(parts.store, settings.grafana_url))
     app.register_blueprint(
         pages.blueprint(
-            parts.book,
+            parts.store,
             Runbooks(settings.runbooks_dir),
             parts.rotation,
             parts.alertmanager,
@@ -77,35 +86,6 @@ def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> F
     return app
 
 
-def _parts(settings: PagerSettings, telemetry: Telemetry) -> Parts:
-    metrics = PagerMetrics(telemetry, settings.pager_url)
-    database = Database(settings.database_url)
-    telemetry.instrument_engine(database.engine)
-    rotation = Rotation(settings.rotation_file)
-    escalation = Escalation(rotation, settings.escalate_seconds)
-    book = IncidentBook(database, escalation, metrics, settings.max_resolved)
-    alertmanager = Alertmanager(settings.alertmanager_url, telemetry)
-    actions = Actions(database, book, escalation, alertmanager, metrics)
-    deadman = DeadMansSwitch(database, book, settings.watchdog_silence_seconds, settings.watchdog_grace_seconds)
-    book.on_heartbeat = deadman.receive
-    scheduler = Scheduler(telemetry)
-    scheduler.add("dead man's switch", deadman)
-    scheduler.add("escalation", EscalationTask(database, escalation, metrics))
-    scheduler.add("rotation", RotationWatch(rotation, metrics))
-    scheduler.add("reconciliation", Reconciliation(database, book, alertmanager, metrics, settings.stale_alert_seconds))
-    scheduler.add("remediation", _remediation(settings, database, metrics))
-    return Parts(settings, telemetry, metrics, database, rotation, alertmanager, book, deadman, actions, scheduler)
-
-
-def _remediation(settings: PagerSettings, database: Database, metrics: PagerMetrics) -> Remediation:
-    assistant = Assistant(settings.assistant_url, settings.admin_token_file, metrics.telemetry)
-    after, every = settings.remediation_after_seconds, settings.remediation_every_seconds
-    limits = Limits(settings.remediation, timedelta(seconds=after), timedelta(seconds=every))
-    return Remediation(database, assistant, metrics, limits)
-
-
 def _protect(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = _CONTENT_POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers.update(_SECURITY_HEADERS)
     return response

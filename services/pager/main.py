@@ -8,4 +8,4 @@ settings = PagerSettings()
 app = create_app(settings)
 parts = app.extensions["pager"]
 parts.scheduler.start()
-smtp.start_smtp_server(settings.smtp_listen, parts.book, parts.actions, parts.metrics)
+smtp.start_smtp_server(settings.smtp_listen, parts.store, parts.actions)

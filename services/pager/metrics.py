@@ -1,7 +1,10 @@
-"""The pager's metrics, and a log line for everything that changes an incident."""
+"""The pager's metrics, and a log line for each change of an incident."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+
+from prometheus_client import Histogram
 
 from services.pager.model.tables import Incident
 from services.telemetry import Telemetry, names
@@ -10,7 +13,7 @@ CHANNELS = ("webhook", "mail")
 RESULTS = ("accepted", "repeated", "refused")
 ACTION = "restart-assistant"
 REMEDIATION_RESULTS = ("dry_run", "done", "failed", "limited")
-# What can have an incident; the heartbeat's severity cannot.
+# The severities of incidents; the heartbeat's opens none.
 _SEVERITIES = [{"severity": "page"}, {"severity": "ticket"}]
 
 
@@ -31,20 +34,11 @@ class PagerMetrics:
         labels = names.PAGER_INCIDENTS_LABELS
         self._open = telemetry.gauge(names.PAGER_INCIDENTS_OPEN, "Incidents that are open.", labels, _SEVERITIES)
         self._opened = telemetry.counter(names.PAGER_INCIDENTS, "Incidents that were opened.", labels, _SEVERITIES)
-        self._acknowledge = telemetry.histogram(
-            names.PAGER_ACKNOWLEDGE,
-            "From the first notification of an incident to its first acknowledgement.",
-            labels,
-            names.PAGER_BUCKETS,
-            _SEVERITIES,
+        duration = partial(telemetry.histogram, labels=labels, buckets=names.PAGER_BUCKETS, initial=_SEVERITIES)
+        self._acknowledge = duration(
+            names.PAGER_ACKNOWLEDGE, "From the first notification of an incident to its first acknowledgement."
         )
-        self._resolve = telemetry.histogram(
-            names.PAGER_RESOLVE,
-            "From the start of an incident's first alert to its resolution.",
-            labels,
-            names.PAGER_BUCKETS,
-            _SEVERITIES,
-        )
+        self._resolve = duration(names.PAGER_RESOLVE, "From the start of an incident's first alert to its resolution.")
         self._escalations = telemetry.counter(
             names.PAGER_ESCALATIONS, "Escalations to the next level.", labels, _SEVERITIES
         )
@@ -67,8 +61,8 @@ class PagerMetrics:
 
     def open_incidents(self, by_severity: Mapping[str, int]) -> None:
         """Set the number of open incidents."""
-        for severity, count in by_severity.items():
-            self._open.labels(severity=severity).set(count)
+        for labels in _SEVERITIES:
+            self._open.labels(**labels).set(by_severity.get(labels["severity"], 0))
 
     def heartbeat(self, at: datetime | None) -> None:
         """Set the time of the last heartbeat."""
@@ -83,15 +77,13 @@ class PagerMetrics:
     def acknowledged(self, incident: Incident, first: bool) -> None:
         """Log an acknowledgement, and measure the first one of an incident."""
         if first and incident.acknowledged_at:
-            seconds = (incident.acknowledged_at - incident.notified_at).total_seconds()
-            self.telemetry.observe(self._acknowledge, max(0.0, seconds), severity=incident.severity)
+            self._observe(self._acknowledge, incident, incident.acknowledged_at - incident.notified_at)
         self.log(incident, "acknowledged", "acknowledged")
 
     def resolved(self, incident: Incident) -> None:
         """Measure and log a resolution."""
         if incident.resolved_at:
-            seconds = (incident.resolved_at - incident.opened_at).total_seconds()
-            self.telemetry.observe(self._resolve, max(0.0, seconds), severity=incident.severity)
+            self._observe(self._resolve, incident, incident.resolved_at - incident.opened_at)
         self.log(incident, "resolved", "resolved")
 
     def escalated(self, incident: Incident) -> None:
@@ -114,6 +106,9 @@ class PagerMetrics:
             incident_id=incident.id,
             alert=incident.alert,
         )
+
+    def _observe(self, histogram: Histogram, incident: Incident, duration: timedelta) -> None:
+        self.telemetry.observe(histogram, max(0.0, duration.total_seconds()), severity=incident.severity)
 
     def log(self, incident: Incident, event: str, action: str, level: str = "info") -> None:
         """Write a log line about an incident, without the names of responders."""

@@ -1,1 +1,1 @@
-"""What the databases of assistant and pager share: column type, SQLite set-up, migrations."""
+"""Shared by the databases of assistant and pager: column type, SQLite set-up, migrations."""

@@ -21,12 +21,13 @@ def prepare(engine: Engine, busy_seconds: Callable[[], float]) -> None:
     with the execution option `writes` begins with BEGIN IMMEDIATE and waits for the write lock.
 
     Args:
-        busy_seconds: returns how long a transaction may wait for a lock, in seconds; asked at each BEGIN.
+        engine: of a SQLite database.
+        busy_seconds: returns how long a transaction may wait for a lock, in seconds; called at each BEGIN.
     """
 
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _record: Any) -> None:
-        # The driver's own BEGIN comes too late (at the first write); with None it leaves transactions to us.
+        # The driver would send BEGIN at the first write only; with None the listener below sends it.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")  # readers and the one writer do not wait for each other
         connection.execute("PRAGMA foreign_keys=ON")

@@ -1,6 +1,6 @@
 """The context of the current request, which every log line and the server span carry."""
 
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 
@@ -19,19 +19,9 @@ class RequestContext:
     outcome: str = ""
 
 
-_current: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
+REQUEST: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
 
 
 def current() -> RequestContext | None:
     """Return the context of the current request; None outside of a request."""
-    return _current.get()
-
-
-def enter(context: RequestContext) -> Token[RequestContext | None]:
-    """Make the context current and return the token for `leave`."""
-    return _current.set(context)
-
-
-def leave(token: Token[RequestContext | None]) -> None:
-    """Restore the context that was current before `enter`."""
-    _current.reset(token)
+    return REQUEST.get()

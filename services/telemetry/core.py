@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, current_app
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import Status, StatusCode
 from prometheus_client import ProcessCollector
 
 from services.telemetry import http, libraries, logs, metrics, names, privacy, runtime, tracing
-from services.telemetry.context import RequestContext
 from services.telemetry.context import current as current_request
 from services.telemetry.metrics import Metrics
 from services.telemetry.settings import TelemetrySettings
@@ -39,7 +38,7 @@ class Telemetry:
         self.limit_cardinality = self.metrics.limit_cardinality
         self.inc, self.observe = metrics.inc, metrics.observe
         self._lost = self.metrics.counter(names.LOG_WRITE_ERRORS, "Log lines lost because they could not be written.")
-        self._lines = logs.LineLogger(self.service, settings.log_level, self._handlers())
+        self._lines = logs.LineLogger(settings.log_level, self._handlers())
         self._libraries = libraries.attach(self._log_library_record)
         self._gc = runtime.GcPauses()
         self._register_runtime()
@@ -92,14 +91,22 @@ class Telemetry:
         http.init_app(app, self)
 
     def instrument_httpx(self, client: "httpx.Client") -> None:
-        """Trace the client's calls and propagate the trace context."""
-        if not self.settings.telemetry_off:
-            tracing.instrument_httpx(client, self.tracer_provider)
+        """Create a client span for each call, and propagate the trace context in its headers."""
+        if self.settings.telemetry_off:
+            return
+        from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor  # noqa: PLC0415
+
+        HTTPXClientInstrumentor.instrument_client(
+            client, tracer_provider=self.tracer_provider, meter_provider=tracing.NO_METERS
+        )
 
     def instrument_engine(self, engine: "Engine") -> None:
-        """Trace the engine's statements."""
-        if not self.settings.telemetry_off:
-            tracing.instrument_engine(engine, self.tracer_provider)
+        """Create a client span for each statement."""
+        if self.settings.telemetry_off:
+            return
+        from services.telemetry.statements import StatementTracer  # noqa: PLC0415
+
+        StatementTracer(engine, self.tracer_provider.get_tracer("opentelemetry.instrumentation.sqlalchemy"))
 
     def log(self, kind: str, event: str, message: str, level: str = "info", logger: str = "", **fields: object) -> None:
         """Write one log line about the current request.
@@ -107,46 +114,29 @@ class Telemetry:
         Args:
             kind: one of names.KINDS.
             event: a stable name to query by, as `http.request`.
-            message: what happened; never text of users.
+            message: the fact; never text of users.
             level: debug, info, warning or error; lines of kind audit are written at every level.
             logger: by default the service's name.
-            fields: further fields; None is left out.
+            fields: further fields; None is omitted.
         """
-        span = trace.get_current_span()
-        self.log_for(kind, event, message, level, logger, context=current_request(), span=span, **fields)
-
-    def log_for(
-        self,
-        kind: str,
-        event: str,
-        message: str,
-        level: str,
-        logger: str,
-        *,
-        context: RequestContext | None,
-        span: Span,
-        **fields: object,
-    ) -> None:
-        """Write one line about a request and span that need not be the current ones; see `log`."""
         number = _LEVELS[level]
         if not self._lines.is_enabled(number, always=kind == "audit"):
             return
-        name = logger or self.service
         line: dict[str, object] = {
             "timestamp": logs.timestamp(time.time()),
             "level": level,
-            "logger": name,
+            "logger": logger or self.service,
             "event": event,
             "message": privacy.mask(message),
             "kind": kind,
             "service": self.service,
         }
-        _add_trace(line, span)
-        _add_request(line, context)
+        _add_trace(line)
+        _add_request(line)
         for key, value in fields.items():
             if value is not None:
                 line[key] = privacy.mask(value) if type(value) is str else value
-        self._lines.write(number, name, line)
+        self._lines.write(number, line)
 
     def exception(
         self, message: str, exc: BaseException, event: str = "exception", logger: str = "", **fields: Any
@@ -180,12 +170,15 @@ class Telemetry:
     def current_trace_id(self) -> str | None:
         """Return the trace id in 32 hexadecimal digits; None outside of a trace."""
         span = trace.get_current_span().get_span_context()
-        return f"{span.trace_id:032x}" if span.is_valid else None
+        return trace.format_trace_id(span.trace_id) if span.is_valid else None
 
     def bind(self, *, business_id: str | None = None, user_id: str | None = None, outcome: str | None = None) -> None:
-        """Add business and user to the span and later log lines of the request; `user_id` is hashed here.
+        """Add business and user to the span and to later log lines of the request.
 
-        `outcome` (ok, fallback) is for the request metrics only.
+        Args:
+            business_id: as in the path or body.
+            user_id: is hashed here.
+            outcome: ok or fallback; only the request metrics use it.
         """
         context, span = current_request(), trace.get_current_span()
         if business_id:
@@ -213,15 +206,16 @@ def _format_stack(exc: BaseException) -> str:
     return "".join(traceback.format_exception(exc))[-_MAX_STACK:]
 
 
-def _add_trace(line: dict[str, object], span: Span) -> None:
-    context = span.get_span_context()
+def _add_trace(line: dict[str, object]) -> None:
+    context = trace.get_current_span().get_span_context()
     if context.is_valid:
-        line["trace_id"] = f"{context.trace_id:032x}"
-        line["span_id"] = f"{context.span_id:016x}"
+        line["trace_id"] = trace.format_trace_id(context.trace_id)
+        line["span_id"] = trace.format_span_id(context.span_id)
         line["trace_flags"] = f"{context.trace_flags:02x}"
 
 
-def _add_request(line: dict[str, object], context: RequestContext | None) -> None:
+def _add_request(line: dict[str, object]) -> None:
+    context = current_request()
     if context is None:
         return
     line["request_id"] = context.request_id

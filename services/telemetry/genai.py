@@ -5,7 +5,7 @@ because users wrote it.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
@@ -17,10 +17,9 @@ EXECUTE_TOOL = "execute_tool"
 PROVIDER = "openai"
 
 
-@contextmanager
 def chat_span(
     tracer: Tracer, model: str, *, server: str = "", port: int = 0, conversation_id: str = ""
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """Open a client span `chat {model}` around one call of the model; each retry has its own.
 
     Args:
@@ -38,9 +37,7 @@ def chat_span(
         "server.port": port,
         "gen_ai.conversation.id": conversation_id,
     }
-    name = names.SPAN_CALL_MODEL.format(model=model)
-    with _span(tracer, name, SpanKind.CLIENT, attributes) as span:
-        yield span
+    return _span(tracer, names.SPAN_CALL_MODEL.format(model=model), SpanKind.CLIENT, attributes)
 
 
 def record_response(
@@ -64,8 +61,7 @@ def record_response(
     )
 
 
-@contextmanager
-def tool_span(tracer: Tracer, tool: str, *, call_id: str = "") -> Iterator[Span]:
+def tool_span(tracer: Tracer, tool: str, *, call_id: str = "") -> AbstractContextManager[Span]:
     """Open a span `execute_tool {tool}` around a tool call."""
     attributes: dict[str, str | int] = {
         "gen_ai.operation.name": EXECUTE_TOOL,
@@ -73,8 +69,7 @@ def tool_span(tracer: Tracer, tool: str, *, call_id: str = "") -> Iterator[Span]
         "gen_ai.tool.type": "function",
         "gen_ai.tool.call.id": call_id,
     }
-    with _span(tracer, names.SPAN_TOOL.format(tool=tool), SpanKind.INTERNAL, attributes) as span:
-        yield span
+    return _span(tracer, names.SPAN_TOOL.format(tool=tool), SpanKind.INTERNAL, attributes)
 
 
 def record_error(span: Span, error_type: str) -> None:

@@ -6,14 +6,16 @@ Probes, scrapes and static files get none: at several per second they would be m
 import re
 import time
 import uuid
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 from opentelemetry import trace
 from prometheus_client import Histogram
 
-from services.telemetry import metrics, names, privacy, tracing
-from services.telemetry.context import RequestContext, current, enter, leave
+from services.telemetry import context, metrics, names, privacy, tracing
+from services.telemetry.context import RequestContext
 
 if TYPE_CHECKING:
     from services.telemetry.core import Telemetry
@@ -46,10 +48,10 @@ def init_app(app: Flask, telemetry: "Telemetry") -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
-        context = current()
-        if context is None:
+        request_context = context.current()
+        if request_context is None:
             return response
-        response.headers[REQUEST_ID_HEADER] = context.request_id
+        response.headers[REQUEST_ID_HEADER] = request_context.request_id
         if _excluded():
             return response
         span = trace.get_current_span()
@@ -59,16 +61,12 @@ def init_app(app: Flask, telemetry: "Telemetry") -> None:
         if request.query_string:
             # Values may be personal.
             span.set_attribute("url.query", "&".join(f"{key}={privacy.MASK}" for key in request.args))
-        measurement = _Measurement(telemetry, context, span, response)
-
-        def measure() -> None:
-            measurement.close(duration)
-
+        measurement = _Measurement(telemetry, duration, request_context.started, response)
         if response.is_streamed and response.content_length is None:
-            # Sent after the view has returned.
-            response.call_on_close(measure)
+            # Sent after the view has returned; the copy has the request's context and span.
+            response.call_on_close(partial(copy_context().run, measurement.record))
         else:
-            measure()
+            measurement.record()
         return response
 
     @app.teardown_request
@@ -85,13 +83,13 @@ def _add_context(app: Flask) -> None:
         request_id = request.headers.get(REQUEST_ID_HEADER, "")
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = uuid.uuid4().hex
-        g.telemetry_token = enter(RequestContext(request_id=request_id, started=time.perf_counter()))
+        g.telemetry_token = context.REQUEST.set(RequestContext(request_id=request_id, started=time.perf_counter()))
 
     @app.teardown_request
     def end(_: BaseException | None) -> None:
         token = g.pop("telemetry_token", None)
         if token is not None:
-            leave(token)
+            context.REQUEST.reset(token)
 
 
 def _add_metrics_route(app: Flask, telemetry: "Telemetry") -> None:
@@ -103,6 +101,11 @@ def _add_metrics_route(app: Flask, telemetry: "Telemetry") -> None:
     app.add_url_rule("/metrics", "metrics", scrape)
 
 
+def matched_route() -> str:
+    """Return the pattern of the current request's route, `other` where none matches."""
+    return request.url_rule.rule if request.url_rule else names.OTHER
+
+
 def _excluded() -> bool:
     return request.path in names.PROBE_PATHS or request.path.startswith("/static/")
 
@@ -110,31 +113,30 @@ def _excluded() -> bool:
 class _Measurement:
     """One request, kept until its response is sent."""
 
-    def __init__(self, telemetry: "Telemetry", context: RequestContext, span: trace.Span, response: Response) -> None:
+    def __init__(self, telemetry: "Telemetry", duration: Histogram, started: float, response: Response) -> None:
         self._telemetry = telemetry
-        self._context = context
-        self._span = span
+        self._duration = duration
+        self._started = started
         self._status = response.status_code
         self._bytes = response.content_length
         self._method = request.method if request.method in _METHODS else "_OTHER"
-        self._route = request.url_rule.rule if request.url_rule else names.OTHER
+        self._route = matched_route()
 
-    def close(self, duration: Histogram) -> None:
+    def record(self) -> None:
         """Observe the duration and write the access line."""
-        seconds = time.perf_counter() - self._context.started
-        duration.labels(self._method, self._route, str(self._status)).observe(seconds, metrics.exemplar(self._span))
+        seconds = time.perf_counter() - self._started
+        labels = self._method, self._route, str(self._status)
+        self._duration.labels(*labels).observe(seconds, metrics.exemplar())
         fields: dict[str, Any] = {
             "method": self._method,
             "route": self._route,
             "status": self._status,
             "duration_ms": round(seconds * 1000, 2),
         }
+        log = self._telemetry.log
         level = "info" if self._status < 400 else "warning" if self._status < 500 else "error"
-        text = f"{self._method} {self._route} {self._status}"
-        self._log("access", "http.request", text, level, **fields, bytes=self._bytes)
+        text = " ".join(labels)
+        log("access", "http.request", text, level, "http", **fields, bytes=self._bytes)
         limit = self._telemetry.settings.slow_request_seconds
         if seconds > limit:
-            self._log("performance", "http.slow", f"{text} was slow", "warning", **fields, limit_ms=limit * 1000)
-
-    def _log(self, kind: str, event: str, text: str, level: str, **fields: object) -> None:
-        self._telemetry.log_for(kind, event, text, level, "http", context=self._context, span=self._span, **fields)
+            log("performance", "http.slow", f"{text} was slow", "warning", "http", **fields, limit_ms=limit * 1000)

@@ -1,5 +1,6 @@
 """Log records of libraries, written as masked and rate-limited lines of the service."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -41,14 +42,9 @@ class LibraryHandler(logging.Handler):
         self.addFilter(RateLimitFilter())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record."""
-        try:
+        """Write the record; a failure is ignored, because the library's call must not fail."""
+        with contextlib.suppress(Exception):
             self._write(record)
-        except Exception:
-            self.handleError(record)
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the parent's name
-        """Ignore the error: no traceback on stderr for a library's line."""
 
 
 def message(record: logging.LogRecord) -> str:

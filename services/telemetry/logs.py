@@ -11,11 +11,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from pythonjsonlogger.json import JsonEncoder, JsonFormatter
+from pythonjsonlogger.json import JsonEncoder
 
 # Seconds between two attempts to open a log file.
 REOPEN_AFTER = 1.0
@@ -23,7 +24,7 @@ REOPEN_AFTER = 1.0
 _encode = JsonEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 
-def _serialize(data: dict[str, object], **_: object) -> str:
+def _serialize(data: Any) -> str:
     # json.dumps would build an encoder for each line.
     try:
         return _encode(data)
@@ -32,38 +33,26 @@ def _serialize(data: dict[str, object], **_: object) -> str:
         return _encode({key: value if isinstance(value, (str, int)) else str(value) for key, value in data.items()})
 
 
-class LineFormatter(JsonFormatter):
+class LineFormatter(logging.Formatter):
     """Formats a record whose message is a mapping of fields, once for all handlers."""
-
-    def __init__(self) -> None:
-        super().__init__(json_serializer=_serialize)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without its newline."""
         line: str | None = record.__dict__.get("_line")
         if line is None:
-            # The fields are complete: merging record attributes, as the parent does, would double the cost.
-            line = self.serialize_log_record(record.msg) if isinstance(record.msg, dict) else super().format(record)
-            record.__dict__["_line"] = line
+            line = record.__dict__["_line"] = _serialize(record.msg)
         return line
 
 
-class _Timestamp:
-    """Formats RFC 3339 in UTC with microseconds; caches the part up to the seconds."""
-
-    def __init__(self) -> None:
-        self._cached = (-1, "")
-
-    def __call__(self, seconds: float) -> str:
-        micros = int(seconds * 1_000_000)
-        whole, fraction = divmod(micros, 1_000_000)
-        cached = self._cached
-        if cached[0] != whole:
-            cached = self._cached = (whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)))
-        return f"{cached[1]}.{fraction:06d}Z"
+@lru_cache(maxsize=2)
+def _format_second(whole: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
 
 
-timestamp: Callable[[float], str] = _Timestamp()
+def timestamp(seconds: float) -> str:
+    """Format seconds since the epoch as RFC 3339 in UTC with microseconds."""
+    whole, micros = divmod(int(seconds * 1_000_000), 1_000_000)
+    return f"{_format_second(whole)}.{micros:06d}Z"
 
 
 class LineFile(RotatingFileHandler):
@@ -148,8 +137,7 @@ class LineStream(logging.StreamHandler[Any]):
 class LineLogger:
     """Writes mappings as lines to its handlers, from its level on."""
 
-    def __init__(self, service: str, level: str, handlers: list[logging.Handler]) -> None:
-        self.service = service
+    def __init__(self, level: str, handlers: list[logging.Handler]) -> None:
         self.handlers = handlers
         self.set_level(level)
         formatter = LineFormatter()
@@ -171,9 +159,9 @@ class LineLogger:
         """Return whether a line of this level is written; with `always` (audit) at every level."""
         return bool(self.handlers) and (always or level >= self.level)
 
-    def write(self, level: int, logger: str, fields: Mapping[str, object]) -> None:
+    def write(self, level: int, fields: Mapping[str, object]) -> None:
         """Write one line with these fields."""
-        record = logging.LogRecord(logger, level, "", 0, fields, None, None)
+        record = logging.LogRecord("", level, "", 0, fields, None, None)
         for handler in self.handlers:
             handler.handle(record)
 

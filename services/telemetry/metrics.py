@@ -51,7 +51,7 @@ class Metrics:
         return CardinalityLimiter(limit, allowed, self._overflow.labels(label=label_name).inc)
 
     def scrape(self, accept: str) -> tuple[bytes, str]:
-        """Return body and content type for an Accept header; OpenMetrics (with exemplars) when it asks for that."""
+        """Return body and content type for an Accept header: OpenMetrics, which has exemplars, or plain text."""
         try:
             encode, content_type = choose_encoder(accept)
         except (ValueError, TypeError):  # a version that is no number
@@ -75,9 +75,9 @@ def observe(histogram: Histogram, value: float, **labels: str) -> None:
     (histogram.labels(**labels) if labels else histogram).observe(value, exemplar())
 
 
-def exemplar(span: trace.Span | None = None) -> dict[str, str] | None:
-    """Return the exemplar of the span (default: the current one); None unless the span is sampled."""
-    context = (span or trace.get_current_span()).get_span_context()
+def exemplar() -> dict[str, str] | None:
+    """Return the exemplar of the current span; None unless it is sampled."""
+    context = trace.get_current_span().get_span_context()
     if not context.trace_flags & TraceFlags.SAMPLED:
         return None
-    return {"trace_id": f"{context.trace_id:032x}"}
+    return {"trace_id": trace.format_trace_id(context.trace_id)}

@@ -5,7 +5,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -30,7 +30,9 @@ def parse_size(text: str) -> int:
 
 
 class TelemetrySettings(BaseSettings):
-    """Settings of one service's telemetry. Every field has a default for unit tests."""
+    """Settings of one service's telemetry. Every field has a default for unit tests; an empty variable means it."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     otel_service_name: str = "service"
     otel_resource_attributes: str = ""
@@ -52,17 +54,12 @@ class TelemetrySettings(BaseSettings):
     @field_validator("memory_limit", mode="before")
     @classmethod
     def _parse_size(cls, value: object) -> object:
-        return (parse_size(value) if value.strip() else 0) if isinstance(value, str) else value
+        return parse_size(value) if isinstance(value, str) else value
 
     @field_validator("log_level", mode="before")
     @classmethod
     def _convert_to_upper(cls, value: object) -> object:
         return value.strip().upper() if isinstance(value, str) else value
-
-    @field_validator("log_dir", mode="before")
-    @classmethod
-    def _convert_empty(cls, value: object) -> object:
-        return None if value == "" else value
 
     def resource_attributes(self) -> dict[str, str]:
         """Parse OTEL_RESOURCE_ATTRIBUTES; invalid pairs are ignored, as in the SDK."""

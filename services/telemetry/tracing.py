@@ -1,4 +1,4 @@
-"""Traces: the SDK as `opentelemetry-distro` configures it, and instrumentations of Flask, httpx and SQLAlchemy.
+"""Traces: the SDK as `opentelemetry-distro` configures it, and the instrumentation of Flask.
 
 Only the provider is global, because instrumentations look it up there. A thread of its own exports: an unreachable
 Collector does not slow requests, and delays a stop by at most `STOP_SECONDS`.
@@ -21,9 +21,7 @@ from services.telemetry import names
 from services.telemetry.settings import TelemetrySettings
 
 if TYPE_CHECKING:
-    import httpx
     from flask import Flask
-    from sqlalchemy import Engine
 
 STOP_SECONDS = 2.0
 
@@ -36,7 +34,7 @@ _EXCLUDED_URLS = ",".join(
 os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
 
 # Prometheus scrapes our metrics; those of the instrumentations would cost CPU and be exported nowhere.
-_NO_METERS = NoOpMeterProvider()
+NO_METERS = NoOpMeterProvider()
 
 
 class BoundedBatchSpanProcessor(BatchSpanProcessor):
@@ -118,21 +116,7 @@ def instrument_flask(app: "Flask", tracer_provider: trace.TracerProvider) -> Non
     instrumentor.instrument_app(
         app,
         tracer_provider=tracer_provider,
-        meter_provider=_NO_METERS,
+        meter_provider=NO_METERS,
         excluded_urls=_EXCLUDED_URLS,
         enable_commenter=False,
     )
-
-
-def instrument_httpx(client: "httpx.Client", tracer_provider: trace.TracerProvider) -> None:
-    """Create a client span for each call and propagate the trace context in its headers."""
-    from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor  # noqa: PLC0415
-
-    HTTPXClientInstrumentor.instrument_client(client, tracer_provider=tracer_provider, meter_provider=_NO_METERS)
-
-
-def instrument_engine(engine: "Engine", tracer_provider: trace.TracerProvider) -> None:
-    """Create a client span for each statement."""
-    from services.telemetry.statements import StatementTracer  # noqa: PLC0415
-
-    StatementTracer(engine, tracer_provider.get_tracer("opentelemetry.instrumentation.sqlalchemy"))

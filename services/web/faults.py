@@ -1,4 +1,4 @@
-"""The faults of a service: started and stopped, drawn by intensity, ended by a timer, visible in every signal."""
+"""The fault registry of a service: starts and ends faults, draws by intensity, and records hits in all signals."""
 
 import difflib
 import random

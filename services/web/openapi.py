@@ -36,14 +36,10 @@ class ProblemDocument(BaseModel):
     errors: list[FieldError] = Field(default_factory=list)
 
 
-_PROBLEM: dict[str, Any] = {
-    "content": {problems.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
-}
-
-
 def problem_responses(*statuses: int) -> Responses:
     """Return the problem responses for `responses=` of a route."""
-    return {str(status): {"description": HTTPStatus(status).phrase, **_PROBLEM} for status in statuses}
+    content = {problems.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    return {str(status): {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
 class Api(OpenAPI):
@@ -56,9 +52,9 @@ class Api(OpenAPI):
             self.spec_json["components"].pop("securitySchemes", None)
         for path in self.spec_json["paths"].values():
             for operation in path.values():
-                operation["responses"]["422"] = problem_responses(422)["422"]
-                for status in (400, 413, 415, 500) if "requestBody" in operation else (400, 500):
-                    operation["responses"].setdefault(str(status), problem_responses(status)[str(status)])
+                statuses = (400, 413, 415, 500) if "requestBody" in operation else (400, 500)
+                declared = operation["responses"]
+                operation["responses"] = {**problem_responses(*statuses), **declared, **problem_responses(422)}
 
 
 def create_app(

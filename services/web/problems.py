@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from services.telemetry import get_telemetry, names
 from services.telemetry.core import Telemetry
+from services.telemetry.http import matched_route
 
 CONTENT_TYPE = "application/problem+json"
 PREFIX = "/problems/"
@@ -118,13 +119,9 @@ def count_rejections(telemetry: Telemetry, reasons: Sequence[str] = (), route: s
 
     def count(problem: Problem) -> None:
         if problem.status < 500:
-            telemetry.inc(counter, route=_route(), reason=problem.reason)
+            telemetry.inc(counter, route=matched_route(), reason=problem.reason)
 
     return count
-
-
-def _route() -> str:
-    return request.url_rule.rule if request.url_rule else names.OTHER
 
 
 def init_app(app: Flask, on_problem: OnProblem | None = None) -> None:
@@ -156,14 +153,13 @@ def init_app(app: Flask, on_problem: OnProblem | None = None) -> None:
 
 def _log(problem: Problem, cause: BaseException | None) -> None:
     telemetry = get_telemetry()
-    fields = {"status": problem.status, "reason": problem.reason, "route": _route()}
-    if problem.status >= 500:
-        if cause is None:
-            telemetry.log("error", "problem", problem.title, level="error", logger="problems", **fields)
-        else:
-            telemetry.exception(problem.title, cause, event="problem", logger="problems", **fields)
-    else:
+    fields = {"status": problem.status, "reason": problem.reason, "route": matched_route()}
+    if problem.status < 500:
         telemetry.log("application", "problem", problem.title, level="warning", logger="problems", **fields)
+    elif cause is None:
+        telemetry.log("error", "problem", problem.title, level="error", logger="problems", **fields)
+    else:
+        telemetry.exception(problem.title, cause, event="problem", logger="problems", **fields)
 
 
 def to_response(problem: Problem) -> Response:

@@ -7,12 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from services.pager.incidents import lifecycle
 from services.pager.incidents.alertmanager_client import Alertmanager, AlertmanagerError
-from services.pager.incidents.store import IncidentBook
-from services.pager.metrics import PagerMetrics
-from services.pager.model.database import Database
+from services.pager.incidents.store import IncidentStore, Outcome, find
 from services.pager.model.tables import Incident
 from services.pager.model.timeline import MAX_HAND_EVENTS, add_entry, count
-from services.pager.oncall.escalation import Escalation
 from services.web.problems import Problem
 from services.web.times import format_rfc3339
 
@@ -20,19 +17,11 @@ from services.web.times import format_rfc3339
 class Actions:
     """Acknowledge, escalate, comment, silence, resolve. All raise Problem (404, 409, 502) that says what to do."""
 
-    def __init__(
-        self,
-        database: Database,
-        book: IncidentBook,
-        escalation: Escalation,
-        alertmanager: Alertmanager,
-        metrics: PagerMetrics,
-    ) -> None:
-        self._database = database
-        self._book = book
-        self._escalation = escalation
+    def __init__(self, store: IncidentStore, alertmanager: Alertmanager) -> None:
+        self._store = store
+        self._escalation = store.escalation
+        self._metrics = store.metrics
         self._alertmanager = alertmanager
-        self._metrics = metrics
         # Alertmanager is called outside of any transaction; this lock keeps one silence per incident.
         self._silencing = threading.Lock()
 
@@ -63,7 +52,7 @@ class Actions:
         """Page the next level at once."""
         with self._open(number) as incident:
             why = f"{reason}: " if reason else ""
-            if not self._escalation.to_next(incident, datetime.now(UTC), why, by):
+            if not self._escalation.page_next_level(incident, datetime.now(UTC), why, by):
                 raise Problem(
                     409, "No further level", f"{incident.responder} is on the last level. Call a person yourself."
                 )
@@ -83,8 +72,7 @@ class Actions:
             duration = max(0.0, (now - incident.opened_at).total_seconds())
             reason = f": {text}" if text else ""
             lifecycle.resolve(incident, now, f"Resolved by hand after {duration:.0f} s{reason}", by)
-        self._book.set_gauges()
-        self._metrics.resolved(incident)
+        self._store.record(Outcome.RESOLVED, incident)
         return incident
 
     def silence(self, number: int, by: str, minutes: int, comment: str) -> Incident:
@@ -126,15 +114,14 @@ class Actions:
             with self._any(number) as incident:
                 incident.silence_id = incident.silence_until = incident.silence_by = None
                 add_entry(incident, now, "unsilenced", "The silence was expired in Alertmanager", by, always=True)
-                self._escalation.resume(incident, now)
+                self._escalation.start_deadline(incident, now)
         self._metrics.log(incident, "unsilenced", "unsilenced")
         return incident
 
     @contextmanager
     def _any(self, number: int) -> Iterator[Incident]:
-        # Numbers beyond 64 bits are no number of a row, and SQLite refuses to look for them.
-        with self._database.write() as session:
-            incident = session.get(Incident, number) if number < 2**63 else None
+        with self._store.database.write() as session:
+            incident = find(session, number)
             if incident is None:
                 detail = f"There is no incident {str(number)[:20]}. Look for yours in the list at /."
                 raise Problem(404, "No such incident", detail, "/problems/unknown-incident")

@@ -1,9 +1,10 @@
 """The client of Alertmanager's API v2: silences, active and inhibited alerts."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
@@ -14,7 +15,6 @@ SECONDS = 5.0
 # A page waits no longer than this for the inhibited alerts.
 PAGE_SECONDS = 1.0
 _NOT_FOUND = 404
-Value = TypeVar("Value")
 
 
 class AlertmanagerError(Exception):
@@ -67,29 +67,30 @@ class Alertmanager:
         }
         if known is not None and self.has_silence(known):
             body["id"] = known
-        answer = self._ask("POST", "/api/v2/silences", json=body)
-        return _read(answer, lambda body: str(body["silenceID"]))
+        answer = self._request("POST", "/api/v2/silences", json=body)
+        with _form_errors():
+            return str(answer.json()["silenceID"])
 
     def has_silence(self, silence_id: str) -> bool:
         """Return whether a silence exists and has not expired."""
-        answer = self._ask("GET", f"/api/v2/silence/{silence_id}", allowed=_NOT_FOUND)
+        answer = self._request("GET", f"/api/v2/silence/{silence_id}", allowed=_NOT_FOUND)
         if answer.status_code == _NOT_FOUND:
             return False
-        return _read(answer, lambda body: bool(body["status"]["state"] != "expired"))
+        with _form_errors():
+            return bool(answer.json()["status"]["state"] != "expired")
 
     def expire(self, silence_id: str) -> None:
         """Expire a silence; nothing for an expired or unknown one."""
         if self.has_silence(silence_id):
-            self._ask("DELETE", f"/api/v2/silence/{silence_id}", allowed=_NOT_FOUND)
+            self._request("DELETE", f"/api/v2/silence/{silence_id}", allowed=_NOT_FOUND)
 
     def active_alerts(self) -> AlertSnapshot:
         """Return all active alerts."""
-        status = self._ask("GET", "/api/v2/status")
-        started_at = _read(status, lambda body: datetime.fromisoformat(body["uptime"]))
-        alerts = self._ask("GET", "/api/v2/alerts")
-        return AlertSnapshot(
-            started_at, _read(alerts, lambda body: frozenset(_identity(one["labels"]) for one in body))
-        )
+        status = self._request("GET", "/api/v2/status")
+        alerts = self._request("GET", "/api/v2/alerts")
+        with _form_errors():
+            started_at = datetime.fromisoformat(status.json()["uptime"])
+            return AlertSnapshot(started_at, frozenset(_identity(one["labels"]) for one in alerts.json()))
 
     def inhibited_alerts(self, by: Collection[str]) -> list[InhibitedAlert]:
         """Return the alerts that one of these inhibits: each alert and service once, the oldest first.
@@ -98,20 +99,17 @@ class Alertmanager:
             by: fingerprints of firing alerts.
         """
         only = {"active": "false", "silenced": "false", "unprocessed": "false", "inhibited": "true"}
-        answer = self._ask("GET", "/api/v2/alerts", params=only, timeout=PAGE_SECONDS)
-
-        def read(body: Any) -> list[InhibitedAlert]:
+        answer = self._request("GET", "/api/v2/alerts", params=only, timeout=PAGE_SECONDS)
+        with _form_errors():
             inhibited = [
                 InhibitedAlert(*_identity(one["labels"]), datetime.fromisoformat(one["startsAt"]))
-                for one in body
+                for one in answer.json()
                 if not set(by).isdisjoint(one["status"]["inhibitedBy"])
             ]
-            inhibited.sort(key=lambda one: one.started_at)
-            return list({(one.alert, one.service): one for one in reversed(inhibited)}.values())[::-1]
+        inhibited.sort(key=lambda one: one.started_at)
+        return list({(one.alert, one.service): one for one in reversed(inhibited)}.values())[::-1]
 
-        return _read(answer, read)
-
-    def _ask(self, method: str, path: str, allowed: int | None = None, **kwargs: Any) -> httpx.Response:
+    def _request(self, method: str, path: str, allowed: int | None = None, **kwargs: Any) -> httpx.Response:
         try:
             answer = self._client.request(method, path, **kwargs)
         except httpx.HTTPError as error:
@@ -122,9 +120,10 @@ class Alertmanager:
         raise AlertmanagerError(f"Alertmanager refused ({answer.status_code}): {answer.text.strip()[:200]}")
 
 
-def _read(answer: httpx.Response, read: Callable[[Any], Value]) -> Value:
+@contextmanager
+def _form_errors() -> Iterator[None]:
     try:
-        return read(answer.json())
+        yield
     except (ValueError, KeyError, TypeError) as error:
         raise AlertmanagerError("Alertmanager's response has an unexpected form.") from error
 

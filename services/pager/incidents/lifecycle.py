@@ -32,7 +32,7 @@ def open_incident(notification: Notification, escalation: Escalation) -> Inciden
     add_entry(incident, opened_at, "fired", notification.summary or notification.alert)
     delay = (received_at - opened_at).total_seconds()
     alerts = len(notification.alerts) + notification.truncated
-    paged = escalation.begin(incident, received_at)
+    paged = escalation.page_first_level(incident, received_at)
     text = (
         f"Notification received from {_SOURCES[notification.channel]} {delay:.0f} s after the alert fired "
         f"(receiver {notification.receiver}, {alerts} alert{'s' if alerts > 1 else ''}); {paged}"
@@ -50,7 +50,7 @@ def reopen(incident: Incident, notification: Notification, escalation: Escalatio
     text = f"Still firing: {notification.summary}"
     if by is not None or incident.acknowledged_at is None:
         # The responder who resolved it no longer works on it.
-        text += f"; {escalation.begin(incident, notification.received_at)}"
+        text += f"; {escalation.page_first_level(incident, notification.received_at)}"
     add_entry(incident, notification.received_at, "reopened", text, always=True)
 
 
@@ -133,7 +133,7 @@ def _raise_severity(incident: Incident, notification: Notification, escalation: 
     urgent = min(incident.severity, notification.severity, key=SEVERITIES.index)
     if urgent != incident.severity:
         incident.severity = urgent
-        escalation.resume(incident, notification.received_at)
+        escalation.start_deadline(incident, notification.received_at)
 
 
 def _started_at(incident: Incident, alert: Alert) -> datetime | None:

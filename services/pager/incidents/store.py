@@ -4,6 +4,7 @@ A notification is stored before its response, so that a restart loses nothing; a
 sends it again.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from services.pager.incidents import lifecycle
 from services.pager.metrics import PagerMetrics
 from services.pager.model.database import Database
-from services.pager.model.notification import SEVERITIES, Notification
+from services.pager.model.notification import Notification
 from services.pager.model.tables import Attempt, Event, Heartbeat, Incident
 from services.pager.oncall.escalation import Escalation
 
@@ -34,19 +35,17 @@ class Outcome(StrEnum):
 UNCHANGED = frozenset({Outcome.REPEATED, Outcome.IGNORED})
 
 
-class IncidentBook:
-    """The incidents in one database. Safe to use from several threads."""
+class IncidentStore:
+    """The incidents in one database, with their escalation and metrics. Safe to use from several threads."""
 
-    def __init__(
-        self, database: Database, escalation: Escalation, metrics: PagerMetrics, max_resolved: int = 500
-    ) -> None:
-        self._database = database
-        self._escalation = escalation
-        self._metrics = metrics
+    def __init__(self, database: Database, escalation: Escalation, metrics: PagerMetrics, max_resolved: int) -> None:
+        self.database = database
+        self.escalation = escalation
+        self.metrics = metrics
         self._max_resolved = max_resolved
         # Called with each heartbeat; the dead man's switch sets it.
         self.on_heartbeat: Callable[[Notification], None] = lambda _: None
-        self.set_gauges()
+        self._set_gauges()
 
     def receive(self, notification: Notification) -> tuple[Outcome, Incident | None]:
         """Apply a notification, and count and log the change.
@@ -56,17 +55,29 @@ class IncidentBook:
         """
         if notification.is_heartbeat:
             self.on_heartbeat(notification)
-            self.set_gauges()
+            self._set_gauges()
             return Outcome.HEARTBEAT, None
-        with self._database.write() as session:
+        with self.database.write() as session:
             outcome, incident = self._receive(session, notification)
-        self._record(outcome, incident)
+        self.record(outcome, incident)
         return outcome, incident
+
+    def record(self, outcome: Outcome, incident: Incident | None) -> None:
+        """Set the gauges, and count and log a change of an incident. Call it after the commit."""
+        self._set_gauges()
+        if incident is None or outcome in UNCHANGED:
+            return
+        if outcome in (Outcome.OPENED, Outcome.REOPENED):
+            self.metrics.opened(incident, outcome)
+        elif outcome is Outcome.RESOLVED:
+            self.metrics.resolved(incident)
+        else:
+            self.metrics.log(incident, outcome, outcome)
 
     def list(self, limit: int = 50) -> list[Incident]:
         """Return all open incidents, then the newest resolved ones, at most `limit` of these."""
         newest = (Incident.opened_at.desc(), Incident.id.desc())
-        with self._database.read() as session:
+        with self.database.read() as session:
             still_open = session.scalars(select(Incident).where(Incident.resolved_at.is_(None)).order_by(*newest))
             resolved = session.scalars(
                 select(Incident).where(Incident.resolved_at.is_not(None)).order_by(*newest).limit(limit)
@@ -74,29 +85,18 @@ class IncidentBook:
             return [*still_open, *resolved]
 
     def get(self, incident_id: int) -> Incident | None:
-        """Return the incident of this number, with its timeline."""
-        with self._database.read() as session:
-            return session.get(Incident, incident_id)
+        """Return the incident of this number, with its timeline; None without one."""
+        with self.database.read() as session:
+            return find(session, incident_id)
 
     def newest(self, key: str) -> Incident | None:
         """Return the newest incident of a key."""
-        with self._database.read() as session:
+        with self.database.read() as session:
             return _newest(session, key)
-
-    def open_by_severity(self) -> dict[str, int]:
-        """Return the number of open incidents by severity."""
-        counts = {severity: 0 for severity in SEVERITIES if severity != "none"}
-        query = (
-            select(Incident.severity, func.count()).where(Incident.resolved_at.is_(None)).group_by(Incident.severity)
-        )
-        with self._database.read() as session:
-            for severity, count in session.execute(query):
-                counts[severity] = count
-        return counts
 
     def last_heartbeat(self) -> datetime | None:
         """Return the time of the last heartbeat; None without one."""
-        with self._database.read() as session:
+        with self.database.read() as session:
             return session.scalar(select(func.max(Heartbeat.evaluated_at)))
 
     def check(self) -> None:
@@ -105,13 +105,14 @@ class IncidentBook:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the database cannot be read.
         """
-        with self._database.read() as session:
+        with self.database.read() as session:
             session.scalar(select(Incident.id).limit(1))
 
-    def set_gauges(self) -> None:
-        """Set the gauges."""
-        self._metrics.open_incidents(self.open_by_severity())
-        self._metrics.heartbeat(self.last_heartbeat())
+    def _set_gauges(self) -> None:
+        severities = select(Incident.severity).where(Incident.resolved_at.is_(None))
+        with self.database.read() as session:
+            self.metrics.open_incidents(Counter(session.scalars(severities)))
+        self.metrics.heartbeat(self.last_heartbeat())
 
     def _receive(self, session: Session, notification: Notification) -> tuple[Outcome, Incident | None]:
         incident = _newest(session, notification.key)
@@ -120,7 +121,7 @@ class IncidentBook:
         if not notification.firing:
             return Outcome.IGNORED, incident
         if incident is not None and lifecycle.is_same_firing(incident, notification):
-            lifecycle.reopen(incident, notification, self._escalation)
+            lifecycle.reopen(incident, notification, self.escalation)
             return Outcome.REOPENED, incident
         if (
             incident is not None
@@ -129,7 +130,7 @@ class IncidentBook:
         ):
             # A mail arrives later than the webhook: its alert is resolved.
             return Outcome.UPDATED if lifecycle.record_mail(incident, notification) else Outcome.IGNORED, incident
-        incident = lifecycle.open_incident(notification, self._escalation)
+        incident = lifecycle.open_incident(notification, self.escalation)
         if notification.channel == "mail":
             lifecycle.record_mail(incident, notification)
         session.add(incident)
@@ -147,19 +148,8 @@ class IncidentBook:
         if notification.channel == "mail":
             changed = lifecycle.record_mail(incident, notification)
         else:
-            changed = lifecycle.update(incident, notification, self._escalation)
+            changed = lifecycle.update(incident, notification, self.escalation)
         return Outcome.UPDATED if changed else Outcome.REPEATED
-
-    def _record(self, outcome: Outcome, incident: Incident | None) -> None:
-        self.set_gauges()
-        if incident is None or outcome in UNCHANGED:
-            return
-        if outcome in (Outcome.OPENED, Outcome.REOPENED):
-            self._metrics.opened(incident, outcome)
-        elif outcome is Outcome.RESOLVED:
-            self._metrics.resolved(incident)
-        else:
-            self._metrics.log(incident, outcome, outcome)
 
     def _prune(self, session: Session) -> None:
         stale = (
@@ -172,6 +162,11 @@ class IncidentBook:
         session.execute(delete(Event).where(Event.incident_id.in_(numbers)))
         session.execute(delete(Attempt).where(Attempt.incident_id.in_(numbers)))
         session.execute(delete(Incident).where(Incident.id.in_(numbers)))
+
+
+def find(session: Session, number: int) -> Incident | None:
+    """Return the incident of this number; None without one. SQLite refuses numbers of more than 64 bits."""
+    return session.get(Incident, number) if number < 2**63 else None
 
 
 def _newest(session: Session, key: str) -> Incident | None:

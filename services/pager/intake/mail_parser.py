@@ -6,7 +6,6 @@ subject identifies the alert; any other mail is text. No mail is an error: what 
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -16,7 +15,7 @@ from html.parser import HTMLParser
 
 from pydantic import ValidationError
 
-from services.pager.model.notification import MAX_LABEL, MAX_TEXT, Alert, Notification, identity, parse_notification
+from services.pager.model.notification import MAX_LABEL, Alert, Notification, cut, identity, parse_notification
 from services.web.bodies import parse_object
 from services.web.problems import Problem
 
@@ -54,10 +53,10 @@ def parse_mail(content: bytes, sender: str, received_at: datetime) -> InboundMai
         sender: the envelope's sender.
         received_at: aware; no time of the result is later.
     """
-    head = BytesHeaderParser(policy=policy.default).parsebytes(content)
-    subject = _clean(_header(head, "Subject"))[:MAX_LABEL] or "(no subject)"
-    sent_at = min(_date(head) or received_at, received_at)
-    parts = _parts(content)
+    message = _parse(content)
+    subject = _clean(_header(message, "Subject"))[:MAX_LABEL] or "(no subject)"
+    sent_at = min(_date(message) or received_at, received_at)
+    parts = [part for part in message.walk() if not part.is_multipart()]
     prefix = _REPLY.match(subject)
     reply = _ALERT_SUBJECT.match(subject[prefix.end() :]) if prefix else None
     notification = None
@@ -65,11 +64,11 @@ def parse_mail(content: bytes, sender: str, received_at: datetime) -> InboundMai
         notification = _from_html(parts, received_at) or _from_subject(subject, sent_at, received_at)
     return InboundMail(
         # Without one, the same bytes are the same mail.
-        message_id=_header(head, "Message-Id")[:MAX_LABEL] or hashlib.sha256(content).hexdigest(),
+        message_id=_header(message, "Message-Id")[:MAX_LABEL] or hashlib.sha256(content).hexdigest(),
         sender=_clean(sender)[:MAX_LABEL],
         subject=subject,
         sent_at=sent_at,
-        text="" if notification else _text(content, parts),
+        text="" if notification else _text(parts),
         notification=notification,
         reply_to=(reply["alert"], reply["service"]) if reply else None,
     )
@@ -87,9 +86,7 @@ def incident_from_mail(mail: InboundMail, recipient: str, received_at: datetime)
         service=mail.sender,
         summary=mail.subject,
         description=mail.text,
-        links={},
         alerts=(Alert(fingerprint, {"subject": mail.subject}, mail.sent_at, None),),
-        truncated=0,
         received_at=received_at,
         channel="mail",
     )
@@ -121,10 +118,7 @@ def _from_subject(subject: str, sent_at: datetime, received_at: datetime) -> Not
         severity=_SEVERITIES[match["word"]],
         service=service,
         summary=match["rest"],
-        description="",
-        links={},
         alerts=(Alert(identity(alert, service)[:16], {}, sent_at, None if firing else sent_at),),
-        truncated=0,
         received_at=received_at,
         channel="mail",
     )
@@ -139,40 +133,32 @@ def _header(message: EmailMessage, name: str) -> str:
         return next((str(value).strip() for key, value in message.raw_items() if key.lower() == name.lower()), "")
 
 
-def _date(head: EmailMessage) -> datetime | None:
+def _date(message: EmailMessage) -> datetime | None:
     try:
-        moment: datetime = head["Date"].datetime
+        moment: datetime = message["Date"].datetime
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError, AttributeError, IndexError):
         return None
 
 
-def _parts(content: bytes) -> list[EmailMessage]:
-    """Return the parts of a mail that hold no others; none where it cannot be parsed."""
+def _parse(content: bytes) -> EmailMessage:
+    """Parse a mail; where its parts cannot be parsed, its body is one text."""
     try:
-        message = message_from_bytes(content, policy=policy.default)
-        return [part for part in message.walk() if isinstance(part, EmailMessage) and not part.is_multipart()]
+        return message_from_bytes(content, _class=EmailMessage, policy=policy.default)
     except (RecursionError, ValueError):
-        return []
+        return BytesHeaderParser(_class=EmailMessage, policy=policy.default).parsebytes(content)
 
 
-def _text(content: bytes, parts: list[EmailMessage]) -> str:
+def _text(parts: list[EmailMessage]) -> str:
     """Return the plain text, else the text of the HTML, and a note for each part that is neither."""
-    if not parts:
-        return _cut(_clean(content.decode("utf-8", "replace")))
     # A multipart without parts is text that lost its form.
     readable = ("text/plain", "multipart")
     plain = [_decode(part) for part in parts if part.get_content_type().startswith(readable)]
     if not any(text.strip() for text in plain):
         plain = ["\n".join(_parse_html(part).words) for part in parts if part.get_content_type() == "text/html"]
-    texts = [*plain, *_dropped(parts)]
-    return _cut("\n".join(_clean(text).strip() for text in texts if text.strip()) or "(empty)")
-
-
-def _dropped(parts: list[EmailMessage]) -> Iterator[str]:
-    for part in parts:
-        if part.get_content_maintype() not in ("text", "multipart"):
-            yield f"[{part.get_content_type()}: not stored]"
+    others = [part.get_content_type() for part in parts if part.get_content_maintype() not in ("text", "multipart")]
+    texts = [*plain, *(f"[{kind}: not stored]" for kind in others)]
+    return cut("\n".join(_clean(text).strip() for text in texts if text.strip()) or "(empty)")
 
 
 def _decode(part: EmailMessage) -> str:
@@ -216,7 +202,3 @@ def _parse_html(part: EmailMessage) -> _Html:
 def _clean(text: str) -> str:
     """Replace control characters, which neither pages nor the database store, by blanks."""
     return "".join(sign if sign.isprintable() or sign in "\n\t" else " " for sign in text)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"

@@ -10,7 +10,6 @@ import asyncio
 import atexit
 import contextlib
 import logging
-import socket
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -22,9 +21,8 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.pager.incidents.actions import Actions
-from services.pager.incidents.store import UNCHANGED, IncidentBook
+from services.pager.incidents.store import UNCHANGED, IncidentStore
 from services.pager.intake.mail_parser import MAIL, InboundMail, incident_from_mail, parse_mail
-from services.pager.metrics import PagerMetrics
 from services.pager.model.notification import Notification, identity
 from services.pager.model.tables import Incident
 from services.web.problems import Problem
@@ -35,14 +33,14 @@ RECIPIENTS = ("application@lab.example", "platform@lab.example")
 # Bytes of one mail; twenty alerts with all their links are about 60 KiB.
 MAX_BYTES = 256 * 1024
 MAX_CONNECTIONS = 20
-# Of one command on one connection.
+# How often a connection may send one command.
 MAX_COMMANDS = 100
-# Seconds that a connection may say nothing.
+# Seconds that a connection may be idle.
 IDLE_SECONDS = 30
 # Open tickets of mails; over the limit the reply is temporary.
 MAX_TICKETS = 20
-# Message-Ids that are kept: a sender that missed the reply sends the same mail again at once.
-MAX_REMEMBERED = 1000
+# Message-Ids that are stored: a sender that missed the reply sends the same mail again at once.
+MAX_RECENT = 1000
 # Characters of a signature in a timeline.
 MAX_BY = 60
 
@@ -50,21 +48,55 @@ _TRY_AGAIN = "451 4.3.0 Storage failed, try again"
 
 
 class MailHandler:
-    """Handles one mail at a time; everything is in the database before the reply."""
+    """Stores one mail at a time before its reply. The `handle_` methods are the hooks of aiosmtpd."""
 
-    def __init__(self, book: IncidentBook, actions: Actions, metrics: PagerMetrics) -> None:
-        self._book = book
+    def __init__(self, store: IncidentStore, actions: Actions) -> None:
+        self._store = store
         self._actions = actions
-        self._metrics = metrics
+        self._metrics = store.metrics
         self._recent: OrderedDict[tuple[str, str], None] = OrderedDict()
+        # One: mails are few, and two of one sender must not open two tickets.
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
 
-    def take(self, content: bytes, sender: str, recipient: str) -> str:
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self,
+        server: SMTP,  # noqa: ARG002
+        session: Session,  # noqa: ARG002
+        envelope: Envelope,
+        address: str,
+        options: list[str],  # noqa: ARG002
+    ) -> str:
+        """Accept only RECIPIENTS."""
+        if address.lower() not in RECIPIENTS:
+            self.refuse("unknown recipient")
+            return "550 5.1.1 Unknown recipient"
+        if address not in envelope.rcpt_tos:
+            envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
+        """Store a whole mail in a thread, so that the event loop does not wait for the database."""
+        content = envelope.content if isinstance(envelope.content, bytes) else b""
+        recipient = envelope.rcpt_tos[0].partition("@")[0].lower()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._receive, content, envelope.mail_from or "", recipient)
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Reply to a defect with a temporary failure, so that the sender keeps the mail."""
+        self.refuse(f"{type(error).__name__}", "error")
+        return _TRY_AGAIN
+
+    def close(self) -> None:
+        """Finish the mail that is being stored."""
+        self._pool.shutdown()
+
+    def _receive(self, content: bytes, sender: str, recipient: str) -> str:
         """Store a mail; return the SMTP reply."""
         now = datetime.now(UTC)
         mail = parse_mail(content, sender, now)
         try:
             with suppress_instrumentation():
-                result, answer = self._keep(mail, recipient, now)
+                result, answer = self._apply(mail, recipient, now)
         except SQLAlchemyError as error:
             self.refuse(f"the database: {type(error).__name__}", "error")
             return _TRY_AGAIN
@@ -76,42 +108,43 @@ class MailHandler:
             return answer
         self._metrics.notification(CHANNEL, result)
         self._recent[mail.sender, mail.message_id] = None
-        while len(self._recent) > MAX_REMEMBERED:
+        while len(self._recent) > MAX_RECENT:
             self._recent.popitem(last=False)
         return answer
 
-    def refuse(self, why: str, level: str = "warning") -> None:
+    def refuse(self, reason: str, level: str = "warning") -> None:
         """Count and log a refused mail."""
         self._metrics.notification(CHANNEL, "refused")
         self._metrics.telemetry.log(
             "error" if level == "error" else "application",
             "mail.refused",
-            f"A mail was refused: {why}",
+            f"A mail was refused: {reason}",
             level=level,
             logger="pager.mail",
         )
 
-    def _keep(self, mail: InboundMail, recipient: str, now: datetime) -> tuple[str, str]:
+    def _apply(self, mail: InboundMail, recipient: str, now: datetime) -> tuple[str, str]:
+        """Apply a mail to its incident; return the result for the metric, and the SMTP reply."""
         if (mail.sender, mail.message_id) in self._recent:
             return "repeated", "250 2.0.0 Duplicate"
         if mail.notification is not None:
-            return self._alert(mail.notification, mail.sent_at)
-        replied = self._book.newest(identity(*mail.reply_to)) if mail.reply_to else None
-        known = replied or self._book.newest(identity(MAIL, mail.sender))
+            return self._apply_notification(mail.notification, mail.sent_at)
+        replied = self._store.newest(identity(*mail.reply_to)) if mail.reply_to else None
+        known = replied or self._store.newest(identity(MAIL, mail.sender))
         if known is not None and (replied is not None or known.is_open):
             self._actions.comment(known.id, mail.sender[:MAX_BY] or MAIL, f"{mail.subject}\n{mail.text}")
             return "accepted", f"250 2.0.0 A comment on incident {known.id}"
-        if sum(one.alert == MAIL for one in self._book.list(0)) >= MAX_TICKETS:
+        if sum(one.alert == MAIL for one in self._store.list(0)) >= MAX_TICKETS:
             return "refused", "452 4.3.1 Too many open mail tickets, try again later"
-        return self._alert(incident_from_mail(mail, recipient, now), mail.sent_at)
+        return self._apply_notification(incident_from_mail(mail, recipient, now), mail.sent_at)
 
-    def _alert(self, notification: Notification, sent_at: datetime) -> tuple[str, str]:
+    def _apply_notification(self, notification: Notification, sent_at: datetime) -> tuple[str, str]:
         if notification.is_heartbeat:
             # A heartbeat by mail would hide a failed webhook.
             return "repeated", "250 2.0.0 Heartbeat ignored: only the webhook counts"
-        if notification.firing and _is_resolved(self._book.newest(notification.key), sent_at):
+        if notification.firing and _is_resolved(self._store.newest(notification.key), sent_at):
             return "repeated", "250 2.0.0 Already resolved"
-        outcome, incident = self._book.receive(notification)
+        outcome, incident = self._store.receive(notification)
         result = "repeated" if outcome in UNCHANGED else "accepted"
         return result, f"250 2.0.0 {outcome}" + (f": incident {incident.id}" if incident else "")
 
@@ -125,48 +158,12 @@ def _is_resolved(incident: Incident | None, sent_at: datetime) -> bool:
     )
 
 
-class _SmtpSteps:
-    """The hooks of aiosmtpd: one per step of a mail."""
+class _Connection(SMTP):
+    """One connection, with limits that aiosmtpd lacks: on all bytes of a mail, also those of an endless line."""
 
-    def __init__(self, mails: MailHandler, pool: ThreadPoolExecutor) -> None:
-        self._mails = mails
-        self._pool = pool
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self,
-        server: SMTP,  # noqa: ARG002
-        session: Session,  # noqa: ARG002
-        envelope: Envelope,
-        address: str,
-        options: list[str],  # noqa: ARG002
-    ) -> str:
-        """Accept only RECIPIENTS."""
-        if address.lower() not in RECIPIENTS:
-            self._mails.refuse("unknown recipient")
-            return "550 5.1.1 Unknown recipient"
-        if address not in envelope.rcpt_tos:
-            envelope.rcpt_tos.append(address)
-        return "250 2.1.5 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
-        """A whole mail. The database is not waited for in the loop that serves the others."""
-        content = envelope.content if isinstance(envelope.content, bytes) else b""
-        recipient = envelope.rcpt_tos[0].partition("@")[0].lower()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._mails.take, content, envelope.mail_from or "", recipient)
-
-    async def handle_exception(self, error: Exception) -> str:
-        """A mistake of ours loses no mail: it is asked for again."""
-        self._mails.refuse(f"{type(error).__name__}", "error")
-        return _TRY_AGAIN
-
-
-class _Server(SMTP):
-    """One connection, with limits that aiosmtpd has not: on all bytes of a mail, also those of an endless line."""
-
-    def __init__(self, steps: _SmtpSteps, mails: MailHandler, live: set["_Server"]) -> None:
+    def __init__(self, mails: MailHandler, open_connections: set["_Connection"]) -> None:
         super().__init__(
-            steps,
+            mails,
             data_size_limit=MAX_BYTES,
             enable_SMTPUTF8=True,
             hostname="pager",
@@ -176,17 +173,17 @@ class _Server(SMTP):
             loop=asyncio.get_running_loop(),
         )
         self._mails = mails
-        self._live = live
+        self._open_connections = open_connections
         self._bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Add the connection to the open ones."""
-        self._live.add(self)
+        self._open_connections.add(self)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Remove the connection from the open ones."""
-        self._live.discard(self)
+        self._open_connections.discard(self)
         super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
@@ -225,71 +222,54 @@ class _RejectExtraConnection(asyncio.Protocol):
             transport.close()
 
 
-class _Listener(Controller):
-    """The thread with the server."""
+class SmtpServer(Controller):
+    """Receives mails in a thread of its own while the pager runs. `start` raises OSError when the port is taken."""
 
-    def __init__(self, host: str, port: int, mails: MailHandler, steps: _SmtpSteps) -> None:
-        super().__init__(steps, hostname=host, port=port)
-        self._mails = mails
-        self._live: set[_Server] = set()
-
-    def factory(self) -> SMTP | _RejectExtraConnection:
-        """Return the protocol of a new connection."""
-        if len(self._live) >= MAX_CONNECTIONS:
-            self._mails.refuse("too many connections")
-            return _RejectExtraConnection()
-        return _Server(self.handler, self._mails, self._live)
-
-    def bound(self) -> tuple[str, int]:
-        """Return the host and port it listens on."""
-        if not isinstance(self.server, asyncio.Server) or not self.server.sockets:
-            raise OSError("the SMTP server does not listen")
-        address = self.server.sockets[0].getsockname()
-        return str(address[0]), int(address[1])
-
-    def cancel_tasks(self, stop_loop: bool = True) -> None:
-        """Abort all connections: an open one would keep newer versions of Python from stopping."""
-        for server in list(self._live):
-            server.abort()
-        super().cancel_tasks(stop_loop)
-
-    def _trigger_server(self) -> None:
-        host, port = self.bound()
-        with socket.create_connection((host, port), timeout=1) as probe, contextlib.suppress(TimeoutError):
-            probe.recv(1024)
-
-
-class SmtpServer:
-    """Receives mails while the pager runs."""
-
-    def __init__(self, book: IncidentBook, actions: Actions, metrics: PagerMetrics, host: str, port: int) -> None:
+    def __init__(self, store: IncidentStore, actions: Actions, host: str, port: int) -> None:
         # Its log lines name senders and recipients; ours do not.
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)
-        # One: mails are few, and two of one sender must not open two tickets.
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
-        mails = MailHandler(book, actions, metrics)
-        self._listener = _Listener(host, port, mails, _SmtpSteps(mails, self._pool))
+        self._mails = MailHandler(store, actions)
+        self._open_connections: set[_Connection] = set()
+        super().__init__(self._mails, hostname=host, port=port)
 
     @property
     def address(self) -> tuple[str, int]:
-        """Return the host and port it listens on."""
-        return self._listener.bound()
-
-    def start(self) -> None:
-        """Listen.
+        """Return the host and port it listens on.
 
         Raises:
-            OSError: the port is taken.
+            OSError: it does not listen.
         """
-        self._listener.start()
+        if not isinstance(self.server, asyncio.Server) or not self.server.sockets:
+            raise OSError("the SMTP server does not listen")
+        host, port, *_ = self.server.sockets[0].getsockname()
+        return str(host), int(port)
 
-    def stop(self) -> None:
+    def factory(self) -> SMTP | _RejectExtraConnection:
+        """Return the protocol of a new connection."""
+        if len(self._open_connections) >= MAX_CONNECTIONS:
+            self._mails.refuse("too many connections")
+            return _RejectExtraConnection()
+        return _Connection(self._mails, self._open_connections)
+
+    def cancel_tasks(self, stop_loop: bool = True) -> None:
+        """Abort all connections: an open one would keep newer versions of Python from stopping."""
+        for connection in list(self._open_connections):
+            connection.abort()
+        super().cancel_tasks(stop_loop)
+
+    def stop(self, no_assert: bool = True) -> None:
         """Stop; a mail that is being stored is finished first."""
-        self._listener.stop(no_assert=True)
-        self._pool.shutdown()
+        super().stop(no_assert)
+        self._mails.close()
+
+    def _trigger_server(self) -> None:
+        # Port 0 is any free one.
+        self.port = self.address[1]
+        with contextlib.suppress(TimeoutError):
+            super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
-def start_smtp_server(listen: str, book: IncidentBook, actions: Actions, metrics: PagerMetrics) -> SmtpServer | None:
+def start_smtp_server(listen: str, store: IncidentStore, actions: Actions) -> SmtpServer | None:
     """Start the SMTP server at `listen` (address:port) until the process ends; None when `listen` is empty.
 
     Raises:
@@ -298,7 +278,7 @@ def start_smtp_server(listen: str, book: IncidentBook, actions: Actions, metrics
     if not listen:
         return None
     host, _, port = listen.rpartition(":")
-    server = SmtpServer(book, actions, metrics, host, int(port))
+    server = SmtpServer(store, actions, host, int(port))
     server.start()
     atexit.register(server.stop)
     return server

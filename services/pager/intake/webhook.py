@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, request
 from pydantic import ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from services.pager.incidents.store import UNCHANGED, IncidentBook
-from services.pager.metrics import PagerMetrics
+from services.pager.incidents.store import UNCHANGED, IncidentStore
 from services.pager.model.notification import Notification, parse_notification
 from services.web.bodies import parse_object
 from services.web.problems import Problem, from_validation
@@ -15,20 +14,20 @@ from services.web.problems import Problem, from_validation
 _CHANNEL = "webhook"
 
 
-def blueprint(book: IncidentBook, metrics: PagerMetrics) -> Blueprint:
-    """The route."""
+def blueprint(store: IncidentStore) -> Blueprint:
+    """Return the route."""
     routes = Blueprint("webhook", __name__)
 
     @routes.post("/webhook/alertmanager")
-    def receive() -> tuple[Response, int]:
+    def receive() -> dict[str, str | int | None]:
         try:
             notification = _parse()
         except Problem:
-            metrics.notification(_CHANNEL, "refused")
+            store.metrics.notification(_CHANNEL, "refused")
             raise
-        outcome, incident = book.receive(notification)
-        metrics.notification(_CHANNEL, "repeated" if outcome in UNCHANGED else "accepted")
-        return jsonify(outcome=outcome, incident=incident.id if incident else None), 200
+        outcome, incident = store.receive(notification)
+        store.metrics.notification(_CHANNEL, "repeated" if outcome in UNCHANGED else "accepted")
+        return {"outcome": outcome, "incident": incident.id if incident else None}
 
     return routes
 

@@ -6,13 +6,11 @@ time of day neither opens an incident nor hides one.
 """
 
 import time
-from collections.abc import Callable
 from datetime import datetime
 
-from services.pager.incidents.store import IncidentBook
-from services.pager.model.database import Database
+from services.pager.incidents.store import IncidentStore
 from services.pager.model.notification import Alert, Notification, identity
-from services.pager.model.tables import Heartbeat
+from services.pager.model.tables import Heartbeat, Incident
 
 ALERT = "Watchdog"
 SERVICE = "prometheus"
@@ -27,23 +25,15 @@ class DeadMansSwitch:
     start it opens none, because the other servers start at the same time.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        book: IncidentBook,
-        silence_seconds: float,
-        grace_seconds: float,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._database = database
-        self._book = book
+    def __init__(self, store: IncidentStore, silence_seconds: float, grace_seconds: float) -> None:
+        self._store = store
         self._silence = silence_seconds
         self._grace = grace_seconds
-        self._monotonic = monotonic
-        self._started = monotonic()
+        self._monotonic = time.monotonic
+        self._started = time.monotonic()
         # Evaluation of the newest heartbeat on the monotonic clock; None: none since the start.
         self._evaluated: float | None = None
-        self._ever = book.last_heartbeat() is not None
+        self._ever = store.last_heartbeat() is not None
         # Start of the firing: resolved by hand while heartbeats are missing, the same incident reopens.
         self._fired_at: datetime | None = None
 
@@ -52,7 +42,7 @@ class DeadMansSwitch:
         if notification.alert != ALERT:
             return
         evaluated_at = notification.evaluated_at or notification.received_at
-        with self._database.write() as session:
+        with self._store.database.write() as session:
             row = session.get(Heartbeat, ALERT)
             if row is not None and row.evaluated_at == evaluated_at:
                 return
@@ -73,10 +63,8 @@ class DeadMansSwitch:
         silent = self.silent_seconds()
         if silent is None or silent <= self._silence:
             return
-        incident = self._book.newest(identity(ALERT, SERVICE))
-        if incident is not None and incident.is_open:
-            return
-        self._open(now, silent)
+        if self._open_incident() is None:
+            self._open(now, silent)
 
     def silent_seconds(self) -> float | None:
         """Return the age of the last heartbeat in seconds; None before the first one and in the grace period."""
@@ -86,8 +74,12 @@ class DeadMansSwitch:
         # Without one since the start the age counts from the start.
         return now - (self._started if self._evaluated is None else self._evaluated)
 
+    def _open_incident(self) -> Incident | None:
+        incident = self._store.newest(identity(ALERT, SERVICE))
+        return incident if incident is not None and incident.is_open else None
+
     def _open(self, now: datetime, silent: float) -> None:
-        with self._database.read() as session:
+        with self._store.database.read() as session:
             row = session.get(Heartbeat, ALERT)
             links = row.links if row is not None else {}
         summary = (
@@ -95,13 +87,13 @@ class DeadMansSwitch:
             "Prometheus or Alertmanager has stopped, and no other alert would reach the pager"
         )
         self._fired_at = self._fired_at or now
-        self._book.receive(self._notification(now, Alert(ALERT, _LABELS, self._fired_at, None), summary, links))
+        self._store.receive(self._notification(now, Alert(ALERT, _LABELS, self._fired_at, None), summary, links))
 
     def _resolve(self, now: datetime) -> None:
-        incident = self._book.newest(identity(ALERT, SERVICE))
-        if incident is not None and incident.is_open:
+        incident = self._open_incident()
+        if incident is not None:
             alert = Alert(ALERT, _LABELS, incident.opened_at, max(now, incident.opened_at))
-            self._book.receive(self._notification(now, alert, "Heartbeat received again", {}))
+            self._store.receive(self._notification(now, alert, "Heartbeat received again", {}))
 
     @staticmethod
     def _notification(now: datetime, alert: Alert, summary: str, links: dict[str, str]) -> Notification:
@@ -119,7 +111,6 @@ class DeadMansSwitch:
             ),
             links=links,
             alerts=(alert,),
-            truncated=0,
             received_at=now,
             channel="pager",
         )

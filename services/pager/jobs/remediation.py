@@ -4,7 +4,6 @@ Guards: off or dry run by default, once per incident, not while it is silenced, 
 restarts of the pager, and never two at once: the attempt is in the database before it acts.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from services.pager.metrics import ACTION, PagerMetrics
 from services.pager.model.database import Database
 from services.pager.model.tables import Attempt, Incident
 from services.pager.model.timeline import add_entry
+from services.pager.settings import PagerSettings
 from services.telemetry import Telemetry
 from services.web.times import format_rfc3339
 
@@ -22,15 +22,6 @@ ALERT = "MemoryHigh"
 SERVICE = "assistant"
 SECONDS = 5.0
 _STARTED = "started"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Mode and limits."""
-
-    mode: str  # on | dry-run | off
-    after: timedelta
-    every: timedelta
 
 
 class Assistant:
@@ -55,35 +46,37 @@ class Assistant:
 
 
 class Remediation:
-    """A task: acts on incidents that are older than the limit."""
+    """A task: restarts the assistant for open incidents that are old enough."""
 
-    def __init__(self, database: Database, assistant: Assistant, metrics: PagerMetrics, limits: Limits) -> None:
+    def __init__(self, database: Database, metrics: PagerMetrics, settings: PagerSettings) -> None:
         self._database = database
-        self._assistant = assistant
         self._metrics = metrics
-        self._limits = limits
+        self._assistant = Assistant(settings.assistant_url, settings.admin_token_file, metrics.telemetry)
+        self._mode = settings.remediation
+        self._after = timedelta(seconds=settings.remediation_after_seconds)
+        self._every = timedelta(seconds=settings.remediation_every_seconds)
         self._fail_unfinished()
 
     def __call__(self, now: datetime) -> None:
-        """Do what is due."""
-        if self._limits.mode == "off":
+        """Restart the assistant for each due incident, or record why not."""
+        if self._mode == "off":
             return
         for incident in self._waiting(now):
             attempt = self._begin(incident.id, now)
-            if attempt is None:
-                self._limited(incident, now)
-            elif self._limits.mode == "dry-run":
-                text = "Dry run (REMEDIATION=dry-run): would restart the assistant"
-                self._finish(attempt, incident.id, now, "dry_run", text)
-            else:
-                self._restart(attempt, incident.id, now)
+            if attempt is not None:
+                self._finish(attempt, incident.id, now, *self._restart())
+            elif _result(incident) is None:  # the timeline lacks it
+                text = f"Restart rate-limited: last one less than {self._every.total_seconds():.0f} s ago"
+                self._finish(None, incident.id, now, "limited", text)
 
-    def _restart(self, attempt: int, number: int, now: datetime) -> None:
+    def _restart(self) -> tuple[str, str]:
+        """Restart the assistant, or pretend in a dry run; return the result for the metric, and its text."""
+        if self._mode == "dry-run":
+            return "dry_run", "Dry run (REMEDIATION=dry-run): would restart the assistant"
         reason = self._assistant.restart()
         if reason is None:
-            self._finish(attempt, number, now, "done", "Restarted the assistant")
-        else:
-            self._finish(attempt, number, now, "failed", f"Restart of the assistant failed: {reason}")
+            return "done", "Restarted the assistant"
+        return "failed", f"Restart of the assistant failed: {reason}"
 
     def _waiting(self, now: datetime) -> list[Incident]:
         """Return open incidents that are old enough and not remediated; a failed attempt is repeated."""
@@ -91,26 +84,19 @@ class Remediation:
             Incident.alert == ALERT,
             Incident.service == SERVICE,
             Incident.resolved_at.is_(None),
-            Incident.notified_at <= now - self._limits.after,
+            Incident.notified_at <= now - self._after,
             Incident.silence_until.is_(None),
         )
-        again = (None, "failed", "limited", "dry_run" if self._limits.mode == "on" else None)
+        again = (None, "failed", "limited", "dry_run" if self._mode == "on" else None)
         with self._database.read() as session:
             return [one for one in session.scalars(query) if _result(one) in again]
-
-    def _limited(self, incident: Incident, now: datetime) -> None:
-        if _result(incident) is not None:
-            return  # it is in the timeline already
-        seconds = self._limits.every.total_seconds()
-        text = f"Restart rate-limited: last one less than {seconds:.0f} s ago"
-        self._finish(None, incident.id, now, "limited", text)
 
     def _begin(self, number: int, now: datetime) -> int | None:
         """Store the attempt before it acts; None when the last one is too recent."""
         with self._database.write() as session:
             last = session.scalar(select(func.max(Attempt.at)).where(Attempt.action == ACTION))
             # One in the future is recent, too: the time of day was set back.
-            if last is not None and now - last < self._limits.every:
+            if last is not None and now - last < self._every:
                 return None
             attempt = Attempt(action=ACTION, at=now, result=_STARTED, incident_id=number)
             session.add(attempt)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from services.pager.metrics import PagerMetrics
 from services.pager.oncall.rotation import Rotation
 
-EVERY = timedelta(seconds=10)
+INTERVAL = timedelta(seconds=10)
 
 
 class RotationWatch:
@@ -14,14 +14,10 @@ class RotationWatch:
     def __init__(self, rotation: Rotation, metrics: PagerMetrics) -> None:
         self._rotation = rotation
         self._metrics = metrics
-        self._read_at: datetime | None = None
         self._logged: tuple[str, ...] = ()
 
-    def __call__(self, now: datetime) -> None:
-        """Read the file, at most every EVERY."""
-        if self._read_at is not None and timedelta() <= now - self._read_at < EVERY:
-            return
-        self._read_at = now
+    def __call__(self, _: datetime) -> None:
+        """Read the file; set the metric, and log a change."""
         problems = self._rotation.read().problems
         self._metrics.rotation_problems.set(len(problems))
         if problems == self._logged:

@@ -1,8 +1,9 @@
-"""One background thread that calls tasks each second: escalation, dead man's switch, remediation."""
+"""One background thread that calls the periodic tasks."""
 
 import threading
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
@@ -14,23 +15,27 @@ Task = Callable[[datetime], None]
 class Scheduler:
     """Calls each task about once a second. A task that raises is logged and called again."""
 
-    def __init__(self, telemetry: Telemetry, seconds: float = 1.0) -> None:
+    def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._seconds = seconds
         self._tasks: dict[str, Task] = {}
+        self._intervals: dict[str, timedelta] = {}
+        self._called_at: dict[str, datetime] = {}
         # The last exception of a task: logged once, and again when it changes.
         self._failing: dict[str, str] = {}
-        self._stop = threading.Event()
 
-    def add(self, name: str, task: Task) -> None:
-        """Add a task. It is called with the time of day, aware UTC."""
+    def add(self, name: str, task: Task, interval: timedelta = timedelta()) -> None:
+        """Add a task. It is called with the time of day, aware UTC, at most once in each interval."""
         self._tasks[name] = task
+        self._intervals[name] = interval
 
     def tick(self, now: datetime) -> None:
-        """Call every task once."""
+        """Call each task that is due."""
         # A trace for every second would be noise.
         with suppress_instrumentation():
             for name, task in self._tasks.items():
+                if not self._is_due(name, now):
+                    continue
+                self._called_at[name] = now
                 try:
                     task(now)
                 except Exception as error:
@@ -38,20 +43,19 @@ class Scheduler:
                 else:
                     self._failing.pop(name, None)
 
-    def start(self) -> threading.Thread:
-        """Tick until `stop` is called."""
+    def start(self) -> None:
+        """Call the tasks in a daemon thread, once a second until the process ends."""
+        threading.Thread(target=self._run, name="scheduler", daemon=True).start()
 
-        def loop() -> None:
-            while not self._stop.wait(self._seconds):
-                self.tick(datetime.now(UTC))
+    def _run(self) -> None:
+        while True:
+            time.sleep(1)
+            self.tick(datetime.now(UTC))
 
-        thread = threading.Thread(target=loop, name="scheduler", daemon=True)
-        thread.start()
-        return thread
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._stop.set()
+    def _is_due(self, name: str, now: datetime) -> bool:
+        since = now - self._called_at.get(name, datetime.min.replace(tzinfo=UTC))
+        # Negative after the time of day was set back.
+        return since < timedelta() or since >= self._intervals.get(name, timedelta())
 
     def _failed(self, name: str, error: Exception) -> None:
         failure = f"{type(error).__qualname__}: {error}"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
-from sqlalchemy import Engine, create_engine, inspect
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.orm import Session
 
 from services.storage import migrations, sqlite
@@ -25,20 +25,23 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+        self.engine = create_engine(url)
+        if self.engine.dialect.name == "sqlite":
+            sqlite.create_folder(self.engine.url)
+            sqlite.prepare(self.engine, busy_seconds=lambda: BUSY_SECONDS)
         # Writes are few; one at a time makes "open one unless one is open" atomic. A unique index guards it as well.
         self._writing = threading.Lock()
         self._migrate()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that only reads."""
+        """Open a transaction that only reads."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that is committed at the end of the block, rolled back when the block raises."""
+        """Open a transaction; it is committed at the end of the block, and rolled back when the block raises."""
         engine = self.engine.execution_options(writes=True)
         with self._writing, Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
@@ -50,11 +53,3 @@ class Database:
             if "incidents" in tables and "alembic_version" not in tables:
                 command.stamp(config, UNVERSIONED)
             migrations.upgrade(config)
-
-
-def _engine(url: str) -> Engine:
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        sqlite.create_folder(engine.url)
-        sqlite.prepare(engine, busy_seconds=lambda: BUSY_SECONDS)
-    return engine

@@ -7,7 +7,7 @@ Unknown fields are ignored, because a newer Alertmanager may add some. Long text
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -70,11 +70,11 @@ class Notification:
     severity: str
     service: str
     summary: str
-    description: str
-    links: Mapping[str, str]
     alerts: tuple[Alert, ...]
-    truncated: int
     received_at: datetime
+    description: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
+    truncated: int = 0
     # webhook, mail, or pager (opened by the pager itself).
     channel: str = "webhook"
     # When Prometheus evaluated the alert; only the Watchdog carries it.
@@ -97,13 +97,13 @@ def parse_notification(body: Mapping[str, object], received_at: datetime) -> Not
     lead = min(hook.alerts, key=lambda alert: alert.status != "firing")
     return Notification(
         key=_group_key(hook),
-        receiver=_cut(hook.receiver, MAX_LABEL),
+        receiver=cut(hook.receiver, MAX_LABEL),
         firing=hook.status == "firing",
         alert=_label(hook, "alertname") or UNNAMED,
         severity=min((_severity(alert.labels) for alert in hook.alerts), key=SEVERITIES.index),
         service=_label(hook, "service") or UNNAMED,
-        summary=_cut(lead.annotations.get("summary", "")),
-        description=_cut(lead.annotations.get("description", "")),
+        summary=cut(lead.annotations.get("summary", "")),
+        description=cut(lead.annotations.get("description", "")),
         links=_links(lead),
         alerts=tuple(_alert(alert, received_at) for alert in hook.alerts),
         truncated=hook.truncated_alerts,
@@ -139,7 +139,7 @@ def _evaluated_at(text: str) -> datetime | None:
 
 def _label(hook: Webhook, name: str) -> str:
     value = hook.group_labels.get(name) or hook.alerts[0].labels.get(name, "")
-    return _cut(value, MAX_LABEL)
+    return cut(value, MAX_LABEL)
 
 
 def _severity(labels: Mapping[str, str]) -> str:
@@ -150,21 +150,15 @@ def _severity(labels: Mapping[str, str]) -> str:
 
 def _links(alert: WebhookAlert) -> dict[str, str]:
     """Return the links of an alert by target. Only web addresses: the page turns them into anchors."""
-    links = {
-        "runbook": alert.annotations.get("runbook_url", ""),
-        "dashboard": alert.annotations.get("dashboard_url", ""),
-        "logs": alert.annotations.get("logs_url", ""),
-        "prometheus": alert.generator_url,
-    }
+    links = {name: alert.annotations.get(f"{name}_url", "") for name in ("runbook", "dashboard", "logs")}
+    links["prometheus"] = alert.generator_url
     return {
         name: link for name, link in links.items() if link.startswith(("http://", "https://")) and len(link) <= MAX_TEXT
     }
 
 
 def _alert(alert: WebhookAlert, received_at: datetime) -> Alert:
-    labels = {
-        _cut(name, MAX_LABEL): _cut(value, MAX_LABEL) for name, value in sorted(alert.labels.items())[:MAX_LABELS]
-    }
+    labels = {cut(name, MAX_LABEL): cut(value, MAX_LABEL) for name, value in sorted(alert.labels.items())[:MAX_LABELS]}
     started_at = _time(alert.starts_at, received_at) or received_at
     ended_at = None
     if alert.status == "resolved":
@@ -183,5 +177,6 @@ def _time(value: datetime | None, received_at: datetime) -> datetime | None:
         return None
 
 
-def _cut(text: str, limit: int = MAX_TEXT) -> str:
+def cut(text: str, limit: int = MAX_TEXT) -> str:
+    """Return the text in at most `limit` characters; an ellipsis replaces the rest."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

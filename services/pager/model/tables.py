@@ -10,7 +10,7 @@ from services.storage.types import UtcDateTime
 
 
 class Base(DeclarativeBase):
-    """The tables' registry."""
+    """The base of all tables."""
 
 
 class Incident(Base):
@@ -32,23 +32,23 @@ class Incident(Base):
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     notified_at: Mapped[datetime] = mapped_column(UtcDateTime)
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # Who resolved it by hand; None where the alert itself was over.
+    # The responder who resolved it by hand; None: its alerts resolved.
     resolved_by: Mapped[str | None] = mapped_column(String(60))
     notifications: Mapped[int] = mapped_column("notices", default=0)
 
     acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     acknowledged_by: Mapped[str | None] = mapped_column(String(60))
-    # Who was paged last, or who has taken it.
+    # The responders paged last, or the one who acknowledged it.
     responder: Mapped[str] = mapped_column(String(500), default="")
     # 0: the first level of the rotation.
     escalation_level: Mapped[int] = mapped_column(default=0)
-    # When the next level is paged; None when nothing is waited for. In the database, so that a restart keeps to it.
+    # When the next level is paged; None: it does not escalate. Stored, so that it survives a restart.
     next_escalation_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # The silence that was set in Alertmanager from here.
+    # The silence that a responder created in Alertmanager.
     silence_id: Mapped[str | None] = mapped_column(String(64))
     silence_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     silence_by: Mapped[str | None] = mapped_column(String(60))
-    # What the pager did by itself: {"action", "result", "at", "text"}.
+    # The last auto-remediation: {"action", "result", "at", "text"}.
     remediation: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     timeline: Mapped[list["Event"]] = relationship(
@@ -69,7 +69,7 @@ class Incident(Base):
 
     @property
     def is_open(self) -> bool:
-        """Whether it is not resolved."""
+        """Return whether it is not resolved."""
         return self.resolved_at is None
 
 
@@ -94,14 +94,14 @@ class Heartbeat(Base):
     __tablename__ = "heartbeats"
 
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
-    # When Prometheus evaluated the newest one that arrived. Alertmanager repeats an old one for a while.
+    # When Prometheus evaluated it. Alertmanager repeats an old one for about a minute.
     evaluated_at: Mapped[datetime] = mapped_column("heard_at", UtcDateTime)
-    # Its links, for the incident when it falls silent.
+    # Its links, for the incident that opens when heartbeats are missing.
     links: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
 
 
 class Attempt(Base):
-    """One thing that the pager did by itself, written down before it is done: a restart forgets no limit."""
+    """An attempt of auto-remediation, stored before it acts, so that the rate limit survives a restart."""
 
     __tablename__ = "attempts"
 

@@ -4,9 +4,11 @@ The deadline is in the database with the incident, so that it survives a restart
 timeline entry are one transaction: a level is paged once.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from services.pager.metrics import PagerMetrics
 from services.pager.model.database import Database
@@ -23,33 +25,33 @@ class Escalation:
         self._rotation = rotation
         self._wait = timedelta(seconds=seconds)
 
-    def begin(self, incident: Incident, now: datetime) -> str:
-        """Page the first level; return who was paged in words.
+    def page_first_level(self, incident: Incident, now: datetime) -> str:
+        """Page the first level; return the responders as text.
 
-        A ticket is assigned to it, too, but does not escalate.
+        A ticket is assigned to them, but does not escalate.
         """
         incident.acknowledged_at = incident.acknowledged_by = None
         incident.escalation_level = 0
         plan = self._rotation.read()
-        words = self._page(incident, plan, now)
-        self.resume(incident, now, plan)
-        return words
+        paged = self._page(incident, plan, now)
+        self.start_deadline(incident, now, plan)
+        return paged
 
-    def resume(self, incident: Incident, now: datetime, plan: Plan | None = None) -> None:
-        """Start the deadline now, for a page that can escalate."""
+    def start_deadline(self, incident: Incident, now: datetime, plan: Plan | None = None) -> None:
+        """Start the deadline of a page that can escalate; clear it for any other."""
         plan = plan or self._rotation.read()
-        incident.next_escalation_at = now + self._wait if self._waits(incident, plan, now) else None
+        incident.next_escalation_at = now + self._wait if self._can_escalate(incident, plan, now) else None
 
-    def to_next(self, incident: Incident, now: datetime, why: str, by: str | None = None) -> bool:
+    def page_next_level(self, incident: Incident, now: datetime, why: str, by: str | None = None) -> bool:
         """Page the next level in place of the current responder; return False when there is none."""
         plan = self._rotation.read()
         if incident.escalation_level + 1 >= plan.levels:
             return False
         incident.acknowledged_at = incident.acknowledged_by = None
         incident.escalation_level += 1
-        words = self._page(incident, plan, now)
-        add_entry(incident, now, "escalated", f"{why}{words}", by, always=True)
-        self.resume(incident, now, plan)
+        paged = self._page(incident, plan, now)
+        add_entry(incident, now, "escalated", f"{why}{paged}", by, always=True)
+        self.start_deadline(incident, now, plan)
         return True
 
     def _page(self, incident: Incident, plan: Plan, now: datetime) -> str:
@@ -61,7 +63,7 @@ class Escalation:
         return f"{verb} {incident.responder} (level {level + 1}, {plan.names[level]}){why}"
 
     @staticmethod
-    def _waits(incident: Incident, plan: Plan, now: datetime) -> bool:
+    def _can_escalate(incident: Incident, plan: Plan, now: datetime) -> bool:
         silenced = incident.silence_until is not None and incident.silence_until > now
         # A file that cannot be read now may have further levels later.
         has_next = incident.escalation_level + 1 < plan.levels or not plan.readable
@@ -83,37 +85,42 @@ class EscalationTask:
         self._metrics = metrics
 
     def __call__(self, now: datetime) -> None:
-        """Escalate and expire what is due."""
+        """Expire silences and escalate pages that are due."""
         self._end_silences(now)
         self._escalate(now)
 
     def _escalate(self, now: datetime) -> None:
         due = select(Incident).where(Incident.next_escalation_at <= now, Incident.resolved_at.is_(None))
-        with self._database.read() as session:
-            if session.scalar(due.limit(1)) is None:
-                return
         escalated = []
-        with self._database.write() as session:
-            for incident in session.scalars(due):
+        with self._select_for_update(due) as incidents:
+            for incident in incidents:
                 waited = (now - _paged_at(incident)).total_seconds()
                 why = f"Not acknowledged within {waited:.0f} s: "
-                if self._escalation.to_next(incident, now, why):
+                if self._escalation.page_next_level(incident, now, why):
                     escalated.append(incident)
                 else:
-                    self._escalation.resume(incident, now)
+                    self._escalation.start_deadline(incident, now)
         for incident in escalated:
             self._metrics.escalated(incident)
 
     def _end_silences(self, now: datetime) -> None:
         ended = select(Incident).where(Incident.silence_until <= now)
-        with self._database.read() as session:
-            if session.scalar(ended.limit(1)) is None:
-                return
-        with self._database.write() as session:
-            for incident in session.scalars(ended):
+        with self._select_for_update(ended) as incidents:
+            for incident in incidents:
                 incident.silence_id = incident.silence_until = incident.silence_by = None
                 add_entry(incident, now, "unsilenced", "The silence has expired", always=True)
-                self._escalation.resume(incident, now)
+                self._escalation.start_deadline(incident, now)
+
+    @contextmanager
+    def _select_for_update(self, query: Select[tuple[Incident]]) -> Iterator[list[Incident]]:
+        """Yield the incidents of a query in a transaction that writes; without any, none begins."""
+        with self._database.read() as session:
+            found = session.scalar(query.limit(1)) is not None
+        if not found:
+            yield []
+            return
+        with self._database.write() as session:
+            yield list(session.scalars(query))
 
 
 def _paged_at(incident: Incident) -> datetime:

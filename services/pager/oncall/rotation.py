@@ -6,7 +6,7 @@ everyone on the first level: a page always reaches a person.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.pager.model.notification import cut
 from services.web.times import format_rfc3339
 
 # An hour of production is five minutes in the lab: a minute of lab time takes five seconds, a lab week 14 h.
@@ -32,44 +33,44 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class _Shift(_Strict):
+class _FileShift(_Strict):
     person: str
     start: str = Field(alias="from")
     end: str = Field(alias="to")
 
 
-class _Level(_Strict):
+class _FileLevel(_Strict):
     name: str = Field(min_length=1, max_length=60)
-    shifts: list[_Shift] = Field(max_length=200)
+    shifts: list[_FileShift] = Field(max_length=200)
 
 
 class _File(_Strict):
     people: dict[str, str] = Field(min_length=1, max_length=100)
-    levels: list[_Level] = Field(min_length=1, max_length=10)
+    levels: list[_FileLevel] = Field(min_length=1, max_length=10)
 
 
 @dataclass(frozen=True)
-class _Turn:
+class _Shift:
     """A shift, in minutes of the lab week; `end` is beyond the week's where it goes over its end."""
 
     person: str
     start: int
     end: int
 
-    def holds(self, minute: int) -> bool:
+    def covers(self, minute: int) -> bool:
         return self.start <= minute < self.end or minute + WEEK < self.end
 
 
 @dataclass(frozen=True)
 class Duty:
-    """The responders of one level `until` the next change; then come `after`."""
+    """The responders of one level `until` the next change; then come those of `next`."""
 
     level: int  # from 1 on
     name: str
     responders: tuple[str, ...]
     fallback: bool  # no responder or several in the file: everyone on the first level
     until: datetime | None
-    after: tuple[str, ...]
+    next: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Plan:
     names: tuple[str, ...] = ("first responder",)
     problems: tuple[str, ...] = ()
     readable: bool = True
-    _turns: tuple[tuple[_Turn, ...], ...] = field(default=((),), repr=False)
+    _shifts: tuple[tuple[_Shift, ...], ...] = field(default=((),), repr=False)
 
     @property
     def levels(self) -> int:
@@ -89,46 +90,44 @@ class Plan:
 
     def responders(self, level: int, now: datetime) -> tuple[tuple[str, ...], bool]:
         """Return the responders of a level (from 0 on), and whether they are the fallback."""
-        on_duty = _on_duty(self._turns[level], _minute(now))
+        on_duty = _on_duty(self._shifts[level], _minute(now))
         if len(on_duty) == 1:
             return tuple(on_duty), False
-        first = dict.fromkeys(turn.person for turn in self._turns[0])
+        first = dict.fromkeys(shift.person for shift in self._shifts[0])
         return tuple(first or self.people or (EVERYONE,)), True
 
     def duty(self, level: int, now: datetime) -> Duty:
-        """The duty of a level (from 0 on), with its next change."""
+        """Return the duty of a level (from 0 on), with its next change."""
         responders, fallback = self.responders(level, now)
-        for until in self._changes(level, now):
-            after, _ = self.responders(level, until)
-            if after != responders:
-                return Duty(level + 1, self.names[level], responders, fallback, until, after)
-        return Duty(level + 1, self.names[level], responders, fallback, None, ())
+        coming = ((until, self.responders(level, until)[0]) for until in self._changes(level, now))
+        until, after = next((one for one in coming if one[1] != responders), (None, ()))
+        return Duty(level + 1, self.names[level], responders, fallback, until, after)
 
     def _changes(self, level: int, now: datetime) -> Iterator[datetime]:
-        """The moments of the next week at which a shift of the level begins or ends."""
+        """Yield the moments of the next week at which a shift of the level begins or ends."""
         minute = _minute(now)
         begun = int(now.timestamp()) // SECONDS_PER_LAB_MINUTE * SECONDS_PER_LAB_MINUTE
-        edges = {edge % WEEK for turn in self._turns[level] for edge in (turn.start, turn.end)}
+        edges = {edge % WEEK for shift in self._shifts[level] for edge in (shift.start, shift.end)}
         for ahead in sorted((edge - minute - 1) % WEEK + 1 for edge in edges):
             yield datetime.fromtimestamp(begun, UTC) + timedelta(seconds=ahead * SECONDS_PER_LAB_MINUTE)
 
 
 class Rotation:
-    """The file. Reading it never raises."""
+    """Reads the file. Its problems are part of the plan, never an exception."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._last_good: Plan | None = None
 
     def read(self) -> Plan:
-        """Return the plan of the file now. An unreadable file keeps people and levels, and all levels fall back."""
+        """Return the current plan. An unreadable file keeps people and levels, and all levels fall back."""
         try:
             plan = _plan(self._text())
         except _UnreadableError as error:
             known = self._last_good or Plan(readable=False)
-            empty: tuple[tuple[_Turn, ...], ...] = tuple(() for _ in known.names)
+            empty: tuple[tuple[_Shift, ...], ...] = tuple(() for _ in known.names)
             # The fallback stays the first level of the last good file.
-            first = dict.fromkeys(turn.person for turn in known._turns[0])
+            first = dict.fromkeys(shift.person for shift in known._shifts[0])
             return Plan(tuple(first) or known.people, known.names, (str(error),), False, empty)
         self._last_good = plan
         return plan
@@ -144,15 +143,7 @@ class Rotation:
             "people": list(plan.people),
             "problems": list(plan.problems),
             "levels": [
-                {
-                    "level": duty.level,
-                    "name": duty.name,
-                    "responders": list(duty.responders),
-                    "fallback": duty.fallback,
-                    "until": format_rfc3339(duty.until) if duty.until else None,
-                    "next": list(duty.after),
-                }
-                for duty in duties
+                {**asdict(duty), "until": format_rfc3339(duty.until) if duty.until else None} for duty in duties
             ],
         }
 
@@ -179,8 +170,7 @@ class _UnreadableError(Exception):
 
 def join_names(responders: tuple[str, ...]) -> str:
     """Return the names as a text that fits the database column."""
-    text = ", ".join(responders)
-    return text if len(text) <= MAX_RESPONDER else text[: MAX_RESPONDER - 1] + "…"
+    return cut(", ".join(responders), MAX_RESPONDER)
 
 
 def lab_time(now: datetime) -> str:
@@ -207,16 +197,16 @@ def _plan(text: str) -> Plan:
         raise _UnreadableError(f"`{where}`: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
     people = {key: (name.strip() or key)[:60] for key, name in file.people.items()}
     problems: list[str] = []
-    turns = tuple(tuple(_turns(number, level, people, problems)) for number, level in enumerate(file.levels, start=1))
-    for number, (level, its) in enumerate(zip(file.levels, turns, strict=True), start=1):
+    shifts = tuple(tuple(_shifts(number, level, people, problems)) for number, level in enumerate(file.levels, start=1))
+    for number, (level, its) in enumerate(zip(file.levels, shifts, strict=True), start=1):
         problems += _gaps(f"level {number} ({level.name})", its)
     if len(problems) > MAX_PROBLEMS:
         problems = [*problems[:MAX_PROBLEMS], f"and {len(problems) - MAX_PROBLEMS} more"]
     names = tuple(level.name for level in file.levels)
-    return Plan(tuple(dict.fromkeys(people.values())), names, tuple(problems), True, turns)
+    return Plan(tuple(dict.fromkeys(people.values())), names, tuple(problems), True, shifts)
 
 
-def _turns(number: int, level: _Level, people: dict[str, str], problems: list[str]) -> Iterator[_Turn]:
+def _shifts(number: int, level: _FileLevel, people: dict[str, str], problems: list[str]) -> Iterator[_Shift]:
     """Yield the valid shifts of a level; add the others to `problems`."""
     where = f"level {number} ({level.name})"
     for shift in level.shifts:
@@ -229,29 +219,29 @@ def _turns(number: int, level: _Level, people: dict[str, str], problems: list[st
             problems.append(f"{where}: `{wrong[:40]}` is not a time of the lab week such as `mon 08:00`")
             continue
         # From a moment to itself is a whole week.
-        yield _Turn(people[shift.person], start % WEEK, start % WEEK + ((end - start - 1) % WEEK + 1))
+        yield _Shift(people[shift.person], start % WEEK, start % WEEK + ((end - start - 1) % WEEK + 1))
 
 
-def _gaps(where: str, turns: tuple[_Turn, ...]) -> list[str]:
+def _gaps(where: str, shifts: tuple[_Shift, ...]) -> list[str]:
     """Return the gaps and overlaps of a level."""
-    edges = sorted({edge % WEEK for turn in turns for edge in (turn.start, turn.end)})
-    if not turns:
+    edges = sorted({edge % WEEK for shift in shifts for edge in (shift.start, shift.end)})
+    if not shifts:
         return [f"{where}: no shifts"]
     gaps = []
     for start, end in zip(edges, [*edges[1:], edges[0]], strict=True):
-        on_duty = _on_duty(turns, start)
+        on_duty = _on_duty(shifts, start)
         if len(on_duty) != 1:
             names = " and ".join(on_duty) + " at once" if on_duty else "no responder"
             gaps.append(f"{where}: {names} from {_clock(start)} to {_clock(end)}")
     return gaps
 
 
-def _on_duty(turns: tuple[_Turn, ...], minute: int) -> list[str]:
-    return list(dict.fromkeys(turn.person for turn in turns if turn.holds(minute)))
+def _on_duty(shifts: tuple[_Shift, ...], minute: int) -> list[str]:
+    return list(dict.fromkeys(shift.person for shift in shifts if shift.covers(minute)))
 
 
 def _parse_moment(text: str) -> int | None:
-    """A moment such as `mon 08:00` in minutes of the week; 24:00 is the end of its day."""
+    """Parse a moment such as `mon 08:00` to minutes of the week; 24:00 is the end of its day. None if invalid."""
     match = _MOMENT.fullmatch(text.strip())
     if match is None or match["day"].lower() not in DAYS:
         return None
@@ -262,7 +252,7 @@ def _parse_moment(text: str) -> int | None:
 
 
 def _minute(now: datetime) -> int:
-    """The minute of the lab week. Weeks are counted from 1970 on, like everything on a Unix clock."""
+    """Return the minute of the lab week. Weeks begin at the Unix epoch."""
     return int(now.timestamp()) // SECONDS_PER_LAB_MINUTE % WEEK
 
 

@@ -14,7 +14,7 @@ _COLOURS = 6
 class Shift:
     """A shift; `left` and `width` are percent of the drawn day."""
 
-    who: str
+    responders: str
     fallback: bool
     colour: int
     start: datetime

@@ -1,9 +1,9 @@
 """The routes of the responders' actions: JSON in, the incident as JSON out."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, request
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -17,7 +17,7 @@ MAX_MINUTES = 24 * 60
 
 _NAME_LENGTH = 60
 _TEXT_LENGTH = 2_000
-# A page of the pager, or an address that a person typed (Fetch Metadata, Sec-Fetch-Site).
+# A page of the pager, or an address that a person typed (https://www.w3.org/TR/fetch-metadata/).
 _OWN_SITES = ("same-origin", "none")
 
 
@@ -67,40 +67,41 @@ class ResolveRequest(Signed):
 
 
 Body = TypeVar("Body", bound=Signed)
+Document = dict[str, Any]
 
 
 def blueprint(actions: Actions) -> Blueprint:
-    """Return the routes. Each needs a JSON body, and refuses requests of other sites."""
+    """Return the routes. Each requires a JSON body, and refuses requests of other sites."""
     routes = Blueprint("actions", __name__, url_prefix="/incidents/<int:number>")
     routes.before_request(_refuse_other_sites)
 
     @routes.post("/acknowledge")
-    def acknowledge(number: int) -> Response:
-        return jsonify(as_json(actions.acknowledge(number, _body(Signed).by)))
+    def acknowledge(number: int) -> Document:
+        return as_json(actions.acknowledge(number, _body(Signed).by))
 
     @routes.post("/escalate")
-    def escalate(number: int) -> Response:
+    def escalate(number: int) -> Document:
         body = _body(EscalateRequest)
-        return jsonify(as_json(actions.escalate(number, body.by, body.reason)))
+        return as_json(actions.escalate(number, body.by, body.reason))
 
     @routes.post("/comments")
-    def comment(number: int) -> tuple[Response, int]:
+    def comment(number: int) -> tuple[Document, int]:
         body = _body(CommentRequest)
-        return jsonify(as_json(actions.comment(number, body.by, body.text))), 201
+        return as_json(actions.comment(number, body.by, body.text)), 201
 
     @routes.post("/silence")
-    def silence(number: int) -> Response:
+    def silence(number: int) -> Document:
         body = _body(SilenceRequest)
-        return jsonify(as_json(actions.silence(number, body.by, body.minutes, body.comment)))
+        return as_json(actions.silence(number, body.by, body.minutes, body.comment))
 
     @routes.delete("/silence")
-    def unsilence(number: int) -> Response:
-        return jsonify(as_json(actions.unsilence(number, _body(Signed).by)))
+    def unsilence(number: int) -> Document:
+        return as_json(actions.unsilence(number, _body(Signed).by))
 
     @routes.post("/resolve")
-    def resolve(number: int) -> Response:
+    def resolve(number: int) -> Document:
         body = _body(ResolveRequest)
-        return jsonify(as_json(actions.resolve(number, body.by, body.text)))
+        return as_json(actions.resolve(number, body.by, body.text))
 
     return routes
 
@@ -113,10 +114,9 @@ def _refuse_other_sites() -> None:
     """
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
-    foreign = site is not None and site not in _OWN_SITES
-    if origin is not None and urlsplit(origin).netloc != request.host:
-        foreign = True
-    if foreign:
+    if (site is not None and site not in _OWN_SITES) or (
+        origin is not None and urlsplit(origin).netloc != request.host
+    ):
         raise Problem(403, "Foreign page", "Only the pager's own pages may send this. Open the incident in the pager.")
 
 
@@ -126,19 +126,16 @@ def _body(model: type[Body]) -> Body:
     Raises:
         Problem: 4xx with what to fix.
     """
-    # A form of another site cannot send this type without asking first; so there is no token to keep.
+    # A form of another site cannot send this type without a preflight; so no token against forgery is needed.
     if request.mimetype != "application/json":
         raise Problem(
             415, "Unsupported media type", "Send the body as JSON with the header Content-Type: application/json."
         )
-    too_large = Problem(413, "Body too large", f"The body is larger than the limit of {MAX_BODY} bytes.")
+    request.max_content_length = MAX_BODY
     try:
-        data = request.get_data()
+        return model.model_validate(parse_object(request.get_data()))
     except RequestEntityTooLarge:
-        raise too_large from None
-    if len(data) > MAX_BODY:
-        raise too_large
-    try:
-        return model.model_validate(parse_object(data))
+        detail = f"The body is larger than the limit of {MAX_BODY} bytes."
+        raise Problem(413, "Body too large", detail) from None
     except ValidationError as error:
         raise from_validation(error) from None

@@ -38,7 +38,7 @@ class Line:
 
 
 def timeline(events: Iterable[Mapping[str, Any]]) -> list[Line]:
-    """Return the entries of an incident's timeline; repeated notifications become one entry."""
+    """Return the entries of an incident's timeline; successive repeated notifications become one entry."""
     lines: list[Line] = []
     run = 0
     for event in events:
@@ -82,6 +82,11 @@ def until(value: datetime | str) -> float:
     return (moment(value) - datetime.now(UTC)).total_seconds()
 
 
-def lasted(start: datetime | str, end: datetime | str) -> str:
-    """Return the duration between two times."""
-    return format_duration((moment(end) - moment(start)).total_seconds())
+def iso(value: datetime | str) -> str:
+    """Return the time as ISO 8601."""
+    return moment(value).isoformat()
+
+
+def lasted(incident: Mapping[str, Any]) -> str:
+    """Return the duration of a resolved incident."""
+    return format_duration((moment(incident["resolved_at"]) - moment(incident["opened_at"])).total_seconds())

@@ -4,11 +4,11 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, render_template, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.pager.incidents.alertmanager_client import Alertmanager, AlertmanagerError, InhibitedAlert
-from services.pager.incidents.store import IncidentBook
+from services.pager.incidents.store import IncidentStore
 from services.pager.model.notification import SEVERITIES
 from services.pager.model.serialize import as_json
 from services.pager.model.tables import Incident
@@ -20,10 +20,11 @@ from services.web import problems
 from services.web.problems import Problem
 
 MAX_LISTED = 200
+Document = dict[str, Any]
 
 
 def blueprint(
-    book: IncidentBook, runbooks: Runbooks, rotation: Rotation, alertmanager: Alertmanager, silence_seconds: float
+    store: IncidentStore, runbooks: Runbooks, rotation: Rotation, alertmanager: Alertmanager, silence_seconds: float
 ) -> Blueprint:
     """Return the routes. The front page warns of a heartbeat older than `silence_seconds`."""
     routes = Blueprint("pages", __name__)
@@ -32,8 +33,8 @@ def blueprint(
 
     @routes.get("/")
     def front() -> str:
-        incidents = [as_json(incident) for incident in book.list()]
-        heartbeat = book.last_heartbeat()
+        incidents = [as_json(incident) for incident in store.list()]
+        heartbeat = store.last_heartbeat()
         return render_template(
             "incidents.html",
             # A stable sort: the most urgent first, then the newest.
@@ -45,52 +46,49 @@ def blueprint(
         )
 
     @routes.get("/incidents")
-    def list_incidents() -> Response:
+    def list_incidents() -> Document:
         limit = request.args.get("limit", default=50, type=int)
         if not 1 <= limit <= MAX_LISTED:
             raise Problem(422, "Limit out of range", f"Give a limit of 1 to {MAX_LISTED}.", "/problems/invalid-limit")
-        return jsonify(incidents=[as_json(incident) for incident in book.list(limit)])
+        return {"incidents": [as_json(incident) for incident in store.list(limit)]}
 
     @routes.get("/incidents/<number>")
-    def show_incident(number: str) -> Response | str:
-        incident = _get(book, number)
+    def show_incident(number: str) -> Document | str:
+        incident = _get(store, number)
         document = as_json(incident)
-        if not _is_for("text/html", "application/json"):
-            return jsonify(document)
-        alerts = sorted(incident.alerts.values(), key=lambda one: (one["ended_at"] is not None, one["started_at"]))
-        lines = filters.timeline(document["timeline"])
+        if not _prefers("text/html", "application/json"):
+            return document
         return render_template(
             "incident.html",
             incident=document,
-            lines=lines,
-            alerts=alerts,
+            lines=filters.timeline(document["timeline"]),
+            alerts=sorted(incident.alerts.values(), key=lambda one: (one["ended_at"] is not None, one["started_at"])),
             inhibited=_inhibited(alertmanager, incident),
             people=rotation.read().people,
         )
 
     @routes.get("/incidents/<number>/postmortem")
     def show_postmortem(number: str) -> Response | str:
-        incident = _get(book, number)
+        incident = _get(store, number)
         draft = postmortem.draft(incident, datetime.now(UTC))
-        if not _is_for("text/html", "text/markdown"):
+        if not _prefers("text/html", "text/markdown"):
             return Response(draft, mimetype="text/markdown")
-        document = as_json(incident)
-        return render_template("postmortem.html", incident=document, markdown=draft, html=to_html(draft))
+        return render_template("postmortem.html", incident=as_json(incident), markdown=draft, html=to_html(draft))
 
     @routes.get("/incidents/<number>/postmortem.md")
     def download_postmortem(number: str) -> Response:
-        incident = _get(book, number)
-        answer = Response(postmortem.draft(incident, datetime.now(UTC)), mimetype="text/markdown")
+        incident = _get(store, number)
+        response = Response(postmortem.draft(incident, datetime.now(UTC)), mimetype="text/markdown")
         name = re.sub(r"[^A-Za-z0-9]+", "-", incident.alert)
-        answer.headers.set("Content-Disposition", "attachment", filename=f"postmortem-{incident.id}-{name}.md")
-        return answer
+        response.headers.set("Content-Disposition", "attachment", filename=f"postmortem-{incident.id}-{name}.md")
+        return response
 
     @routes.get("/oncall")
-    def on_call() -> Response | str:
+    def on_call() -> Document | str:
         now = datetime.now(UTC)
         document = rotation.document(now)
-        if not _is_for("text/html", "application/json"):
-            return jsonify(document)
+        if not _prefers("text/html", "application/json"):
+            return document
         plan = rotation.read()
         days = [upcoming_shifts.upcoming(plan, level, now) for level in range(plan.levels)]
         return render_template("oncall.html", duty=document, days=days)
@@ -107,29 +105,23 @@ def blueprint(
         return render_template("runbook.html", name=name, html=html)
 
     @routes.get("/health")
-    def health() -> Response:
-        return jsonify(status="ok")
+    def health() -> Document:
+        return {"status": "ok"}
 
     @routes.get("/ready")
-    def ready() -> tuple[Response, int]:
+    def ready() -> tuple[Document, int]:
         try:
-            book.check()
+            store.check()
         except SQLAlchemyError:
-            return jsonify(status="unavailable", database="unreachable"), 503
-        return jsonify(status="ok", database="ok"), 200
+            return {"status": "unavailable", "database": "unreachable"}, 503
+        return {"status": "ok", "database": "ok"}, 200
 
     return routes
 
 
 def _register_filters(routes: Blueprint) -> None:
-    for name, function in {
-        "clock": filters.clock,
-        "ago": filters.ago,
-        "ahead": filters.ahead,
-        "iso": lambda value: filters.moment(value).isoformat(),
-        "lasted": lambda one: filters.lasted(one["opened_at"], one["resolved_at"]),
-    }.items():
-        routes.add_app_template_filter(function, name)
+    for function in (filters.clock, filters.ago, filters.ahead, filters.iso, filters.lasted):
+        routes.add_app_template_filter(function)
 
 
 def _render_problems(routes: Blueprint) -> None:
@@ -140,27 +132,25 @@ def _render_problems(routes: Blueprint) -> None:
         if (
             response.mimetype == problems.CONTENT_TYPE
             and request.method == "GET"
-            and not _is_for("application/json", "text/html")
+            and not _prefers("application/json", "text/html")
         ):
             response.set_data(render_template("problem.html", problem=response.get_json(force=True)))
             response.mimetype = "text/html"
         return response
 
 
-def _is_for(this: str, other: str) -> bool:
+def _prefers(this: str, other: str) -> bool:
     """Return whether the client prefers this type to the other, or accepts both alike."""
     return request.accept_mimetypes.best_match([this, other], default=this) == this
 
 
-def _get(book: IncidentBook, number: str) -> Incident:
+def _get(store: IncidentStore, number: str) -> Incident:
     """Return the incident of this number.
 
     Raises:
         Problem: 404.
     """
-    # Numbers beyond 64 bits are no number of a row, and SQLite refuses to look for them.
-    is_number = number.isascii() and number.isdecimal() and int(number[:20]) < 2**63
-    incident = book.get(int(number[:20])) if is_number and len(number) <= 19 else None
+    incident = store.get(int(number)) if re.fullmatch("[0-9]{1,19}", number) else None
     if incident is None:
         raise Problem(
             404,

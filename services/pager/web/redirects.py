@@ -9,7 +9,7 @@ from flask import Blueprint, redirect, request, url_for
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 from werkzeug.wrappers import Response
 
-from services.pager.incidents.store import IncidentBook
+from services.pager.incidents.store import IncidentStore
 from services.pager.model.notification import MAX_LABEL, identity
 from services.telemetry import names
 from services.web.problems import Problem, from_validation
@@ -33,14 +33,14 @@ class LogsQuery(BaseModel):
     end: int | None = Field(default=None, alias="to", ge=0, le=1000 * _LAST_SECOND)
 
 
-def blueprint(book: IncidentBook, grafana_url: str) -> Blueprint:
+def blueprint(store: IncidentStore, grafana_url: str) -> Blueprint:
     """Return the routes."""
     routes = Blueprint("redirects", __name__)
 
     @routes.get("/incidents/latest")
     def latest() -> Response:
         """Redirect to the newest incident of `alert` and `service`; to the list when there is none."""
-        incident = book.newest(identity(request.args.get("alert", ""), request.args.get("service", "")))
+        incident = store.newest(identity(request.args.get("alert", ""), request.args.get("service", "")))
         if incident is None:
             return redirect(url_for("pages.front"))
         return redirect(url_for("pages.show_incident", number=incident.id))

@@ -1,11 +1,11 @@
-"""The runbook pages: Markdown files, one an alert, made into HTML."""
+"""The runbook pages: one Markdown file per alert, rendered as HTML."""
 
 import re
 from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-# Raw HTML stays text: a page can carry markup only through Markdown, and never a script.
+# Raw HTML stays text: a page gets its markup from Markdown only, and never a script.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 
@@ -17,11 +17,11 @@ class Runbooks:
         self._folder = folder
 
     def names(self) -> list[str]:
-        """Alerts that have a page, in alphabetical order."""
+        """Return the alerts that have a page, in alphabetical order."""
         return sorted(page.stem for page in self._folder.glob("*.md") if _NAME.fullmatch(page.stem))
 
     def html(self, name: str) -> str | None:
-        """The page of an alert as HTML, None when there is none. Only a plain name ever becomes a path."""
+        """Return the page of an alert as HTML, None without one. Only a plain name becomes a path."""
         page = self._folder / f"{name}.md"
         if not _NAME.fullmatch(name) or not page.is_file():
             return None
@@ -29,5 +29,5 @@ class Runbooks:
 
 
 def to_html(markdown: str) -> str:
-    """Markdown as HTML that carries no markup but Markdown's own."""
+    """Render Markdown as HTML; markup in the text stays text."""
     return str(_MARKDOWN.render(markdown))

@@ -35,7 +35,7 @@ class Beats:
         """A Watchdog arrives that Prometheus evaluated so long ago."""
         evaluated_at = evaluated_at or self.now() - timedelta(seconds=age)
         body = notification(watchdog(str(int(evaluated_at.timestamp()))))
-        self.pager.parts.book.receive(parse_notification(body, self.now()))
+        self.pager.parts.store.receive(parse_notification(body, self.now()))
         return evaluated_at
 
     def wait(self, seconds: float) -> None:

@@ -31,7 +31,7 @@ SUBJECT = "[PAGE] ErrorRateCritical assistant: 50% failed"
 def server(pager: Pager) -> Iterator[SmtpServer]:
     """The mail server of the pager, on a free port."""
     parts = pager.app.extensions["pager"]
-    server = SmtpServer(parts.book, parts.actions, parts.metrics, "127.0.0.1", 0)
+    server = SmtpServer(parts.store, parts.actions, "127.0.0.1", 0)
     server.start()
     yield server
     server.stop()

@@ -131,9 +131,11 @@ levels:
     # Lab weeks begin with 1970, on what their clock calls Monday 00:00.
     thursday = datetime.fromtimestamp(3 * 24 * 60 * SECONDS_PER_LAB_MINUTE, UTC)
     plan = Rotation(file).read()
-    first = [(shift.who, shift.fallback, shift.left, shift.width) for shift in upcoming(plan, 0, thursday)]
+    first = [(shift.responders, shift.fallback, shift.left, shift.width) for shift in upcoming(plan, 0, thursday)]
     assert first == [("Ada", False, 0, 25), ("Ada, Ben", True, 25, 25), ("Ben", False, 50, 50)]
-    assert [(shift.who, shift.colour, shift.width) for shift in upcoming(plan, 1, thursday)] == [("Cleo", 2, 100)]
+    assert [(shift.responders, shift.colour, shift.width) for shift in upcoming(plan, 1, thursday)] == [
+        ("Cleo", 2, 100)
+    ]
 
 
 @pytest.mark.parametrize("limit", ["0", "201", "-1"])

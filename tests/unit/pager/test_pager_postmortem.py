@@ -21,7 +21,7 @@ FIRST, LAST = "1795355700000", "1795356900000"  # five minutes before and after
 
 
 def text_of(pager: Pager) -> str:
-    incident = pager.parts.book.get(1)
+    incident = pager.parts.store.get(1)
     assert incident is not None
     return draft(incident, datetime.now(UTC))
 

@@ -50,7 +50,7 @@ def test_a_shift_ends_when_the_next_one_begins_and_goes_over_the_weeks_end(tmp_p
         assert plan.responders(0, at(minute)) == ((who,), False), minute
         assert plan.responders(0, at(minute + 7 * WEEK)) == ((who,), False), "each week is alike"
     duty = plan.duty(0, at(wednesday - 60))
-    assert (duty.responders, duty.until, duty.after) == (("Ada",), at(wednesday), ("Ben",))
+    assert (duty.responders, duty.until, duty.next) == (("Ada",), at(wednesday), ("Ben",))
     assert lab_time(at(wednesday)) == "wed 20:00"
 
 
@@ -197,5 +197,5 @@ def test_a_person_is_always_paged_and_a_change_is_where_it_is_said_to_be(
         assert plan.problems
     duty = plan.duty(0, at(minute))
     if duty.until is not None:
-        assert plan.responders(0, duty.until)[0] == duty.after != responders
+        assert plan.responders(0, duty.until)[0] == duty.next != responders
         assert plan.responders(0, duty.until - timedelta(seconds=1))[0] == responders

@@ -90,7 +90,7 @@ class Sequences(RuleBasedStateMachine):
         reported = parse_notification(self.body(service, start), datetime.now(UTC))
         # A mail does not carry the fingerprint.
         alerts = tuple(replace(one, fingerprint="of the mail") for one in reported.alerts)
-        self.pager.parts.book.receive(replace(reported, channel="mail", alerts=alerts))
+        self.pager.parts.store.receive(replace(reported, channel="mail", alerts=alerts))
         assert [one["id"] for one in self.open(service)] == [one["id"] for one in before]
 
     @rule(

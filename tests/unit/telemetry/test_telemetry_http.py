@@ -132,6 +132,8 @@ def test_a_stream_is_measured_at_its_end(service):
     assert response.text == "ab"
     response.close()
     assert series(service, "/stream", 200) == 1
+    (line,) = service.lines("access")
+    assert (line["request_id"], line["trace_id"]) == (response.headers["X-Request-Id"], response.headers["X-Trace-Id"])
 
 
 def test_active_requests_rise_and_fall(service):

@@ -1,4 +1,4 @@
-"""People: who is paged, who has taken an incident, silences, and what the pager did by itself."""
+"""Responders: escalation, acknowledgements, silences and auto-remediation."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them away again."""
+    """Drop the columns and the table."""
     op.drop_table("attempts")
     for table, columns in _ADDED.items():
         for column in columns:
