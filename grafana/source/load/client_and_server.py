@@ -44,7 +44,7 @@ def _compare(
 
 PANELS = [
     _compare(
-        "Requests, both sides",
+        "Requests, client vs server",
         "Requests a second over the last minute. Normal: the two lie on each other. Yellow above blue: requests do not "
         "arrive, look whether the assistant is up. Blue above yellow: other users send requests too, for instance you.",
         unit="reqps",
@@ -53,7 +53,7 @@ PANELS = [
         data_links=[links.ACCESS_LOG],
     ),
     _compare(
-        "Failed share, both sides",
+        "Failed share, client vs server",
         "Share of the requests of the last minute that failed. Normal: both 0. Users count what they cannot use, also "
         "a time-out, a refused connection or an answer of 400 to 499; the service counts errors and fallback answers. "
         "Yellow alone: the service is away, or users ask for what does not exist. The lines are the alerts' "
@@ -66,7 +66,7 @@ PANELS = [
         soft_max=0.15,
     ),
     _compare(
-        "p95, both sides",
+        "p95, client vs server",
         "95 of 100 requests of the last minute were answered within this time. Normal: a few milliseconds apart. "
         "Yellow far above blue: requests wait before the service's clock starts, for a thread or on the way; look at "
         "CPU below and at requests in flight on the dashboard Service.",
@@ -76,7 +76,7 @@ PANELS = [
         data_links=[links.SLOW_TRACES],
     ),
     _compare(
-        "Bookings, both sides",
+        "Bookings, client vs server",
         "Appointments of the last 5 minutes: confirmed to users, and booked in the database. Normal: the "
         "two lie on each other. Yellow above blue for more than a few seconds: users were promised what is not booked.",
         unit="short",

@@ -12,13 +12,13 @@ DASHBOARD = build_dashboard(
     top=overview.PANELS,
     rows=[
         (
-            "The same requests from both sides: yellow is what users saw, blue what the service saw",
+            "Client vs server: yellow is what users measured, blue what the service measured",
             client_and_server.PANELS,
         ),
-        ("Broken on purpose", faults.PANELS),
-        ("Who asks for what, and how it ended for them", users.PANELS),
+        ("Fault injection", faults.PANELS),
+        ("Traffic by user type and outcome", users.PANELS),
         ("Synthetic journey: one scripted customer books, reads and cancels, always", journey.PANELS),
-        ("What it costs: services and monitoring", resource_usage.PANELS),
+        ("Resource usage: services and monitoring", resource_usage.PANELS),
     ],
     links=[
         links.SERVICE,

@@ -45,7 +45,7 @@ PANELS = [
         links=[links.logs_link("Switches of this time", AUDIT_LOG)],
     ),
     rare_bars(
-        "Hits of faults",
+        "Fault hits",
         "Injections per second of each fault, over the last minute. Normal: none. A fault that is "
         "on and hits nothing: its target gets no requests, or its intensity is low.",
         queries.rate(names.FAULT_HITS, "", "fault"),

@@ -18,7 +18,7 @@ STATES: Final = {"1": ("OK", GREEN), "0": ("FAILS", RED)}
 PANELS = resize(
     [
         graph(
-            "Journeys that reached their end",
+            "Successful journeys",
             "Share of the runs of the last 5 minutes that went through; there is one every 15 s. Normal: 100 %. Below: "
             "customers cannot book, and the step that fails, to the right, says where to look.",
             [metric(SUCCESS, "done")],
@@ -27,7 +27,7 @@ PANELS = resize(
             soft_max=1,
         ),
         graph(
-            "Time of a journey",
+            "Journey duration",
             "Seconds that the three steps took together, without think times; over the last 5 minutes. Normal: a level "
             "line. It moves with the model's latency and the database's.",
             [
@@ -38,7 +38,7 @@ PANELS = resize(
             colors={"p50": GREEN, "p95": BLUE},
         ),
         rare_bars(
-            "Step at which journeys failed",
+            "Failed journeys by step",
             "Runs of the last minute that failed, by the step. Normal: none. Book: chat or model. Read and cancel: "
             "the database.",
             queries.increase(load_names.JOURNEY_RUNS, f'{locust.ALL},outcome="failed"', "step", queries.WINDOW),

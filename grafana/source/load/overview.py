@@ -9,7 +9,7 @@ from loadtest.stats import metric_names as load_names
 PANELS = [
     stat_panel(
         "Users",
-        "Simulated people at this moment, the baseline ones included. 0: no requests.",
+        "Simulated users now, the baseline ones included. 0: no requests.",
         latest(f"sum({load_names.LOCUST_USERS}{{{locust.ALL}}})"),
         steps=((None, RED), (1, BLUE)),
     ),

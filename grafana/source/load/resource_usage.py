@@ -7,7 +7,7 @@ from services.telemetry import names
 PANELS = resize(
     [
         graph(
-            "Processor",
+            "CPU",
             "Cores in use. A service of ours runs one interpreter, so 1 is its end: near it requests wait, and users "
             "see a longer p95 than the service.",
             [metric(f"max by (job) ({names.PROCESS_CPU})", "{{job}}")],
@@ -23,14 +23,14 @@ PANELS = resize(
             colors=SERVICES,
         ),
         graph(
-            "Time of a scrape",
+            "Scrape duration",
             "Seconds that Prometheus needed to read the metrics of each server, every 5 s. Normal: well below half a "
             "second. At 4 s, the line, Prometheus gives up and the server counts as down.",
             [metric("max by (job) (scrape_duration_seconds)", "{{job}}")],
             unit="s",
         ),
         graph(
-            "Samples of a scrape",
+            "Samples per scrape",
             "How many samples each server hands over. Normal: level. What rises without end has a label whose values "
             "are not bounded.",
             [metric("sum by (job) (scrape_samples_scraped)", "{{job}}")],

@@ -9,7 +9,7 @@ from loadtest.stats import metric_names as load_names
 PANELS = resize(
     [
         graph(
-            "Simulated people",
+            "Simulated users",
             "How many there are at this moment, by kind: BaselineUser is always on, the others come with a scenario. "
             "Each thinks a second or two between requests, so twice the people are twice the requests until something "
             "is full.",

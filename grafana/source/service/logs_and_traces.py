@@ -17,7 +17,7 @@ _LEVELS = graph(
     colors={"debug": GREY, "info": BLUE, "warn": YELLOW, "error": RED},
 )
 _ERRORS = log_panel(
-    "Errors and warnings of the same time",
+    "Errors and warnings",
     'Open a line to see its fields; "Open trace" leads to the request that wrote it. No data: there was none.',
     # The panel shows lines of all services, so each begins with its service.
     queries.FAILED_LOGS + ' | line_format "{{.service_name}}: {{__line__}}"',

@@ -10,7 +10,7 @@ _MODEL_SPANS = '{resource.service.name="assistant" && span.gen_ai.operation.name
 PANELS = resize(
     [
         graph(
-            "Call to the model",
+            "Model call duration",
             "50 and 95 of 100 calls of the last minute were answered within this time, as the assistant measures it. A "
             "dot is one call: open its trace.",
             [

@@ -8,7 +8,7 @@ from services.telemetry import names
 
 PANELS = [
     graph(
-        "Fallback answers by reason",
+        "Fallback replies by reason",
         "Prepared answers a second, because the provider failed (provider_error), throttled, was not asked "
         "(circuit_open), or the time of the request was used up (budget).",
         [metric(queries.rate(names.FALLBACKS, by="reason"), "{{reason}}")],

@@ -43,7 +43,7 @@ PANELS = [
         width=6,
     ),
     graph(
-        "Connections to the database",
+        "Database connections",
         "The pool of connections: used, idle, and how many there may be. When all are used, requests wait "
         "(waiting), and users wait with them.",
         [
@@ -64,7 +64,7 @@ PANELS = [
         unit="s",
     ),
     graph(
-        "Requests without a connection",
+        "Connection pool time-outs",
         "Requests of the last minute that got no connection to the database in time, and failed for it. Normal: 0.",
         [metric(queries.increase(names.POOL_TIMEOUTS, window=queries.WINDOW), "timed out")],
         colors={"timed out": RED},

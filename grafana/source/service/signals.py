@@ -68,7 +68,7 @@ PANELS = [
         links=[links.ERROR_LOGS],
     ),
     heatmap_panel(
-        "Latency of chats, spread",
+        "Chat latency heatmap",
         "How many chats a second fell into each band of time: two humps are two kinds of requests, which a quantile "
         "hides.",
         queries.rate(f"{names.HTTP_DURATION}_bucket", queries.CHAT, "le"),

@@ -37,7 +37,7 @@ def _burn_rate(alert: BurnAlert, pair: BurnRate, color: str) -> Panel:
 
 
 _LEFT = graph(
-    "Budget left",
+    "Budget remaining",
     "Share of the 60 h's error budget that is left. It falls while something goes wrong and comes back as good "
     "requests follow and old failures leave the window. Below the line more went wrong than was promised.",
     [metric("slo:period_error_budget_remaining:ratio", "{{slo}}")],

@@ -72,7 +72,7 @@ PANELS = [
         links=_FAILURE_LINKS,
     ),
     rare_bars(
-        "Hits of faults",
+        "Fault hits",
         "How often an active fault was injected in the last minute: the cause, where there "
         "is one, of what the other graphs show.",
         _by(names.FAULT_HITS, "", "fault"),

@@ -24,11 +24,11 @@ DASHBOARD = build_dashboard(
     "pager make of it. Lab time: every window is the usual one divided by 12, so 30 days are 60 h.",
     top=overview.PANELS,
     rows=[
-        ("Firing now, and before", incidents.ALERT_PANELS),
+        ("Alert history", incidents.ALERT_PANELS),
         ("Error budgets: what is left, and how fast it burns", budget.PANELS),
-        ("What used the budgets", budget_consumption.PANELS),
+        ("Error budget consumption", budget_consumption.PANELS),
         ("Incidents of the pager, and how long people took", incidents.INCIDENT_PANELS),
-        ("The way to the people", incidents.NOTIFICATION_PANELS),
+        ("Notification pipeline", incidents.NOTIFICATION_PANELS),
     ],
     links=[
         links.link(
@@ -37,7 +37,7 @@ DASHBOARD = build_dashboard(
         links.link("On call", "${pager}/oncall", tooltip="Who is on call now, and next"),
         links.SERVICE,
         links.LOAD,
-        links.logs_link("Logs", queries.FAILED_LOGS, "Errors and warnings of the same time"),
+        links.logs_link("Logs", queries.FAILED_LOGS, "Errors and warnings"),
         links.RUNBOOKS,
     ],
     variables=[_PAGER],

@@ -68,17 +68,15 @@ INCIDENT_PANELS = [
         soft_max=2,
     ),
     graph(
-        "Incidents of a lab day",
+        "Incidents (last 2 h)",
         "Incidents that were opened in the last 2 h. Many pages a day wear people out: the alert or the service "
         "needs work.",
         [metric(_count(names.PAGER_INCIDENTS, "severity"), "{{severity}}")],
         colors=_SEVERITIES,
         soft_max=2,
     ),
-    _mean_time(
-        "Acknowledged after", "from the pager's first word to the first acknowledgement", names.PAGER_ACKNOWLEDGE
-    ),
-    _mean_time("Resolved after", "from the alert's first firing to its end", names.PAGER_RESOLVE),
+    _mean_time("MTTA", "from the pager's first word to the first acknowledgement", names.PAGER_ACKNOWLEDGE),
+    _mean_time("MTTR", "from the alert's first firing to its end", names.PAGER_RESOLVE),
 ]
 NOTIFICATION_PANELS = [
     graph(
@@ -89,14 +87,14 @@ NOTIFICATION_PANELS = [
         soft_max=2,
     ),
     graph(
-        "Escalations of a lab day",
+        "Escalations (last 2 h)",
         "Pages of the last 2 h that escalated: no responder acknowledged them in time, or a responder escalated.",
         [metric(_count(names.PAGER_ESCALATIONS, "severity"), "{{severity}}")],
         colors=_SEVERITIES,
         soft_max=2,
     ),
     graph(
-        "Automatic actions of a lab day",
+        "Automatic actions (last 2 h)",
         "What the pager itself did or, as a dry run, would have done in the last 2 h.",
         [metric(_count(names.PAGER_REMEDIATIONS, "action, result"), "{{action}} {{result}}")],
         soft_max=2,

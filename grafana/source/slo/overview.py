@@ -13,7 +13,7 @@ HEARTBEAT_AGE: Final = f"time() - max({names.PAGER_HEARTBEAT})"
 
 def _budget_left(slo: str) -> Panel:
     return stat_panel(
-        f"Left: {slo}",
+        f"Budget remaining: {slo}",
         f"How much of what may go wrong in 60 h is left: {budget.SLOS[slo]}. 100 %: nothing went wrong. Below 0: more "
         "than was promised. A young lab has had few requests, so a few failures use all of its budget.",
         latest(f'slo:period_error_budget_remaining:ratio{{slo="{slo}"}}'),
@@ -27,7 +27,7 @@ def _budget_left(slo: str) -> Panel:
 PANELS = [
     *(_budget_left(slo) for slo in budget.SLOS),
     stat_panel(
-        "Fastest burn",
+        "Max burn rate",
         "The objective that burns fastest over the last 5 min, times as fast as it may. 1: the budget lasts for just "
         "the 60 h. At 14.4 a responder is paged.",
         latest("max(slo:current_burn_rate:ratio)"),
