@@ -1,5 +1,6 @@
 """The documents say what is true: commands, ports, settings and files that they name exist."""
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -24,6 +25,12 @@ DOCUMENTS = sorted(
     ]
     if path.name != "CHANGELOG.md"
 )
+# Documents that name classes and methods of the source.
+CODE_GUIDES = [
+    ROOT / "docs" / "architecture.md",
+    *sorted(ROOT.glob("*/README.md")),
+    *sorted(ROOT.glob("*/*/README.md")),
+]
 VALUES = read(ROOT / ".env", {})
 # Variables of Docker, Go and Python that the documents speak of.
 OTHERS = {
@@ -69,6 +76,27 @@ def known(words: list[str]) -> bool:
     if words[0] in groups:
         return len(words) > 1 and words[1] in groups[words[0]]
     return words[0] in names_of(app)
+
+
+@pytest.fixture(scope="module")
+def members() -> dict[str, set[str]]:
+    """The names that each class of the source defines."""
+    found: dict[str, set[str]] = {}
+    for folder in ("services", "lab", "loadtest", "grafana", "prometheus"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    names = found.setdefault(node.name, set())
+                    names |= {one.name for one in node.body if isinstance(one, ast.FunctionDef | ast.ClassDef)}
+    return found
+
+
+@pytest.mark.parametrize("guide", CODE_GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_classes_and_methods_exist(guide: Path, members: dict[str, set[str]]) -> None:
+    for span in code(guide.read_text()):
+        if found := re.fullmatch(r"([A-Z][A-Za-z]+[a-z])(?:\.(\w+))?", span):
+            assert found[1] in members or not found[2], f"`{span}`: there is no such class"
+            assert not found[2] or found[2] in members[found[1]], f"`{span}`: the class has no such method"
 
 
 def names_of(group: typer.Typer | None) -> set[str]:
