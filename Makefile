@@ -44,7 +44,7 @@ drill: $(NATIVE) ## Run all scenarios and say which effects came: make drill ARG
 logs: $(NATIVE) ## Follow what the services write: make logs SERVICE=assistant
 	@$(BIN)/lab logs --follow $(SERVICE)
 
-# Files of tests are shared out (tests/support/side_by_side.py).
+# Files of tests are shared out (tests/support/parallel.py).
 SHARED_OUT = --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 # They compute and wait for short-lived processes by turns: more of them at once than there are cores.

@@ -8,7 +8,7 @@ from xdist.remote import Producer
 
 from lab.query import Lab
 from tests.compose.container_engine import ContainerEngine, NoEngineError, prepared
-from tests.support import side_by_side
+from tests.support import parallel
 from tests.support.programs import program
 from tests.support.running import RunningLab, started_lab
 
@@ -20,15 +20,15 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> side_by_side.Shares:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> parallel.Shares:
     """Share the tests out when several run at once."""
-    return side_by_side.Shares(config, log)
+    return parallel.Shares(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes longest when several run at once."""
     if hasattr(config, "workerinput"):
-        side_by_side.in_order(items)
+        parallel.in_order(items)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

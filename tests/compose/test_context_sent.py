@@ -4,7 +4,7 @@ import tarfile
 from pathlib import Path
 
 from tests.compose.container_engine import ContainerEngine
-from tests.support.messy_checkout import messy_checkout
+from tests.support.used_checkout import used_checkout
 
 TAG = "observability-lab/context-of-a-test"
 
@@ -12,7 +12,7 @@ TAG = "observability-lab/context-of-a-test"
 def test_an_engine_is_sent_only_files_of_ours(container_engine: ContainerEngine, tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     checkout.mkdir()
-    wanted = messy_checkout(checkout)
+    wanted = used_checkout(checkout)
     everything = tmp_path / "Dockerfile"
     everything.write_text("FROM scratch\nCOPY . /context/\n")
     container_engine.docker("build", "--quiet", "--tag", TAG, "--file", str(everything), str(checkout))

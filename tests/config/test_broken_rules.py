@@ -1,6 +1,6 @@
 """The tests of the rules are tested: three breaks of each alert, and promtool's tests of it fail each time.
 
-Finer ones are in tests/integration/test_finely_broken_rules.py, because there are many.
+Finer ones are in tests/integration/test_rule_mutations.py, because there are many.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """The same promises in Compose's own reading of docker-compose.yml, with anchors, merges and settings resolved.
 
-`test_compose_promises.py` reads the text; what a merge or an anchor took away only shows here. Skipped without Compose.
+`test_compose_settings.py` reads the text; what a merge or an anchor took away only shows here. Skipped without Compose.
 """
 
 import re

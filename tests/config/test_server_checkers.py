@@ -15,7 +15,7 @@ import yaml
 
 from lab.settings import ROOT
 from tests.support.compose_config import compose_command
-from tests.support.derived import DerivedServers
+from tests.support.derived_servers import DerivedServers
 from tests.support.programs import program
 
 # By case: the service, its checker, the arguments ({} is the folder of its configuration), and its main file.

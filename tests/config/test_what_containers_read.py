@@ -8,7 +8,7 @@ import pytest
 
 from lab import compose_file, envfile
 from lab.settings import ROOT
-from tests.support.messy_checkout import messy_checkout
+from tests.support.used_checkout import used_checkout
 
 
 def excluded(path: str, lines: list[str]) -> bool:
@@ -23,7 +23,7 @@ def excluded(path: str, lines: list[str]) -> bool:
 
 def test_only_files_of_ours_are_sent_to_the_engine(tmp_path: Path) -> None:
     """`tests/compose` asks a real engine the same."""
-    wanted = messy_checkout(tmp_path)
+    wanted = used_checkout(tmp_path)
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     names = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
     assert {name for name in names if not excluded(name, lines)} == wanted

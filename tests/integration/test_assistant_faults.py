@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from lab.query import Lab, Line, Trace, wait_for
-from tests.support.people import free_slot, some_business
+from tests.support.customers import free_slot, some_business
 from tests.support.running import RunningLab
 
 # Scrapes are 5 s apart, and a span waits for its trace. A busy machine needs more.

@@ -9,7 +9,7 @@ from lab.checks import Finding, Report, check
 from lab.settings import ROOT
 from loadtest.scenarios import catalogue
 from tests.support.checkout import change
-from tests.support.derived import DerivedServers
+from tests.support.derived_servers import DerivedServers
 from tests.support.programs import program
 
 PARTS = ("prometheus", "alertmanager", "loki", "tempo", "collector", "grafana", "oncall", "runbooks")

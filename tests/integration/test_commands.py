@@ -18,7 +18,7 @@ from lab import ports
 from lab.engines.native.supervisor import Supervisor
 from lab.query import wait_for
 from lab.settings import LabSettings
-from tests.support.people import Customer
+from tests.support.customers import Customer
 from tests.support.running import RunningLab
 
 

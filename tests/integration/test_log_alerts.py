@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from services.pager.web.redirects import LogsQuery, explore_logs
-from tests.support.derived import DerivedServers
+from tests.support.derived_servers import DerivedServers
 from tests.support.servers import Server, until
 
 MINUTE, HOUR = 60.0, 3600.0

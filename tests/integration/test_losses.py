@@ -10,7 +10,7 @@ import psutil
 
 from lab.engines.native.supervisor import Supervisor
 from lab.query import wait_for
-from tests.support.people import Customer, free_slot, some_business
+from tests.support.customers import Customer, free_slot, some_business
 from tests.support.running import RunningLab
 
 

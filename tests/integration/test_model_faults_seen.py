@@ -13,7 +13,7 @@ import pytest
 
 from lab.query import BadAnswer, ChatAnswer, Line, Span, Trace, wait_for
 from services.model import bad_responses
-from tests.support.people import Customer, some_business
+from tests.support.customers import Customer, some_business
 from tests.support.running import RunningLab
 
 SIGNAL_SECONDS = 20

@@ -12,7 +12,7 @@ import pytest
 
 from services.pager.intake.mail_parser import parse_mail
 from services.pager.model.notification import parse_notification
-from tests.support.chain import Chain, labelled, post, sample
+from tests.support.alert_chain import Chain, labelled, post, sample
 from tests.support.ports import free_ports
 from tests.support.programs import program
 from tests.support.receivers import Mails, Webhooks

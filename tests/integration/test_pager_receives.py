@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.chain import Chain, sample
+from tests.support.alert_chain import Chain, sample
 from tests.support.servers import until
 
 

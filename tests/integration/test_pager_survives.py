@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.support.chain import Chain
+from tests.support.alert_chain import Chain
 from tests.support.pager import ROTATION, notification
 from tests.support.ports import free_ports
 from tests.support.servers import Server, pager, until

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from lab.query import Line, Trace, wait_for
-from tests.support.people import Customer, free_slot, some_business
+from tests.support.customers import Customer, free_slot, some_business
 from tests.support.running import RunningLab
 
 METRIC_SECONDS = 15

@@ -85,7 +85,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
             "shop",
             f"http://127.0.0.1:{port}",
             "/ready",
-            [sys.executable, "-m", "gunicorn", "--config", "services/web/gunicorn.py", "tests.support.shop:app"],
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "--config",
+                "services/web/gunicorn.py",
+                "tests.support.sample_service:app",
+            ],
             tmp_path,
             **{
                 "LISTEN": f"127.0.0.1:{port}",
@@ -231,7 +238,14 @@ def test_bad_bytes_are_the_client_s_fault(start_once, body, status, chunked):
 def start_once(tmp_path_factory) -> Iterator[Server]:
     (port,) = free_ports(1)
     folder = tmp_path_factory.mktemp("shop")
-    command = [sys.executable, "-m", "gunicorn", "--config", "services/web/gunicorn.py", "tests.support.shop:app"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--config",
+        "services/web/gunicorn.py",
+        "tests.support.sample_service:app",
+    ]
     server = Server("shop", f"http://127.0.0.1:{port}", "/ready", command, folder, LISTEN=f"127.0.0.1:{port}")
     server.start()
     yield server

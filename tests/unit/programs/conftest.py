@@ -8,7 +8,7 @@ import pytest
 from lab.envfile import read
 from lab.settings import ROOT
 from tests.support.archive_server import ArchiveServer, serving
-from tests.support.program_shop import Shop
+from tests.support.program_installer import ProgramInstaller
 
 
 @pytest.fixture
@@ -27,5 +27,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def shop(server: ArchiveServer) -> Shop:
-    return Shop(server, {**read(ROOT / ".env", {}), "PROGRAM_MIRROR": server.mirror, "PROGRAM_ARCHIVES": ""})
+def installer(server: ArchiveServer) -> ProgramInstaller:
+    return ProgramInstaller(
+        server, {**read(ROOT / ".env", {}), "PROGRAM_MIRROR": server.mirror, "PROGRAM_ARCHIVES": ""}
+    )

@@ -24,164 +24,164 @@ from lab.engines.native.install.network import (
 )
 from lab.settings import ROOT
 from tests.support.archive_server import Reply, script, serving, tar
-from tests.support.program_shop import LIMITS, Shop
+from tests.support.program_installer import LIMITS, ProgramInstaller
 
 
 def parts(cache: Path) -> list[Path]:
     return [path for path in cache.rglob(".*tempo_*") if path.suffix != ".json"]
 
 
-def test_a_cut_download_goes_on_where_it_was_cut(shop: Shop) -> None:
-    reply = shop.offer("tempo")
+def test_a_cut_download_goes_on_where_it_was_cut(installer: ProgramInstaller) -> None:
+    reply = installer.offer("tempo")
     reply.cut = 2
 
-    shop.fetch("tempo")
+    installer.fetch("tempo")
 
-    asked = shop.server.asked(".tar.gz")
+    asked = installer.server.asked(".tar.gz")
     assert [request.headers.get("if-range") for request in asked] == [None, '"one"', '"one"']
     assert asked[1].headers["range"] == f"bytes={asked[0].sent}-"
     assert sum(request.sent for request in asked) == len(reply.content), "nothing was sent twice"
 
 
-def test_a_download_that_was_left_goes_on_at_the_next_start(shop: Shop, cache: Path) -> None:
-    reply = shop.offer("tempo")
+def test_a_download_that_was_left_goes_on_at_the_next_start(installer: ProgramInstaller, cache: Path) -> None:
+    reply = installer.offer("tempo")
     reply.cut = 1
     with pytest.raises(UnavailableError, match="closed connection"):
-        shop.fetch("tempo", Limits(connect=1, stall=1, tries=1))
+        installer.fetch("tempo", Limits(connect=1, stall=1, tries=1))
     assert parts(cache)
 
-    shop.fetch("tempo")
+    installer.fetch("tempo")
 
-    assert sum(request.sent for request in shop.server.asked(".tar.gz")) == len(reply.content)
+    assert sum(request.sent for request in installer.server.asked(".tar.gz")) == len(reply.content)
     assert parts(cache) == []
 
 
-def test_a_whole_file_that_was_left_is_not_sent_again(shop: Shop, cache: Path) -> None:
-    reply = shop.offer("tempo")
-    part = cache / "programs" / "tempo" / f".{shop.folder('tempo').name}-{shop.address('tempo').file}"
+def test_a_whole_file_that_was_left_is_not_sent_again(installer: ProgramInstaller, cache: Path) -> None:
+    reply = installer.offer("tempo")
+    part = cache / "programs" / "tempo" / f".{installer.folder('tempo').name}-{installer.address('tempo').file}"
     part.parent.mkdir(parents=True)
     part.write_bytes(reply.content)
-    url = f"{shop.server.mirror}/{shop.address('tempo').archive.removeprefix('https://')}"
+    url = f"{installer.server.mirror}/{installer.address('tempo').archive.removeprefix('https://')}"
     part.with_name(f"{part.name}.json").write_text(json.dumps({"url": url, "validator": '"one"'}))
 
-    shop.fetch("tempo")
+    installer.fetch("tempo")
 
-    assert [request.sent for request in shop.server.asked(".tar.gz")] == [0]
+    assert [request.sent for request in installer.server.asked(".tar.gz")] == [0]
 
 
-def test_a_server_that_sends_no_parts_starts_again(shop: Shop) -> None:
-    reply = shop.offer("tempo")
+def test_a_server_that_sends_no_parts_starts_again(installer: ProgramInstaller) -> None:
+    reply = installer.offer("tempo")
     reply.cut, reply.ranges = 1, False
 
-    shop.fetch("tempo")
+    installer.fetch("tempo")
 
-    assert shop.server.asked(".tar.gz")[-1].sent == len(reply.content)
+    assert installer.server.asked(".tar.gz")[-1].sent == len(reply.content)
 
 
-def test_a_file_that_was_changed_meanwhile_starts_again(shop: Shop) -> None:
-    reply = shop.offer("tempo", tar({"tempo": script("tempo", "9.9.9")}))
+def test_a_file_that_was_changed_meanwhile_starts_again(installer: ProgramInstaller) -> None:
+    reply = installer.offer("tempo", tar({"tempo": script("tempo", "9.9.9")}))
     reply.cut = 1
     with pytest.raises(UnavailableError):
-        shop.fetch("tempo", Limits(connect=1, stall=1, tries=1))
-    shop.offer("tempo").tag = '"two"'
+        installer.fetch("tempo", Limits(connect=1, stall=1, tries=1))
+    installer.offer("tempo").tag = '"two"'
 
-    shop.fetch("tempo")
+    installer.fetch("tempo")
 
-    assert shop.notes == []
+    assert installer.notes == []
 
 
-def test_a_corrupt_part_is_distinguished_from_a_wrong_file(shop: Shop, cache: Path) -> None:
-    reply = shop.offer("tempo")
+def test_a_corrupt_part_is_distinguished_from_a_wrong_file(installer: ProgramInstaller, cache: Path) -> None:
+    reply = installer.offer("tempo")
     reply.cut, reply.tag = 1, ""
     with pytest.raises(UnavailableError):
-        shop.fetch("tempo", Limits(connect=1, stall=1, tries=1))
+        installer.fetch("tempo", Limits(connect=1, stall=1, tries=1))
     with parts(cache)[0].open("r+b") as file:
         file.write(b"rot")
 
-    shop.fetch("tempo")
+    installer.fetch("tempo")
 
-    assert shop.notes == []
+    assert installer.notes == []
 
 
-def test_a_download_that_is_cut_every_time_ends(shop: Shop) -> None:
-    reply = shop.offer("tempo")
+def test_a_download_that_is_cut_every_time_ends(installer: ProgramInstaller) -> None:
+    reply = installer.offer("tempo")
     reply.cut, reply.ranges = 100, False
 
     with pytest.raises(UnavailableError, match="3 times in a row"):
-        shop.fetch("tempo")
+        installer.fetch("tempo")
 
-    assert len(shop.server.asked(".tar.gz")) <= 4
-
-
-def test_a_download_that_stalls_is_taken_up_again(shop: Shop) -> None:
-    shop.offer("tempo").hangs = 1
-
-    shop.fetch("tempo")
-
-    assert "no byte came in time; trying again" in shop.said
+    assert len(installer.server.asked(".tar.gz")) <= 4
 
 
-def test_a_server_that_stalls_for_ever_is_given_up(shop: Shop) -> None:
-    reply = shop.offer("tempo")
+def test_a_download_that_stalls_is_taken_up_again(installer: ProgramInstaller) -> None:
+    installer.offer("tempo").hangs = 1
+
+    installer.fetch("tempo")
+
+    assert "no byte came in time; trying again" in installer.said
+
+
+def test_a_server_that_stalls_for_ever_is_given_up(installer: ProgramInstaller) -> None:
+    reply = installer.offer("tempo")
     reply.hangs, reply.ranges = 100, False
     began = time.monotonic()
 
     with pytest.raises(UnavailableError, match="no byte came in time"):
-        shop.fetch("tempo")
+        installer.fetch("tempo")
 
     assert time.monotonic() - began < 5
 
 
-def test_a_busy_server_is_asked_again(shop: Shop) -> None:
-    shop.offer("tempo").failures = 2
+def test_a_busy_server_is_asked_again(installer: ProgramInstaller) -> None:
+    installer.offer("tempo").failures = 2
 
-    shop.fetch("tempo")
+    installer.fetch("tempo")
 
-    assert len(shop.server.asked(".tar.gz")) == 3
+    assert len(installer.server.asked(".tar.gz")) == 3
 
 
 @pytest.mark.parametrize(("status", "times"), [(404, 1), (403, 1), (410, 1), (500, 3)])
-def test_a_refusal_is_reported_with_its_address(shop: Shop, status: int, times: int) -> None:
-    shop.offer("tempo").status = status
+def test_a_refusal_is_reported_with_its_address(installer: ProgramInstaller, status: int, times: int) -> None:
+    installer.offer("tempo").status = status
 
     with pytest.raises(UnavailableError, match=rf"tempo_.*{status}"):
-        shop.fetch("tempo")
+        installer.fetch("tempo")
 
-    assert len(shop.server.asked(".tar.gz")) == times
+    assert len(installer.server.asked(".tar.gz")) == times
 
 
-def test_a_missing_checksum_file_is_result_of(shop: Shop) -> None:
-    shop.offer("tempo")
-    shop.server.replies[shop.server.path(shop.address("tempo").checksums)] = Reply(status=404)
+def test_a_missing_checksum_file_is_result_of(installer: ProgramInstaller) -> None:
+    installer.offer("tempo")
+    installer.server.replies[installer.server.path(installer.address("tempo").checksums)] = Reply(status=404)
 
     with pytest.raises(UnavailableError, match="SHA256SUMS answers 404"):
-        shop.fetch("tempo")
+        installer.fetch("tempo")
 
 
-def test_a_redirect_to_another_host_is_followed(shop: Shop) -> None:
+def test_a_redirect_to_another_host_is_followed(installer: ProgramInstaller) -> None:
     with serving() as other:
-        reply = shop.offer("tempo")
+        reply = installer.offer("tempo")
         other.replies["/elsewhere"] = Reply(reply.content, cut=1)
         reply.location = f"{other.address.replace('127.0.0.1', 'localhost')}/elsewhere"
 
-        shop.fetch("tempo")
+        installer.fetch("tempo")
 
         assert [request.headers.get("if-range") for request in other.requests] == [None, '"one"']
 
 
-def test_a_redirect_that_ends_nowhere(shop: Shop) -> None:
-    shop.offer("tempo").location = "http://127.0.0.1:1/gone"
+def test_a_redirect_that_ends_nowhere(installer: ProgramInstaller) -> None:
+    installer.offer("tempo").location = "http://127.0.0.1:1/gone"
 
     with pytest.raises(UnavailableError, match="cannot be reached"):
-        shop.fetch("tempo")
+        installer.fetch("tempo")
 
 
-def test_a_redirect_in_a_circle(shop: Shop) -> None:
-    reply = shop.offer("tempo")
-    reply.location = shop.server.path(shop.address("tempo").archive)
+def test_a_redirect_in_a_circle(installer: ProgramInstaller) -> None:
+    reply = installer.offer("tempo")
+    reply.location = installer.server.path(installer.address("tempo").archive)
 
     with pytest.raises(UnavailableError, match="redirect"):
-        shop.fetch("tempo", Limits(connect=1, stall=1, tries=1))
+        installer.fetch("tempo", Limits(connect=1, stall=1, tries=1))
 
 
 def test_a_redirect_away_from_https_is_refused() -> None:
@@ -193,13 +193,13 @@ def test_a_redirect_away_from_https_is_refused() -> None:
     require_https("http://mirror.example/a", last)
 
 
-def test_progress_is_result_of(shop: Shop) -> None:
-    shop.offer("tempo")
+def test_progress_is_result_of(installer: ProgramInstaller) -> None:
+    installer.offer("tempo")
 
-    shop.fetch("tempo")
+    installer.fetch("tempo")
 
-    assert any("MB (" in text and "%)" in text for text in shop.said)
-    assert shop.said[-1] == "unpacking"
+    assert any("MB (" in text and "%)" in text for text in installer.said)
+    assert installer.said[-1] == "unpacking"
 
 
 @contextlib.contextmanager
@@ -241,12 +241,12 @@ def test_a_resolver_that_does_not_answer_is_found_out_in_time(monkeypatch: pytes
         answered.set()
 
 
-def test_a_host_that_swallows_everything_is_tried_once_for_all_its_files(shop: Shop) -> None:
+def test_a_host_that_swallows_everything_is_tried_once_for_all_its_files(installer: ProgramInstaller) -> None:
     with swallowing() as port:
-        shop.values["PROGRAM_MIRROR"] = f"http://127.0.0.1:{port}"
+        installer.values["PROGRAM_MIRROR"] = f"http://127.0.0.1:{port}"
         began = time.monotonic()
         with pytest.raises(UnavailableError):
-            shop.fetch("grafana", Limits(connect=0.5))
+            installer.fetch("grafana", Limits(connect=0.5))
         assert time.monotonic() - began < 0.9
 
 
@@ -281,9 +281,9 @@ except LabError as error:
 """
 
 
-def fetching(shop: Shop, **options: object) -> "subprocess.Popen[str]":
+def fetching(installer: ProgramInstaller, **options: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", FETCH, json.dumps(shop.values)],
+        [sys.executable, "-c", FETCH, json.dumps(installer.values)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -296,19 +296,19 @@ def result_of(process: "subprocess.Popen[str]") -> dict[str, object]:
     return dict(json.loads(out.splitlines()[-1]))
 
 
-def test_two_at_once_download_once(shop: Shop) -> None:
+def test_two_at_once_download_once(installer: ProgramInstaller) -> None:
     # The first is held up in the middle, so that the second surely comes while it is at work.
-    reply = shop.offer("tempo")
+    reply = installer.offer("tempo")
     reply.hangs = 1
-    first = fetching(shop)
+    first = fetching(installer)
     deadline = time.monotonic() + 30
-    while not shop.server.asked(".tar.gz"):
+    while not installer.server.asked(".tar.gz"):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    second = fetching(shop)
+    second = fetching(installer)
     try:
-        waited = _until_waiting(shop, second)
-        shop.server.released.set()
+        waited = _until_waiting(installer, second)
+        installer.server.released.set()
         answers = [result_of(first), result_of(second)]
     finally:
         first.kill()
@@ -317,13 +317,13 @@ def test_two_at_once_download_once(shop: Shop) -> None:
     assert waited
     assert [answer["source"] for answer in answers] == ["cache (archive)"] * 2
     assert "another lab is installing it: waiting" in answers[1]["said"]  # type: ignore[operator]
-    whole = sum(request.sent for request in shop.server.asked(".tar.gz"))
+    whole = sum(request.sent for request in installer.server.asked(".tar.gz"))
     assert whole == len(reply.content), "one download, in two parts"
 
 
-def _until_waiting(shop: Shop, process: "subprocess.Popen[str]") -> bool:
+def _until_waiting(installer: ProgramInstaller, process: "subprocess.Popen[str]") -> bool:
     """Until the process has the lock's file open, which it has just before it waits for it."""
-    lock = shop.folder("tempo").parent / ".lock"
+    lock = installer.folder("tempo").parent / ".lock"
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
@@ -344,11 +344,13 @@ def limited(size: int) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("room", [20_000, 70_000], ids=["while downloading", "while unpacking"])
-def test_a_full_disk_is_reported_and_nothing_half_made_stays(shop: Shop, cache: Path, room: int) -> None:
+def test_a_full_disk_is_reported_and_nothing_half_made_stays(
+    installer: ProgramInstaller, cache: Path, room: int
+) -> None:
     """By a limit on the size of files, which fails in the same way and needs no rights."""
-    reply = shop.offer("tempo")
+    reply = installer.offer("tempo")
     assert 20_000 < len(reply.content) < 70_000 < len(script("tempo", "3.0.3"))
-    process = fetching(shop, preexec_fn=limited(room), env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    process = fetching(installer, preexec_fn=limited(room), env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
 
     answer = result_of(process)
 
@@ -380,13 +382,13 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
 @pytest.mark.parametrize("size", [20_480, 102_400], ids=["while downloading", "while unpacking"])
 def test_a_truly_full_disk(
-    shop: Shop, small_disk: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch, size: int
+    installer: ProgramInstaller, small_disk: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     disk = small_disk(size)
     monkeypatch.setenv("LAB_CACHE", str(disk))
-    shop.offer("tempo")
+    installer.offer("tempo")
 
-    answer = result_of(fetching(shop))
+    answer = result_of(fetching(installer))
 
     assert answer["kind"] == "DiskFullError", answer
     assert f"{disk}/programs/tempo needs 0." in str(answer["message"])

@@ -11,7 +11,7 @@ from lab.engines.native.install.install_queue import InstallQueue, Result
 from lab.engines.native.install.programs import Found, Missing
 from lab.progress import Board
 from tests.support.archive_server import tar
-from tests.support.program_shop import Shop
+from tests.support.program_installer import ProgramInstaller
 from tests.support.stub_go import write_stub_go
 
 
@@ -45,9 +45,9 @@ def wait(arrivals: InstallQueue, seconds: float = 20) -> dict[str, Result]:
     return came
 
 
-def get(shop: Shop, *names: str) -> tuple[dict[str, Result], str]:
+def get(installer: ProgramInstaller, *names: str) -> tuple[dict[str, Result], str]:
     screen = Screen()
-    arrivals = InstallQueue({f"the {name}": name for name in names}, shop.values, screen.board)
+    arrivals = InstallQueue({f"the {name}": name for name in names}, installer.values, screen.board)
     arrivals.start()
     try:
         return wait(arrivals), screen.text
@@ -55,11 +55,11 @@ def get(shop: Shop, *names: str) -> tuple[dict[str, Result], str]:
         arrivals.stop()
 
 
-def test_programs_arrive_under_the_names_of_their_services(shop: Shop) -> None:
+def test_programs_arrive_under_the_names_of_their_services(installer: ProgramInstaller) -> None:
     for name in ("tempo", "grafana", "loki"):
-        shop.offer(name)
+        installer.offer(name)
 
-    came, text = get(shop, "tempo", "grafana", "loki")
+    came, text = get(installer, "tempo", "grafana", "loki")
 
     assert {name: found.source for name, found in came.items() if isinstance(found, Found)} == {
         "the tempo": "cache (archive)",
@@ -70,8 +70,8 @@ def test_programs_arrive_under_the_names_of_their_services(shop: Shop) -> None:
 
 
 @pytest.mark.usefixtures("go")
-def test_what_has_no_archive_is_built_and_the_reason_stays_on_the_screen(shop: Shop) -> None:
-    came, text = get(shop, "loki")
+def test_what_has_no_archive_is_built_and_the_reason_stays_on_the_screen(installer: ProgramInstaller) -> None:
+    came, text = get(installer, "loki")
 
     found = came["the loki"]
     assert isinstance(found, Found)
@@ -81,17 +81,17 @@ def test_what_has_no_archive_is_built_and_the_reason_stays_on_the_screen(shop: S
 
 
 @pytest.mark.usefixtures("go")
-def test_a_wrong_checksum_is_never_passed_over_in_silence(shop: Shop) -> None:
-    shop.offer("loki").content += b"x"
+def test_a_wrong_checksum_is_never_passed_over_in_silence(installer: ProgramInstaller) -> None:
+    installer.offer("loki").content += b"x"
 
-    came, text = get(shop, "loki")
+    came, text = get(installer, "loki")
 
     assert isinstance(came["the loki"], Found)
     assert "has the wrong checksum" in text
 
 
-def test_what_no_way_leads_to_is_missing_with_its_reason(shop: Shop) -> None:
-    came, _ = get(shop, "tempo", "loki")
+def test_what_no_way_leads_to_is_missing_with_its_reason(installer: ProgramInstaller) -> None:
+    came, _ = get(installer, "tempo", "loki")
 
     tempo, loki = came["the tempo"], came["the loki"]
     assert isinstance(tempo, Missing)
@@ -101,36 +101,38 @@ def test_what_no_way_leads_to_is_missing_with_its_reason(shop: Shop) -> None:
 
 
 @pytest.mark.usefixtures("go")
-def test_a_build_does_not_hold_up_what_comes_by_archive(shop: Shop) -> None:
-    shop.offer("tempo", tar({"tempo": b"#!/bin/sh\necho tempo, version " + shop.version("tempo").encode()}))
+def test_a_build_does_not_hold_up_what_comes_by_archive(installer: ProgramInstaller) -> None:
+    installer.offer("tempo", tar({"tempo": b"#!/bin/sh\necho tempo, version " + installer.version("tempo").encode()}))
 
-    came, _ = get(shop, "loki", "prometheus", "tempo")
+    came, _ = get(installer, "loki", "prometheus", "tempo")
 
     assert [type(result) for result in came.values()] == [Found] * 3
 
 
 @pytest.mark.usefixtures("go")
-def test_builds_come_in_the_order_of_the_services(shop: Shop) -> None:
-    _, text = get(shop, "prometheus", "alertmanager", "loki")
+def test_builds_come_in_the_order_of_the_services(installer: ProgramInstaller) -> None:
+    _, text = get(installer, "prometheus", "alertmanager", "loki")
 
     built = [line.split()[4] for line in text.splitlines() if "once for this machine (" in line]
     assert built == ["prometheus,", "alertmanager,", "loki,"], text
 
 
-def test_a_cache_that_cannot_be_written_to_is_a_failure_in_words(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_to_is_a_failure_in_words(
+    installer: ProgramInstaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAB_CACHE", "/dev/null/cache")
 
-    came, _ = get(shop, "tempo")
+    came, _ = get(installer, "tempo")
 
     assert "cannot be written to" in str(came["the tempo"])
 
 
-def test_stop_ends_a_download(shop: Shop) -> None:
-    shop.offer("tempo").failures = 1000
-    arrivals = InstallQueue({"tempo": "tempo"}, shop.values, Screen().board)
+def test_stop_ends_a_download(installer: ProgramInstaller) -> None:
+    installer.offer("tempo").failures = 1000
+    arrivals = InstallQueue({"tempo": "tempo"}, installer.values, Screen().board)
     arrivals.start()
     deadline = time.monotonic() + 5
-    while not shop.server.asked(".tar.gz"):
+    while not installer.server.asked(".tar.gz"):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -18,7 +18,7 @@ from lab.engines.native.install.programs import Found, Missing, find, used
 from lab.engines.native.install.vendors import Platform
 from lab.errors import LabError
 from tests.support.archive_server import script
-from tests.support.program_shop import Shop
+from tests.support.program_installer import ProgramInstaller
 
 runner = CliRunner()
 
@@ -72,22 +72,22 @@ def test_the_head_of_a_real_program_fits_here() -> None:
     assert fits(Path("/bin/sh").resolve())
 
 
-def test_a_cache_of_before_is_still_used(shop: Shop, cache: Path) -> None:
-    old = put(cache / "programs" / "tempo" / shop.version("tempo") / "tempo")
+def test_a_cache_of_before_is_still_used(installer: ProgramInstaller, cache: Path) -> None:
+    old = put(cache / "programs" / "tempo" / installer.version("tempo") / "tempo")
 
-    assert find("tempo", shop.values) == Found(old, shop.version("tempo"), "cache (built)")
-    assert old.parent in used(shop.values)
-
-
-def test_a_cache_of_before_from_another_machine_is_not(shop: Shop, cache: Path) -> None:
-    put(cache / "programs" / "tempo" / shop.version("tempo") / "tempo", elf(243))
-
-    assert isinstance(find("tempo", shop.values), Missing)
+    assert find("tempo", installer.values) == Found(old, installer.version("tempo"), "cache (built)")
+    assert old.parent in used(installer.values)
 
 
-def test_the_list_says_what_is_used_and_how_it_came(shop: Shop, cache: Path) -> None:
-    shop.offer("tempo")
-    folder = shop.fetch("tempo").path.parent
+def test_a_cache_of_before_from_another_machine_is_not(installer: ProgramInstaller, cache: Path) -> None:
+    put(cache / "programs" / "tempo" / installer.version("tempo") / "tempo", elf(243))
+
+    assert isinstance(find("tempo", installer.values), Missing)
+
+
+def test_the_list_says_what_is_used_and_how_it_came(installer: ProgramInstaller, cache: Path) -> None:
+    installer.offer("tempo")
+    folder = installer.fetch("tempo").path.parent
     put(cache / "programs" / "tempo" / "2.0.0-linux-amd64" / "tempo")
 
     said = runner.invoke(app, ["programs", "list"]).output
@@ -102,9 +102,9 @@ def test_an_empty_cache_is_no_error() -> None:
     assert "nothing to delete" in runner.invoke(app, ["programs", "clean", "--yes"]).output
 
 
-def test_clean_leaves_what_this_checkout_uses(shop: Shop, cache: Path) -> None:
-    shop.offer("tempo")
-    folder = shop.fetch("tempo").path.parent
+def test_clean_leaves_what_this_checkout_uses(installer: ProgramInstaller, cache: Path) -> None:
+    installer.offer("tempo")
+    folder = installer.fetch("tempo").path.parent
     shelf = cache / "programs" / "tempo"
     put(shelf / "2.0.0-linux-amd64" / "tempo")
     put(shelf / ".build-abc" / "bin" / "tempo")
@@ -119,14 +119,14 @@ def test_clean_leaves_what_this_checkout_uses(shop: Shop, cache: Path) -> None:
     assert (cache / "images" / "other.tar").exists()
 
 
-def test_clean_all_deletes_that_too(shop: Shop, cache: Path) -> None:
-    shop.offer("tempo")
-    shop.fetch("tempo")
+def test_clean_all_deletes_that_too(installer: ProgramInstaller, cache: Path) -> None:
+    installer.offer("tempo")
+    installer.fetch("tempo")
 
     runner.invoke(app, ["programs", "clean", "--all", "--yes"])
 
     assert names(cache) == set()
-    assert isinstance(find("tempo", shop.values), Missing)
+    assert isinstance(find("tempo", installer.values), Missing)
 
 
 def test_clean_asks_first(cache: Path) -> None:
@@ -196,32 +196,32 @@ def test_a_cache_that_cannot_be_made_is_reported(tmp_path: Path, monkeypatch: py
     assert "LAB_CACHE" in caught.value.remedy
 
 
-def test_a_broken_record_does_no_harm(shop: Shop) -> None:
-    shop.offer("tempo")
-    folder = shop.fetch("tempo").path.parent
+def test_a_broken_record_does_no_harm(installer: ProgramInstaller) -> None:
+    installer.offer("tempo")
+    folder = installer.fetch("tempo").path.parent
     (folder / ".origin.json").write_text("{half")
 
-    assert find("tempo", shop.values) == Found(folder / "tempo", shop.version("tempo"), "cache (built)")
+    assert find("tempo", installer.values) == Found(folder / "tempo", installer.version("tempo"), "cache (built)")
 
 
-def test_the_urls_are_what_a_closed_network_needs(shop: Shop) -> None:
+def test_the_urls_are_what_a_closed_network_needs(installer: ProgramInstaller) -> None:
     said = runner.invoke(app, ["programs", "urls", "--os", "darwin", "--arch", "arm64"]).output.split()
 
     assert len(said) == 12
     assert all(url.startswith("https://") for url in said)
-    assert f"loki/releases/download/v{shop.version('loki')}/loki-darwin-arm64.zip" in "".join(said)
+    assert f"loki/releases/download/v{installer.version('loki')}/loki-darwin-arm64.zip" in "".join(said)
     wrong = runner.invoke(app, ["programs", "urls", "--os", "plan9"])
     assert isinstance(wrong.exception, LabError)
 
 
-def test_two_versions_live_side_by_side(shop: Shop, cache: Path) -> None:
-    shop.offer("tempo")
-    shop.fetch("tempo")
-    shop.values["TEMPO_VERSION"] = "9.9.9"
-    shop.offer("tempo")
+def test_two_versions_live_side_by_side(installer: ProgramInstaller, cache: Path) -> None:
+    installer.offer("tempo")
+    installer.fetch("tempo")
+    installer.values["TEMPO_VERSION"] = "9.9.9"
+    installer.offer("tempo")
 
-    shop.fetch("tempo")
+    installer.fetch("tempo")
 
     assert len(names(cache)) == 2
-    assert os.access(find("tempo", shop.values).path, os.X_OK)  # type: ignore[union-attr]
-    assert script("tempo", "9.9.9") == find("tempo", shop.values).path.read_bytes()  # type: ignore[union-attr]
+    assert os.access(find("tempo", installer.values).path, os.X_OK)  # type: ignore[union-attr]
+    assert script("tempo", "9.9.9") == find("tempo", installer.values).path.read_bytes()  # type: ignore[union-attr]

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from lab.cli import app
 from lab.errors import LabError
 from lab.query import wait_for
-from tests.support.stoppable import Stoppable
+from tests.support.stoppable_lab import Stoppable
 from tests.support.stub_server import StubServer, serving
 
 KINDS = [

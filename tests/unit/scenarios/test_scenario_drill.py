@@ -23,8 +23,8 @@ from loadtest.scenarios import catalogue as package
 from loadtest.scenarios import registry
 from loadtest.scenarios.declaration import ANY, Effect, Fault, Scenario, Stage
 from loadtest.scenarios.registry import Broken
+from tests.support.stub_lab import ALERT, StubLab
 from tests.support.stub_server import serving
-from tests.support.whole_lab import ALERT, WholeLab
 
 
 class Seen(Scenario):
@@ -49,16 +49,16 @@ class NotHere(Seen):
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[WholeLab]:
+def lab(tmp_path: Path) -> Iterator[StubLab]:
     with serving() as server:
-        made = WholeLab(server, tmp_path)
+        made = StubLab(server, tmp_path)
         made.pages = False
         state = json.loads(made.settings.state_file.read_text())
         made.settings.state_file.write_text(json.dumps(state | {"missing": {"grafana": "there is none here"}}))
         yield made
 
 
-def drill(lab: WholeLab, *scenarios: type[Scenario], broken: tuple[Broken, ...] = ()) -> tuple[int, str, Any]:
+def drill(lab: StubLab, *scenarios: type[Scenario], broken: tuple[Broken, ...] = ()) -> tuple[int, str, Any]:
     out = io.StringIO()
     report = lab.settings.home / "drill.json"
     options = Options(seed=3, quick=True, report=report)
@@ -66,7 +66,7 @@ def drill(lab: WholeLab, *scenarios: type[Scenario], broken: tuple[Broken, ...] 
     return code, out.getvalue(), json.loads(report.read_text())
 
 
-def test_all_are_run_and_reported_in_one_table(lab: WholeLab) -> None:
+def test_all_are_run_and_reported_in_one_table(lab: StubLab) -> None:
     code, text, report = drill(lab, Seen, Unseen, NotHere)
     assert code == 1
     outcomes = {one["scenario"]: one["outcome"] for one in report["scenarios"]}
@@ -80,7 +80,7 @@ def test_all_are_run_and_reported_in_one_table(lab: WholeLab) -> None:
     assert Path(report["scenarios"][0]["report"]).exists()
 
 
-def test_what_cannot_be_here_fails_no_drill_and_a_broken_file_does(lab: WholeLab) -> None:
+def test_what_cannot_be_here_fails_no_drill_and_a_broken_file_does(lab: StubLab) -> None:
     assert drill(lab, Seen, NotHere)[0] == 0
     code, text, report = drill(lab, NotHere, broken=(Broken("loadtest/scenarios/x.py", 7, "SyntaxError"),))
     assert code == 1
@@ -89,7 +89,7 @@ def test_what_cannot_be_here_fails_no_drill_and_a_broken_file_does(lab: WholeLab
     assert "loadtest/scenarios/x.py:7: SyntaxError" in text
 
 
-def test_ctrl_c_ends_the_drill_and_the_rest_is_not_run(lab: WholeLab) -> None:
+def test_ctrl_c_ends_the_drill_and_the_rest_is_not_run(lab: StubLab) -> None:
     class Long(Seen):
         effects = (Effect("it is never seen", "never", within=60),)
 
@@ -104,7 +104,7 @@ def test_ctrl_c_ends_the_drill_and_the_rest_is_not_run(lab: WholeLab) -> None:
     assert not lab.is_on()
 
 
-def test_side_by_side_each_is_judged_alone_and_its_lines_bear_its_name(lab: WholeLab) -> None:
+def test_side_by_side_each_is_judged_alone_and_its_lines_bear_its_name(lab: StubLab) -> None:
     class One(Unseen):
         name = "one"
         exclusive_resources = ("memory",)
@@ -219,7 +219,7 @@ class Paging(Seen):
     needs = ("assistant", "model", "prometheus", "alertmanager", "pager")
 
 
-def test_the_drill_goes_on_while_alerts_end_and_judges_them_when_they_did(lab: WholeLab) -> None:
+def test_the_drill_goes_on_while_alerts_end_and_judges_them_when_they_did(lab: StubLab) -> None:
     class Meanwhile(Unseen):
         name = "meanwhile"
         effects = (Effect("goes on", "always", within=2, always=True),)
@@ -245,7 +245,7 @@ def test_the_drill_goes_on_while_alerts_end_and_judges_them_when_they_did(lab: W
     assert f"| {ALERT}" in text or ALERT in text[text.index("Seconds from the fault") :]
 
 
-def test_an_alert_that_does_not_end_fails_its_scenario_though_the_drill_went_on(lab: WholeLab) -> None:
+def test_an_alert_that_does_not_end_fails_its_scenario_though_the_drill_went_on(lab: StubLab) -> None:
     class Stuck(Paging):
         resolve_within = 1
 
@@ -255,7 +255,7 @@ def test_an_alert_that_does_not_end_fails_its_scenario_though_the_drill_went_on(
     assert report["scenarios"][0]["reason"] == f"resolved {ALERT}: not seen"
 
 
-def test_the_measured_times_are_written_as_a_table(lab: WholeLab, tmp_path: Path) -> None:
+def test_the_measured_times_are_written_as_a_table(lab: StubLab, tmp_path: Path) -> None:
     lab.pages = True
     table = tmp_path / "alerts.md"
     options = Options(quick=True, report=tmp_path / "r.json")

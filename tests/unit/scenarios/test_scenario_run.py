@@ -21,8 +21,8 @@ from lab.scenarios.run.runner import execute
 from lab.scenarios.run.scenario_lock import scenario_lock
 from loadtest.scenarios.declaration import ANY, Effect, Fault, Scenario
 from loadtest.scenarios.preconditions import Precondition
+from tests.support.stub_lab import ALERT, FIRING, PAGED, PENDING, StubLab
 from tests.support.stub_server import serving
-from tests.support.whole_lab import ALERT, FIRING, PAGED, PENDING, WholeLab
 
 
 class Outage(Scenario):
@@ -44,19 +44,19 @@ class Short(Outage):
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[WholeLab]:
+def lab(tmp_path: Path) -> Iterator[StubLab]:
     with serving() as server:
-        yield WholeLab(server, tmp_path)
+        yield StubLab(server, tmp_path)
 
 
-def run(lab: WholeLab, scenario: type[Scenario], **options: Any) -> tuple[int, str, dict[str, Any]]:
+def run(lab: StubLab, scenario: type[Scenario], **options: Any) -> tuple[int, str, dict[str, Any]]:
     out = io.StringIO()
     report = lab.settings.home / "report.json"
     code = execute(scenario, Options(report=report, **options), lab.settings, Console(file=out, width=150))
     return code, out.getvalue(), json.loads(report.read_text())
 
 
-def test_a_run_as_declared(lab: WholeLab) -> None:
+def test_a_run_as_declared(lab: StubLab) -> None:
     code, text, report = run(lab, Outage, quick=True, seed=7)
     assert (code, report["outcome"], report["exit_code"]) == (0, "passed", 0)
     events = [one["event"] for one in report["timeline"]]
@@ -72,7 +72,7 @@ def test_a_run_as_declared(lab: WholeLab) -> None:
     assert "outage: passed" in text
 
 
-def test_the_way_from_fault_to_page_adds_up(lab: WholeLab) -> None:
+def test_the_way_from_fault_to_page_adds_up(lab: StubLab) -> None:
     _, text, report = run(lab, Outage, quick=True)
     (latency,) = report["pages"]
     assert latency["alert"] == ALERT
@@ -85,14 +85,14 @@ def test_the_way_from_fault_to_page_adds_up(lab: WholeLab) -> None:
     assert "Minimum: first failed answer" in text
 
 
-def test_without_quick_the_fault_stays_its_whole_time(lab: WholeLab) -> None:
+def test_without_quick_the_fault_stays_its_whole_time(lab: StubLab) -> None:
     _, _, report = run(lab, Short)
     times = {one["event"]: one["seconds"] for one in report["timeline"]}
     assert times["fault off"] - times["fault on"] == pytest.approx(1.2, abs=0.4)
     assert report["outcome"] == "passed"
 
 
-def test_a_page_that_does_not_come_fails_and_says_how_far_it_got(lab: WholeLab) -> None:
+def test_a_page_that_does_not_come_fails_and_says_how_far_it_got(lab: StubLab) -> None:
     lab.pages = False
     code, _, report = run(lab, Short)
     assert (code, report["outcome"]) == (1, "failed")
@@ -101,14 +101,14 @@ def test_a_page_that_does_not_come_fails_and_says_how_far_it_got(lab: WholeLab) 
     assert lab.deleted == 1
 
 
-def test_a_forbidden_page_fails(lab: WholeLab) -> None:
+def test_a_forbidden_page_fails(lab: StubLab) -> None:
     lab.other_page = True
     code, _, report = run(lab, Outage, quick=True)
     assert code == 1
     assert [row["what"] for row in report["expected"] if not row["ok"]] == ["page Surprise"]
 
 
-def test_an_effect_that_is_not_seen_fails(lab: WholeLab) -> None:
+def test_an_effect_that_is_not_seen_fails(lab: StubLab) -> None:
     class Unseen(Short):
         effects: ClassVar = (Effect("never seen", "never", within=1),)
 
@@ -118,7 +118,7 @@ def test_an_effect_that_is_not_seen_fails(lab: WholeLab) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_from_outside(lab: WholeLab, number: signal.Signals) -> None:
+def test_stopped_from_outside(lab: StubLab, number: signal.Signals) -> None:
     def interrupt() -> None:
         while not lab.is_on():
             time.sleep(0.01)
@@ -135,7 +135,7 @@ def test_stopped_from_outside(lab: WholeLab, number: signal.Signals) -> None:
 
 
 def test_a_fault_that_cannot_be_switched_off_is_reported_and_has_its_end(
-    lab: WholeLab, monkeypatch: pytest.MonkeyPatch
+    lab: StubLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lab.scenarios.run.faults._OFF_TIMEOUT_SECONDS", 0.1)
     lab.server.answer("DELETE", "/admin/faults/errors", {"detail": "no"}, 500)
@@ -146,14 +146,14 @@ def test_a_fault_that_cannot_be_switched_off_is_reported_and_has_its_end(
     assert json.loads(order["body"])["duration_seconds"] == 30
 
 
-def test_a_service_that_refuses_the_fault_ends_the_run(lab: WholeLab) -> None:
+def test_a_service_that_refuses_the_fault_ends_the_run(lab: StubLab) -> None:
     lab.server.answer("POST", "/admin/faults", {"detail": "There is no such fault."}, 422)
     code, _, report = run(lab, Outage)
     assert (code, report["outcome"]) == (1, "aborted")
     assert "There is no such fault." in report["reason"]
 
 
-def test_what_forbids_to_begin(lab: WholeLab) -> None:
+def test_what_forbids_to_begin(lab: StubLab) -> None:
     lab.on_at, lab.fault = time.time(), {"duration_seconds": 60}
     with pytest.raises(LabError, match="The fault `errors` is on in model already for another"):
         run(lab, Outage)
@@ -170,7 +170,7 @@ def test_what_forbids_to_begin(lab: WholeLab) -> None:
     assert not lab.server.asked_for("POST", "/admin/faults")
 
 
-def test_it_begins_when_what_it_waits_to_be_rid_of_has_left_the_figures(lab: WholeLab) -> None:
+def test_it_begins_when_what_it_waits_to_be_rid_of_has_left_the_figures(lab: StubLab) -> None:
     class Calmed(Outage):
         preconditions: ClassVar = (Precondition("the noise of before", "noise"),)
 
@@ -189,7 +189,7 @@ def test_it_begins_when_what_it_waits_to_be_rid_of_has_left_the_figures(lab: Who
     assert next(answers, None) is None, "it asked until nothing was left"
 
 
-def test_no_traffic_forbids_to_begin_but_own_users_do_not(lab: WholeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_traffic_forbids_to_begin_but_own_users_do_not(lab: StubLab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.scenarios.run.preflight._FIRST_TRAFFIC_SECONDS", 0.1)
     lab.server.answer("GET", "/api/v1/query", {"data": {"resultType": "vector", "result": []}})
     with pytest.raises(LabError, match="No requests reach the assistant") as caught:
@@ -197,7 +197,7 @@ def test_no_traffic_forbids_to_begin_but_own_users_do_not(lab: WholeLab, monkeyp
     assert "--users 4" in caught.value.remedy
 
 
-def test_one_scenario_at_a_time_and_a_killed_one_does_not_stay_in_the_way(lab: WholeLab) -> None:
+def test_one_scenario_at_a_time_and_a_killed_one_does_not_stay_in_the_way(lab: StubLab) -> None:
     home = lab.settings.home
     code = (
         "import sys, time, pathlib; from lab.scenarios.run.scenario_lock import scenario_lock\n"

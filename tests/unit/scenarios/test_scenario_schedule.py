@@ -14,8 +14,8 @@ from lab.scenarios.observe.alert_observer import Baseline
 from lab.settings import State
 from loadtest.scenarios.declaration import Effect, Scenario
 from loadtest.scenarios.preconditions import Precondition
+from tests.support.stub_lab import ALERT, StubLab
 from tests.support.stub_server import serving
-from tests.support.whole_lab import ALERT, WholeLab
 
 QUIET = Baseline(frozenset(), ())
 INHIBITIONS = """
@@ -27,14 +27,14 @@ inhibit_rules:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[WholeLab]:
+def lab(tmp_path: Path) -> Iterator[StubLab]:
     with serving() as server:
-        made = WholeLab(server, tmp_path)
+        made = StubLab(server, tmp_path)
         server.answer("GET", "/api/v2/status", {"config": {"original": INHIBITIONS}})
         yield made
 
 
-def schedule(lab: WholeLab, active: frozenset[str] = frozenset()) -> Scheduler:
+def schedule(lab: StubLab, active: frozenset[str] = frozenset()) -> Scheduler:
     return Scheduler(Lab(Endpoints.of(lab.settings)), lab.settings, active)
 
 
@@ -51,12 +51,12 @@ def firing(name: str, **labels: str) -> Baseline:
     return Baseline(frozenset(), (RuleAlert(name, "firing", {"alertname": name, **labels}, {}, 1.0),))
 
 
-def test_nothing_hinders_in_a_quiet_lab(lab: WholeLab) -> None:
+def test_nothing_hinders_in_a_quiet_lab(lab: StubLab) -> None:
     one = member(expected_alerts=(ALERT,), effects=(Effect("seen", "effect", within=5),))
     assert schedule(lab).blocked_by(one, QUIET, frozenset()) is None
 
 
-def test_the_end_of_an_alert_that_it_may_set_off_is_awaited_first(lab: WholeLab) -> None:
+def test_the_end_of_an_alert_that_it_may_set_off_is_awaited_first(lab: StubLab) -> None:
     one, awaited = member(allowed_alerts=("Shared",)), frozenset({"Shared"})
     found = schedule(lab).blocked_by(one, QUIET, awaited)
     assert found is not None
@@ -67,7 +67,7 @@ def test_the_end_of_an_alert_that_it_may_set_off_is_awaited_first(lab: WholeLab)
 @pytest.mark.parametrize(
     "declared", [{"expected_alerts": ("A",)}, {"expected_without_resolve": ("A",)}, {"inhibited_alerts": ("A",)}]
 )
-def test_an_active_expected_alert_defers_the_scenario(lab: WholeLab, declared: dict[str, Any]) -> None:
+def test_an_active_expected_alert_defers_the_scenario(lab: StubLab, declared: dict[str, Any]) -> None:
     active = Baseline(frozenset(), (), open=frozenset({("A", "assistant")}))
     found = schedule(lab).blocked_by(member(**declared), active, frozenset())
     assert found is not None
@@ -79,11 +79,11 @@ def test_an_active_expected_alert_defers_the_scenario(lab: WholeLab, declared: d
     assert schedule(lab, frozenset({"A"})).blocked_by(member(**declared), firing("A"), frozenset()) is None
 
 
-def test_an_allowed_alert_may_be_active(lab: WholeLab) -> None:
+def test_an_allowed_alert_may_be_active(lab: StubLab) -> None:
     assert schedule(lab).blocked_by(member(allowed_alerts=("A",)), firing("A"), frozenset()) is None
 
 
-def test_what_would_hold_its_alerts_back_must_end_first(lab: WholeLab) -> None:
+def test_what_would_hold_its_alerts_back_must_end_first(lab: StubLab) -> None:
     one = member(expected_alerts=(ALERT,))
     rule = {"name": ALERT, "type": "alerting", "duration": 1, "labels": {"role": "symptom", "service": "{{ $x }}"}}
     lab.server.answer("GET", "/api/v1/rules", {"data": {"groups": [{"rules": [rule]}]}})
@@ -98,7 +98,7 @@ def test_what_would_hold_its_alerts_back_must_end_first(lab: WholeLab) -> None:
     assert schedule(lab).blocked_by(one, cause, frozenset()) is None
 
 
-def test_a_young_lab_and_what_is_left_in_the_figures_pass(lab: WholeLab) -> None:
+def test_a_young_lab_and_what_is_left_in_the_figures_pass(lab: StubLab) -> None:
     found = schedule(lab).blocked_by(member(min_uptime_seconds=600), QUIET, frozenset())
     assert found is not None
     assert found.transient
@@ -109,7 +109,7 @@ def test_a_young_lab_and_what_is_left_in_the_figures_pass(lab: WholeLab) -> None
     assert left.soft
 
 
-def test_what_it_waits_to_be_rid_of_hinders_for_as_long_as_the_figures_remember_it(lab: WholeLab) -> None:
+def test_what_it_waits_to_be_rid_of_hinders_for_as_long_as_the_figures_remember_it(lab: StubLab) -> None:
     one = member(preconditions=(Precondition("the quiet", "none"), Precondition("the noise of before", "noise")))
 
     def received(noise: float) -> None:
@@ -125,7 +125,7 @@ def test_what_it_waits_to_be_rid_of_hinders_for_as_long_as_the_figures_remember_
     assert schedule(lab).blocked_by(one, QUIET, frozenset()) is None
 
 
-def test_a_query_that_cannot_be_asked_hinders_no_one(lab: WholeLab) -> None:
+def test_a_query_that_cannot_be_asked_hinders_no_one(lab: StubLab) -> None:
     """The scenario itself says what is wrong with it."""
     lab.server.answer("GET", "/api/v1/query", {"error": "parse error"}, status=400)
     one = member(preconditions=(Precondition("noise", "(("),), effects=(Effect("seen", "((", within=5),))

@@ -21,9 +21,9 @@ from lab.scenarios.run.context import Options
 from lab.scenarios.run.runner import execute
 from lab.scenarios.screen import Screen
 from loadtest.scenarios.declaration import ANY, Absence, Effect, Fault, RandomFault, Scenario
-from tests.support.stoppable import Stoppable
+from tests.support.stoppable_lab import Stoppable
+from tests.support.stub_lab import ALERT, StubLab
 from tests.support.stub_server import serving
-from tests.support.whole_lab import ALERT, WholeLab
 
 
 class Secret(Scenario):
@@ -62,19 +62,19 @@ class GameDay(Scenario):
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[WholeLab]:
+def lab(tmp_path: Path) -> Iterator[StubLab]:
     with serving() as server:
-        yield WholeLab(server, tmp_path)
+        yield StubLab(server, tmp_path)
 
 
-def run(lab: WholeLab, scenario: type[Scenario], **options: Any) -> tuple[int, str, dict[str, Any]]:
+def run(lab: StubLab, scenario: type[Scenario], **options: Any) -> tuple[int, str, dict[str, Any]]:
     out = io.StringIO()
     report = lab.settings.home / "report.json"
     code = execute(scenario, Options(report=report, **options), lab.settings, Console(file=out, width=150))
     return code, out.getvalue(), json.loads(report.read_text())
 
 
-def test_a_blind_run_reports_nothing_before_its_end(lab: WholeLab) -> None:
+def test_a_blind_run_reports_nothing_before_its_end(lab: StubLab) -> None:
     code, text, report = run(lab, Secret, quick=True, blind=True)
     assert code == 0
     (order,) = lab.server.asked_for("POST", "/admin/faults")
@@ -89,7 +89,7 @@ def test_a_blind_run_reports_nothing_before_its_end(lab: WholeLab) -> None:
     assert "model: errors" in str(report["timeline"])
 
 
-def test_an_open_run_is_not_sent_hidden(lab: WholeLab) -> None:
+def test_an_open_run_is_not_sent_hidden(lab: StubLab) -> None:
     _, text, report = run(lab, Quiet, quick=True)
     (order,) = lab.server.asked_for("POST", "/admin/faults")
     assert "hidden" not in json.loads(order["body"])
@@ -109,14 +109,14 @@ def test_a_game_day_draws_by_the_seed_and_declares_what_it_drew() -> None:
         assert after.at > before.at + 20
 
 
-def test_a_duration_cuts_a_fault_that_is_longer(lab: WholeLab) -> None:
+def test_a_duration_cuts_a_fault_that_is_longer(lab: StubLab) -> None:
     code, _, report = run(lab, Quiet, duration=2)
     times = {one["event"]: one["seconds"] for one in report["timeline"]}
     assert times["fault off"] == pytest.approx(2, abs=1)
     assert (code, report["duration"]) == (0, 2)
 
 
-def test_a_duration_that_is_too_short_is_wrong_input(lab: WholeLab) -> None:
+def test_a_duration_that_is_too_short_is_wrong_input(lab: StubLab) -> None:
     class Late(Quiet):
         faults: ClassVar = (Fault("model", "errors", at=20, duration=30),)
 
@@ -126,7 +126,7 @@ def test_a_duration_that_is_too_short_is_wrong_input(lab: WholeLab) -> None:
     assert not lab.server.asked
 
 
-def test_what_must_stay_absent_and_comes_fails(lab: WholeLab) -> None:
+def test_what_must_stay_absent_and_comes_fails(lab: StubLab) -> None:
     class Spilling(Quiet):
         absences: ClassVar = (Absence("no one loses a booking", "never"), Absence("no line is lost", "effect"))
 
@@ -136,7 +136,7 @@ def test_what_must_stay_absent_and_comes_fails(lab: WholeLab) -> None:
     assert "unwanted       no line is lost" in text
 
 
-def test_what_held_before_the_fault_proves_nothing(lab: WholeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_held_before_the_fault_proves_nothing(lab: StubLab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.scenarios.run.preflight._LEFTOVER_SECONDS", 0.1)
 
     class Stale(Quiet):
@@ -151,7 +151,7 @@ def test_what_held_before_the_fault_proves_nothing(lab: WholeLab, monkeypatch: p
     assert checks["held before"]["observed"] == "already true before the fault (not counted)"
 
 
-def test_a_service_that_dies_in_the_middle_ends_the_run(lab: WholeLab) -> None:
+def test_a_service_that_dies_in_the_middle_ends_the_run(lab: StubLab) -> None:
     old = lab.server.answers["GET", "/metrics"]
     assert callable(old)
     began = time.time()
@@ -171,7 +171,7 @@ def test_a_service_that_dies_in_the_middle_ends_the_run(lab: WholeLab) -> None:
     assert time.time() - began < 20
 
 
-def test_an_error_of_our_own_leaves_nothing_on_and_a_report(lab: WholeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_our_own_leaves_nothing_on_and_a_report(lab: StubLab, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         if lab.is_on():
             raise ZeroDivisionError("oh")
@@ -200,7 +200,7 @@ def loki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stoppable]:
 
 
 @pytest.fixture
-def with_loki(lab: WholeLab, loki: Stoppable) -> WholeLab:
+def with_loki(lab: StubLab, loki: Stoppable) -> StubLab:
     """A stand-in lab whose Loki is a real process that the engine can stop."""
     values = {**loki.settings.values, **lab.settings.values, "LOKI_PORT": loki.settings.values["LOKI_PORT"]}
     loki.settings = type(loki.settings)(loki.settings.root, loki.settings.home, values)
@@ -213,7 +213,7 @@ def with_loki(lab: WholeLab, loki: Stoppable) -> WholeLab:
     return lab
 
 
-def test_a_stopped_server_is_back_at_the_end_of_its_fault(with_loki: WholeLab, loki: Stoppable) -> None:
+def test_a_stopped_server_is_back_at_the_end_of_its_fault(with_loki: StubLab, loki: Stoppable) -> None:
     class Brief(Away):
         faults: ClassVar = (Fault("engine", "stop", target="loki", at=0.1, duration=2),)
         effects: ClassVar = (Effect("away", 'up{job="loki"}', within=9, always=True),)
@@ -233,7 +233,7 @@ def test_a_stopped_server_is_back_at_the_end_of_its_fault(with_loki: WholeLab, l
 
 @pytest.mark.parametrize("when", [0.0, 0.3, 1.0])
 def test_ctrl_c_at_any_second_brings_the_server_back(
-    with_loki: WholeLab, loki: Stoppable, when: float, monkeypatch: pytest.MonkeyPatch
+    with_loki: StubLab, loki: Stoppable, when: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt() -> None:
         wait_for((loki.settings.home / "stopped" / "loki.json").exists, 10, every=0.01)
@@ -248,7 +248,7 @@ def test_ctrl_c_at_any_second_brings_the_server_back(
 
 
 def test_a_needed_server_that_cannot_be_here_is_reported_with_what_it_means(
-    with_loki: WholeLab, loki: Stoppable
+    with_loki: StubLab, loki: Stoppable
 ) -> None:
     class NoDatabase(Away):
         needs = (*Away.needs, "postgres", "tempo")

@@ -13,8 +13,8 @@ from rich.console import Console
 from lab.scenarios.run.context import Options
 from lab.scenarios.run.runner import execute
 from loadtest.scenarios.declaration import ANY, Effect, Fault, Scenario
+from tests.support.stub_lab import StubLab
 from tests.support.stub_server import serving
-from tests.support.whole_lab import WholeLab
 
 
 class Short(Scenario):
@@ -33,14 +33,14 @@ class Lasting(Short):
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[WholeLab]:
+def lab(tmp_path: Path) -> Iterator[StubLab]:
     with serving() as server:
-        yield WholeLab(server, tmp_path)
+        yield StubLab(server, tmp_path)
 
 
 @pytest.mark.parametrize(("scenario", "least", "most"), [(Lasting, 2.0, 6.0), (Short, 0.0, 1.5)])
 def test_the_run_ends_so_long_after_its_last_fault(
-    lab: WholeLab, scenario: type[Scenario], least: float, most: float
+    lab: StubLab, scenario: type[Scenario], least: float, most: float
 ) -> None:
     report = lab.settings.home / "report.json"
 

@@ -18,7 +18,7 @@ def iso(at: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at))}.{int(at % 1 * 1e6):06}Z"
 
 
-class WholeLab:
+class StubLab:
     """One HTTP server that is model, assistant, Prometheus, Alertmanager and pager at once.
 
     `pages` says whether the alert comes at all; the fault is off when it was deleted or its time is over.

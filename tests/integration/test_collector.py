@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from lab.query import Line, Loki, SpanFile, wait_for
-from tests.support.derived import DerivedServers
+from tests.support.derived_servers import DerivedServers
 from tests.support.servers import Server
 
 PERSONAL = [

@@ -19,7 +19,7 @@ from lab import compose_file
 from lab.query import wait_for
 from lab.settings import ROOT
 from tests.compose.container_engine import ContainerEngine
-from tests.support.people import free_slot
+from tests.support.customers import free_slot
 from tests.support.running import RunningLab
 
 UP_SECONDS = 180

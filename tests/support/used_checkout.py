@@ -35,7 +35,7 @@ RUBBISH = (
 )
 
 
-def messy_checkout(folder: Path) -> set[str]:
+def used_checkout(folder: Path) -> set[str]:
     """Fill `folder` with the checkout and with rubbish; returns the files that an image may be made of."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if tracked.returncode:

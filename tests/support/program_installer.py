@@ -13,7 +13,7 @@ LIMITS = Limits(connect=1, stall=0.3, tries=3, pause=0.02)
 
 
 @dataclass
-class Shop:
+class ProgramInstaller:
     """A server with archives, the settings that lead to it, and what was said while a program was got."""
 
     server: ArchiveServer
