@@ -89,7 +89,7 @@ class Session:
                 self._abort(str(error))
             except Exception as error:
                 self.error = error
-                self._abort(f"the run broke: {type(error).__name__}: {error}")
+                self._abort(f"the run failed: {type(error).__name__}: {error}")
             finally:
                 self._end()
         if self._plan.weights and not self.stopped and not self.aborted:
@@ -143,7 +143,7 @@ class Session:
         self._record(Event(time.time(), "trouble", reason))
 
     def _end(self) -> None:
-        self._screen.stats.phase = "putting everything back"
+        self._screen.stats.phase = "cleaning up"
         if self._stop.is_set():
             self._record(Event(time.time(), "stopping", "stop signal: faults off, users off"))
         for event in self._faults.end():
