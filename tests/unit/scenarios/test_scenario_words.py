@@ -181,7 +181,7 @@ def test_an_error_of_our_own_leaves_nothing_on_and_a_report(lab: StubLab, monkey
         run(lab, Secret)
     assert not lab.is_on()
     report = json.loads((lab.settings.home / "report.json").read_text())
-    assert report["reason"] == "the run broke: ZeroDivisionError: oh"
+    assert report["reason"] == "the run failed: ZeroDivisionError: oh"
 
 
 class Away(Quiet):
