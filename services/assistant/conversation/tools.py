@@ -120,7 +120,7 @@ class Toolbox:
             provider,
             given.service,
             # A model that repeats a call in one turn books once.
-            idempotency_key=f"{turn.id} {business.id} {starts_at.astimezone(UTC).isoformat()}",
+            idempotency_key=f"{turn.id} {business.id} {starts_at.isoformat()}",
         )
         try:
             appointment, replayed = self._book.book(order, channel="chat")
@@ -132,7 +132,7 @@ class Toolbox:
             raise ToolError("failed", error.detail) from None
         if not replayed:
             turn.appointment, turn.action = appointment, "booked"
-        return _changed(appointment)
+        return _change_result(appointment)
 
     def _list_my_appointments(self, _given: schemas.ListMyAppointments, turn: Turn) -> Result:
         rows = self._book.list(10, not_before=datetime.now(UTC), user_id=turn.user_id, status=booking.BOOKED)
@@ -150,7 +150,7 @@ class Toolbox:
         except BookingRejectedError as rejection:
             raise self._rejected(rejection, business, starts_at, provider) from None
         turn.action = "moved"
-        return _changed(appointment)
+        return _change_result(appointment)
 
     def _cancel_appointment(self, given: schemas.CancelAppointment, turn: Turn) -> Result:
         row, business = self._get_appointment(given.appointment_id, turn)
@@ -158,7 +158,7 @@ class Toolbox:
         if cancelled is None:
             raise _unknown_appointment()
         turn.appointment, turn.action = cancelled, "cancelled"
-        return _changed(cancelled)
+        return _change_result(cancelled)
 
     def _hand_over(self, given: schemas.HandOver, turn: Turn) -> Result:
         turn.handoff = "confused" if given.reason.casefold().startswith("confus") else "asked"
@@ -195,14 +195,14 @@ class Toolbox:
         return ToolError(reason, rejection.detail, alternatives=[start.isoformat() for start in near])
 
 
-def _changed(appointment: Appointment) -> Result:
+def _change_result(appointment: Appointment) -> Result:
     """Return the result of a tool that changed an appointment, with a note where the clock shows its time twice."""
     result: Result = {"ok": True, "appointment": appointment.as_named_json()}
     if local_time.exists_twice(appointment.starts_at):
         which = "second" if appointment.starts_at.fold else "first"
         result["note"] = (
             f"The clock shows {appointment.starts_at:%H:%M} twice on that day; "
-            f"the appointment is at the {which} one, {local_time.format_time(appointment.starts_at)}."
+            f"this is the {which} one, {local_time.format_time(appointment.starts_at)}."
         )
     return result
 

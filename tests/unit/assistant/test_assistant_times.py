@@ -124,8 +124,7 @@ def test_a_local_time_that_is_skipped_gets_the_nearest_times(service, model, clo
 
 def test_a_local_time_that_exists_twice_is_the_first_and_the_result_says_so(service, model) -> None:
     note = (
-        "The clock shows 01:45 twice on that day; the appointment is at the {which} one, "
-        f"{BACK:%A, %B %d, %Y} at 01:45 {{zone}}."
+        f"The clock shows 01:45 twice on that day; this is the {{which}} one, {BACK:%A, %B %d, %Y} at 01:45 {{zone}}."
     )
     first = run(service, model, "book_appointment", business_id="lab-doctor", starts_at=f"{BACK}T01:45:00")
     assert first["appointment"]["starts_at"] == f"{BACK}T01:45:00-07:00"
