@@ -105,6 +105,7 @@ def _advise(kind: str, message: str) -> str:
         return "required; add it"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return "must be a JSON object"
+    message = message.removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
 
 

@@ -1,12 +1,12 @@
 """Free times of a business."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.assistant.appointments import opening_hours
+from services.assistant.appointments import local_time, opening_hours
 from services.assistant.appointments.business import Business, Provider
 from services.assistant.storage.database import Database
 from services.assistant.storage.tables import BusyTime
@@ -42,9 +42,9 @@ def free_times(
     now = datetime.now(UTC)
     latest = now + opening_hours.HORIZON
     earliest = max(after, now) if after else now
-    if earliest > latest or (day and not now.date() - timedelta(days=1) <= day <= latest.date()):
+    if earliest > latest or (day and not _local_day(business, now) <= day <= _local_day(business, latest)):
         return []
-    first = day or earliest.astimezone(business.zone).date()
+    first = day or _local_day(business, earliest)
     days = [first + timedelta(days=number) for number in range(1 if day else SEARCH_DAYS)]
     providers = [provider] if provider else list(business.providers)
     with database.read() as session:
@@ -75,12 +75,37 @@ def alternatives(
     Raises:
         DatabaseUnavailableError: the database did not answer in time.
     """
-    day = starts_at.astimezone(business.zone).date()
-    today = datetime.now(business.zone).date()
-    same_day = free_times(database, business, day=day, provider=provider) if day >= today else []
+    wanted = starts_at.astimezone(UTC)
+    same_day = free_times(database, business, day=_local_day(business, wanted), provider=provider)
     if same_day:
-        return sorted(sorted(same_day, key=lambda start: abs(start - starts_at))[:_ALTERNATIVES])
-    return free_times(database, business, after=starts_at, provider=provider, limit=_ALTERNATIVES)
+        # In UTC: Python compares two times of one zone by what the clock shows, which may show a time twice.
+        nearest = sorted((start.astimezone(UTC) for start in same_day), key=lambda start: abs(start - wanted))
+        return [start.astimezone(business.zone) for start in sorted(nearest[:_ALTERNATIVES])]
+    return free_times(database, business, after=wanted, provider=provider, limit=_ALTERNATIVES)
+
+
+def next_free_times(
+    database: Database, business: Business, day: date, *, provider: Provider | None = None, limit: int
+) -> list[datetime]:
+    """Return free times of the first days from a local day on that have any.
+
+    Args:
+        database, business: whose times.
+        day: in the business's zone; a past day searches from now on.
+        provider: None for any.
+        limit: number of times at most.
+
+    Raises:
+        DatabaseUnavailableError: the database did not answer in time.
+    """
+    if day > _local_day(business, datetime.now(UTC) + opening_hours.HORIZON):
+        return []
+    midnight = local_time.resolve_forward(datetime.combine(day, time()), business.zone)
+    return free_times(database, business, after=midnight, provider=provider, limit=limit)
+
+
+def _local_day(business: Business, moment: datetime) -> date:
+    return moment.astimezone(business.zone).date()
 
 
 def _filter_free(

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from services.assistant.appointments import opening_hours
+from services.assistant.appointments import local_time, opening_hours
 from services.assistant.appointments.business import Business, Provider
 from services.assistant.metrics import AssistantMetrics
 from services.assistant.storage.database import Database
@@ -22,8 +22,6 @@ from services.telemetry import Telemetry
 from services.web.problems import Problem
 
 BOOKED, CANCELLED = "booked", "cancelled"
-# Of times in sentences for users.
-TIME_FORMAT = "%A, %B %d, %Y at %H:%M"
 
 
 class BookingRejectedError(Exception):
@@ -143,7 +141,8 @@ class AppointmentBook:
         return appointment, replayed
 
     def _book(self, order: BookingOrder) -> tuple[Appointment, bool]:
-        business, starts_at = order.business, order.starts_at
+        business = order.business
+        starts_at, ends_at = opening_hours.period(business, order.starts_at)
         if replayed := self._find_replayed(order):
             return replayed, True
         check_time(business, starts_at)
@@ -155,7 +154,7 @@ class AppointmentBook:
                 user_id=order.user_id,
                 service=order.service,
                 starts_at=starts_at,
-                ends_at=starts_at + business.duration,
+                ends_at=ends_at,
                 status=BOOKED,
                 idempotency_key=order.key_hash(),
                 request_hash=order.request_hash(),
@@ -199,7 +198,7 @@ class AppointmentBook:
                 row = session.get(AppointmentRow, appointment_id, with_for_update=True)
                 if row is None or row.status != BOOKED:
                     raise BookingRejectedError("unknown", "There is no such booked appointment.")
-                row.starts_at, row.ends_at = starts_at, starts_at + business.duration
+                row.starts_at, row.ends_at = opening_hours.period(business, starts_at)
                 session.execute(delete(BusyTime).where(BusyTime.appointment_id == row.id))
                 session.execute(insert(BusyTime), _busy_times(row, business))
         except IntegrityError:
@@ -278,8 +277,10 @@ def check_time(business: Business, starts_at: datetime) -> None:
         raise BookingRejectedError("past", f"{_format_time(business, starts_at)} is in the past.")
     if starts_at > now + opening_hours.HORIZON:
         raise BookingRejectedError("too-far", f"Appointments can be booked {opening_hours.HORIZON.days} days ahead.")
-    if not opening_hours.on_grid(starts_at):
-        raise BookingRejectedError("off-grid", "Appointments start at a full quarter of an hour.")
+    if not opening_hours.on_grid(business, starts_at):
+        raise BookingRejectedError(
+            "off-grid", "Appointments start at a full quarter of an hour in the business's time zone."
+        )
     if not opening_hours.is_open(business, starts_at):
         raise BookingRejectedError("closed", f"{business.name} is closed at {_format_time(business, starts_at)}.")
 
@@ -316,4 +317,4 @@ def _hash(values: list[str | None]) -> str:
 
 
 def _format_time(business: Business, moment: datetime) -> str:
-    return moment.astimezone(business.zone).strftime(TIME_FORMAT)
+    return local_time.format_time(moment.astimezone(business.zone))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
+from services.assistant.appointments import local_time
 from services.assistant.appointments.business import Business
 
 QUARTER = timedelta(minutes=15)
@@ -22,13 +23,21 @@ def is_open(business: Business, starts_at: datetime) -> bool:
     """Return whether an appointment that starts then lies within the opening hours."""
     if business.hours.keys() >= set(range(7)) and all(hours == (0, DAY_MINUTES) for hours in business.hours.values()):
         return True
-    period = opening(business, starts_at.astimezone(business.zone).date())
-    return period is not None and period[0] <= starts_at and starts_at + business.duration <= period[1]
+    hours = opening(business, starts_at.astimezone(business.zone).date())
+    start, end = period(business, starts_at)
+    return hours is not None and hours[0] <= start and end <= hours[1]
 
 
-def on_grid(starts_at: datetime) -> bool:
-    """Return whether the time is a full quarter of an hour; it is so in every zone, as offsets are quarters too."""
-    return starts_at.minute % 15 == 0 and starts_at.second == 0 and starts_at.microsecond == 0
+def on_grid(business: Business, starts_at: datetime) -> bool:
+    """Return whether the clock of the business shows a full quarter of an hour."""
+    local = starts_at.astimezone(business.zone)
+    return local.minute % 15 == 0 and local.second == 0 and local.microsecond == 0
+
+
+def period(business: Business, starts_at: datetime) -> tuple[datetime, datetime]:
+    """Return (start, end) of an appointment in UTC: a clock change between them does not change its length."""
+    start = starts_at.astimezone(UTC)
+    return start, start + business.duration
 
 
 def quarters(starts_at: datetime, minutes: int) -> list[datetime]:
@@ -52,10 +61,10 @@ def starts_of_day(business: Business, day: date, not_before: datetime) -> Iterat
         day: in the business's zone.
         not_before: earliest time.
     """
-    period = opening(business, day)
-    if period is None:
+    hours = opening(business, day)
+    if hours is None:
         return
-    opens, closes = period
+    opens, closes = hours
     moment = opens if not_before <= opens else round_up(not_before)
     while moment + business.duration <= closes:
         yield moment
@@ -63,7 +72,6 @@ def starts_of_day(business: Business, day: date, not_before: datetime) -> Iterat
 
 
 def _instant(business: Business, day: date, minutes: int) -> datetime:
-    """Return the time in UTC that is so many minutes after local midnight; 1440 is the midnight after the day."""
-    extra, rest = divmod(minutes, DAY_MINUTES)
-    local = datetime.combine(day + timedelta(days=extra), time(rest // 60, rest % 60), tzinfo=business.zone)
-    return local.astimezone(UTC)
+    """Return the instant in UTC at which the clock shows so many minutes after midnight; 1440 is the next midnight."""
+    local = datetime.combine(day, time()) + timedelta(minutes=minutes)
+    return local_time.resolve_forward(local, business.zone)

@@ -1,6 +1,7 @@
 """Replies without the model."""
 
-from services.assistant.appointments.booking import TIME_FORMAT, Appointment
+from services.assistant.appointments import local_time
+from services.assistant.appointments.booking import Appointment
 from services.assistant.conversation.turn import Turn
 
 CALL_BACK = "A colleague will call you back."
@@ -26,5 +27,5 @@ def fall_back(turn: Turn) -> None:
 
 def confirm(action: str, appointment: Appointment) -> str:
     """Return a sentence about a booked, moved or cancelled appointment."""
-    when = appointment.starts_at.strftime(TIME_FORMAT)
+    when = local_time.format_time(appointment.starts_at)
     return f"Your appointment with {appointment.provider} at {appointment.business} {_DONE[action]} {when}."

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+_START = "RFC 3339; without an offset the business's local time, of a time that exists twice the first"
+
 
 class Arguments(BaseModel):
     """Base class of the tools' arguments."""
@@ -33,7 +35,7 @@ class BookAppointment(Arguments):
     """Book an appointment for the user."""
 
     business_id: str
-    starts_at: str = Field(description="RFC 3339")
+    starts_at: str = Field(description=_START)
     provider: str | None = None
     service: str | None = Field(default=None, max_length=120)
 
@@ -46,7 +48,7 @@ class MoveAppointment(Arguments):
     """Move an appointment of the user to another time."""
 
     appointment_id: str
-    starts_at: str = Field(description="RFC 3339")
+    starts_at: str = Field(description=_START)
 
 
 class CancelAppointment(Arguments):

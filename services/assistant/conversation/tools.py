@@ -5,20 +5,21 @@ A tool does not raise for wrong arguments: its result is an error that the model
 
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from services.assistant.appointments import availability, booking
+from services.assistant.appointments import availability, booking, local_time
 from services.assistant.appointments.booking import (
+    Appointment,
     AppointmentBook,
     BookingFailedError,
     BookingOrder,
     BookingRejectedError,
 )
-from services.assistant.appointments.business import Business, Directory
-from services.assistant.appointments.timeparse import parse_clock, parse_day, parse_instant
+from services.assistant.appointments.business import Business, Directory, Provider
+from services.assistant.appointments.timeparse import parse_day, parse_earliest, parse_instant
 from services.assistant.conversation import tool_schemas as schemas
 from services.assistant.conversation.turn import Turn
 from services.assistant.llm.completion import ToolCall
@@ -94,7 +95,7 @@ class Toolbox:
         business = self._get_business(given.business_id, turn)
         provider = business.provider(given.provider)
         day = parse_day(given.date) if given.date else None
-        after = _parse_after(given.after, day, business)
+        after = parse_earliest(given.after, day, business.zone) if given.after else None
         slots = availability.free_times(
             self._database, business, day=day, after=after, provider=provider, limit=_MAX_SLOTS
         )
@@ -104,36 +105,34 @@ class Toolbox:
             "slots": [slot.isoformat() for slot in slots],
         }
         if day is not None and not slots:
-            midnight = parse_clock("00:00", day, business.zone)
-            later = availability.free_times(
-                self._database, business, after=midnight, provider=provider, limit=_MAX_NEXT
-            )
+            later = availability.next_free_times(self._database, business, day, provider=provider, limit=_MAX_NEXT)
             result["next"] = [slot.isoformat() for slot in later]
         return result
 
     def _book_appointment(self, given: schemas.BookAppointment, turn: Turn) -> Result:
         business = self._get_business(given.business_id, turn)
-        starts_at = parse_instant(given.starts_at, business.zone)
+        provider = business.provider(given.provider)
+        starts_at = self._parse_start(given.starts_at, business, provider)
         order = BookingOrder(
             business,
             starts_at,
             turn.user_id,
-            business.provider(given.provider),
+            provider,
             given.service,
             # A model that repeats a call in one turn books once.
-            idempotency_key=f"{turn.id} {business.id} {starts_at.astimezone(UTC).isoformat()}",
+            idempotency_key=f"{turn.id} {business.id} {starts_at.isoformat()}",
         )
         try:
             appointment, replayed = self._book.book(order, channel="chat")
         except BookingRejectedError as rejection:
-            raise self._rejected(rejection, business, starts_at) from None
+            raise self._rejected(rejection, business, starts_at, provider) from None
         except BookingFailedError as error:
             # The conversation goes on with the model's reply; the booking metrics count the failure.
             self._telemetry.exception("a confirmed booking failed", error, "booking.failed", "assistant.booking")
             raise ToolError("failed", error.detail) from None
         if not replayed:
             turn.appointment, turn.action = appointment, "booked"
-        return {"ok": True, "appointment": appointment.as_named_json()}
+        return _change_result(appointment)
 
     def _list_my_appointments(self, _given: schemas.ListMyAppointments, turn: Turn) -> Result:
         rows = self._book.list(10, not_before=datetime.now(UTC), user_id=turn.user_id, status=booking.BOOKED)
@@ -144,13 +143,14 @@ class Toolbox:
 
     def _move_appointment(self, given: schemas.MoveAppointment, turn: Turn) -> Result:
         row, business = self._get_appointment(given.appointment_id, turn)
-        starts_at = parse_instant(given.starts_at, business.zone)
+        provider = business.provider_by_id(row.provider_id)
+        starts_at = self._parse_start(given.starts_at, business, provider)
         try:
             turn.appointment = appointment = self._book.move(business, row.id, starts_at, channel="chat")
         except BookingRejectedError as rejection:
-            raise self._rejected(rejection, business, starts_at) from None
+            raise self._rejected(rejection, business, starts_at, provider) from None
         turn.action = "moved"
-        return {"ok": True, "appointment": appointment.as_named_json()}
+        return _change_result(appointment)
 
     def _cancel_appointment(self, given: schemas.CancelAppointment, turn: Turn) -> Result:
         row, business = self._get_appointment(given.appointment_id, turn)
@@ -158,7 +158,7 @@ class Toolbox:
         if cancelled is None:
             raise _unknown_appointment()
         turn.appointment, turn.action = cancelled, "cancelled"
-        return {"ok": True, "appointment": cancelled.as_named_json()}
+        return _change_result(cancelled)
 
     def _hand_over(self, given: schemas.HandOver, turn: Turn) -> Result:
         turn.handoff = "confused" if given.reason.casefold().startswith("confus") else "asked"
@@ -179,19 +179,33 @@ class Toolbox:
             raise _unknown_appointment()
         return row, self._get_business(row.business_id, turn)
 
-    def _rejected(self, rejection: BookingRejectedError, business: Business, starts_at: datetime) -> ToolError:
+    def _parse_start(self, text: str, business: Business, provider: Provider | None) -> datetime:
+        """Return the start of an appointment in UTC; a time without an offset is one of the business's zone."""
+        try:
+            return parse_instant(text, business.zone)
+        except local_time.SkippedTimeError as skipped:
+            rejection = BookingRejectedError("closed", str(skipped))
+            raise self._rejected(rejection, business, skipped.resumes_at, provider) from None
+
+    def _rejected(
+        self, rejection: BookingRejectedError, business: Business, starts_at: datetime, provider: Provider | None
+    ) -> ToolError:
         reason = rejection.reason if rejection.reason in _REASONS else "closed"
-        near = availability.alternatives(self._database, business, starts_at) if reason != "unknown" else []
+        near = availability.alternatives(self._database, business, starts_at, provider) if reason != "unknown" else []
         return ToolError(reason, rejection.detail, alternatives=[start.isoformat() for start in near])
+
+
+def _change_result(appointment: Appointment) -> Result:
+    """Return the result of a tool that changed an appointment, with a note where the clock shows its time twice."""
+    result: Result = {"ok": True, "appointment": appointment.as_named_json()}
+    if local_time.exists_twice(appointment.starts_at):
+        which = "second" if appointment.starts_at.fold else "first"
+        result["note"] = (
+            f"The clock shows {appointment.starts_at:%H:%M} twice on that day; "
+            f"this is the {which} one, {local_time.format_time(appointment.starts_at)}."
+        )
+    return result
 
 
 def _unknown_appointment() -> ToolError:
     return ToolError("unknown", "the user has no such appointment")
-
-
-def _parse_after(text: str | None, day: date | None, business: Business) -> datetime | None:
-    if not text:
-        return None
-    if day is not None and len(text) <= len("HH:MM:SS"):
-        return parse_clock(text, day, business.zone)
-    return parse_instant(text, business.zone)

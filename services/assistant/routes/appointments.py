@@ -9,8 +9,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from services.assistant.app_state import Assistant, current, find_provider
 from services.assistant.appointments import availability, booking
 from services.assistant.appointments.booking import BookingOrder, BookingRejectedError
-from services.assistant.appointments.business import Business
-from services.assistant.appointments.timeparse import parse_instant
+from services.assistant.appointments.business import Business, Provider
 from services.assistant.routes.schemas import (
     AppointmentDocument,
     AppointmentList,
@@ -66,13 +65,11 @@ def book(header: BookingHeader, body: BookingRequest) -> tuple[dict[str, Any], i
     business = assistant.business(body.business_id)
     assistant.telemetry.bind(user_id=body.user_id)
     provider = find_provider(business, body.provider_id)
-    starts_at = parse_instant(body.starts_at)
-    order = BookingOrder(business, starts_at, body.user_id, provider, body.service, header.idempotency_key)
+    order = BookingOrder(business, body.starts_at, body.user_id, provider, body.service, header.idempotency_key)
     try:
         appointment, replayed = assistant.book.book(order, channel="api")
     except BookingRejectedError as rejection:
-        near = availability.alternatives(assistant.database, business, starts_at, provider)
-        raise _problem(rejection, near) from None
+        raise _problem(rejection, _alternatives(assistant, rejection, business, body.starts_at, provider)) from None
     if replayed:
         return appointment.as_json(), 200, {REPLAYED_HEADER: "true"}
     return appointment.as_json(), 201, {"Location": f"/appointments/{appointment.id}"}
@@ -88,10 +85,10 @@ def move(path: AppointmentPath, body: MoveRequest) -> dict[str, Any]:
     assistant = current()
     row, business = _find(assistant, path.appointment_id)
     try:
-        starts_at = parse_instant(body.starts_at)
-        return assistant.book.move(business, row.id, starts_at, channel="api").as_json()
+        return assistant.book.move(business, row.id, body.starts_at, channel="api").as_json()
     except BookingRejectedError as rejection:
-        raise _problem(rejection) from None
+        provider = business.provider_by_id(row.provider_id)
+        raise _problem(rejection, _alternatives(assistant, rejection, business, body.starts_at, provider)) from None
 
 
 @blueprint.delete(
@@ -119,6 +116,19 @@ def _document(assistant: Assistant, row: AppointmentRow) -> dict[str, Any]:
     business = assistant.directory.get(row.business_id)
     assert business is not None, "a foreign key says so"
     return booking.describe(business, row).as_json()
+
+
+def _alternatives(
+    assistant: Assistant,
+    rejection: BookingRejectedError,
+    business: Business,
+    starts_at: datetime,
+    provider: Provider | None,
+) -> Sequence[datetime]:
+    """Return free times near one that was rejected; none where another time would be rejected too."""
+    if rejection.reason in ("unknown", "key-reused"):
+        return []
+    return availability.alternatives(assistant.database, business, starts_at, provider)
 
 
 def _problem(rejection: BookingRejectedError, alternatives: Sequence[datetime] = ()) -> Problem:

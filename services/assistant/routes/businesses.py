@@ -6,7 +6,6 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from services.assistant.app_state import current, find_provider
 from services.assistant.appointments import availability
-from services.assistant.appointments.timeparse import parse_day
 from services.assistant.routes.schemas import BusinessList, BusinessPath, BusinessQuery, SlotList, SlotQuery
 from services.web.openapi import problem_responses
 
@@ -30,8 +29,7 @@ def slots(path: BusinessPath, query: SlotQuery) -> dict[str, Any]:
     assistant = current()
     business = assistant.business(path.business_id)
     provider = find_provider(business, query.provider_id)
-    day = parse_day(query.date) if query.date else None
-    free = availability.free_times(assistant.database, business, day=day, provider=provider)
+    free = availability.free_times(assistant.database, business, day=query.date, provider=provider)
     return {
         "business_id": business.id,
         "time_zone": business.time_zone,

@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select
 
-from services.assistant.appointments import opening_hours, seeds
+from services.assistant.appointments import local_time, opening_hours, seeds
 from services.assistant.appointments.business import KINDS, Business, Directory, Provider
 from services.assistant.appointments.cities import REGIONS
 from services.assistant.prediction import no_show
@@ -87,6 +87,25 @@ def test_hours_are_those_of_the_place_on_both_sides_of_a_clock_change() -> None:
     assert len(winter) == len(summer) == 16
     assert winter[-1].astimezone(shop.zone).strftime("%H:%M") == "16:30"
     assert not opening_hours.is_open(shop, winter[-1] + timedelta(minutes=15))
+
+
+def test_hours_that_a_clock_change_skips_begin_and_end_when_the_clock_goes_on() -> None:
+    early, late = (business("America/Los_Angeles", {6: hours}) for hours in ((150, 240), (60, 150)))
+    day, long_ago = date(2027, 3, 14), datetime(2020, 1, 1, tzinfo=UTC)
+    assert [f"{start:%H:%M}" for start in opening_hours.starts_of_day(early, day, long_ago)] == ["10:00", "10:30"]
+    assert [f"{start:%H:%M}" for start in opening_hours.starts_of_day(late, day, long_ago)] == ["09:00", "09:30"]
+    never = business("America/Los_Angeles", {6: (120, 180)})
+    assert list(opening_hours.starts_of_day(never, day, long_ago)) == []
+
+
+def test_a_clock_change_may_skip_a_whole_day() -> None:
+    with pytest.raises(local_time.SkippedTimeError) as skipped:
+        local_time.resolve(datetime.fromisoformat("2011-12-30T12:00:00"), ZoneInfo("Pacific/Apia"))
+    assert skipped.value.resumes_at == datetime(2011, 12, 30, 10, 0, tzinfo=UTC)
+    assert str(skipped.value) == (
+        "12:00 does not exist on 2011-12-30 in Pacific/Apia: a clock change skips it. "
+        "The next time is 2011-12-31T00:00:00+14:00."
+    )
 
 
 def test_closed_days_have_no_times() -> None:
