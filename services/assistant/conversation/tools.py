@@ -74,7 +74,9 @@ class Toolbox:
         try:
             if call.name not in schemas.TOOLS:
                 raise ToolError("unknown", "there is no such tool")
-            given = schemas.TOOLS[call.name].model_validate_json(call.arguments)
+            if call.problem:
+                raise ToolError("invalid", call.problem)
+            given = schemas.TOOLS[call.name].model_validate(call.arguments)
             # The handler of a tool has its name: `_find_business(given, turn)`.
             handler: Callable[[Any, Turn], Result] = getattr(self, f"_{call.name}")
             return handler(given, turn)
