@@ -163,7 +163,7 @@ class Toolbox:
         return {"ok": True, "appointment": cancelled.as_named_json()}
 
     def _hand_over(self, given: schemas.HandOver, turn: Turn) -> Result:
-        turn.handoff = "confused" if given.reason.casefold().startswith("confus") else "asked"
+        turn.handoff = "confused" if (given.reason or "").casefold().startswith("confus") else "asked"
         return {"ok": True, "detail": "a colleague will call the user back"}
 
     def _get_business(self, business_id: str, turn: Turn) -> Business:
