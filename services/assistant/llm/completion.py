@@ -24,7 +24,7 @@ _MAX_LABEL = 120
 _ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _NAME_LENGTH = 64
 _NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9_-]")
-# Mistral takes ids of exactly nine letters and digits; the others take these, too.
+# Mistral takes only ids of nine characters from a to z, A to Z and 0 to 9; the others take these, too.
 _ID_LENGTH = 9
 _NO_OBJECT = "the arguments are no JSON object; send one"
 

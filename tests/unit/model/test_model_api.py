@@ -1,12 +1,19 @@
 """The OpenAI API: answers, errors, streams, token counts."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.model import tokens
+from services.model.app import create_app
+from services.model.settings import ModelSettings
+from services.telemetry import Telemetry, TelemetrySettings
 
 KEY = {"Authorization": "Bearer any"}
 WEATHER = {
@@ -356,6 +363,20 @@ def test_a_stream_joins_to_the_answer(ask: Any) -> None:
     assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
     assert {chunk["id"] for chunk in chunks} == {whole["id"]}
     assert all("usage" not in chunk for chunk in chunks)
+
+
+def test_the_span_of_a_stream_lasts_as_long_as_its_tokens(tmp_path: Path) -> None:
+    provider, spans = TracerProvider(), InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    telemetry = Telemetry.from_settings(
+        TelemetrySettings(otel_service_name="model", log_stdout=False, log_dir=tmp_path), provider
+    )
+    client = create_app(ModelSettings(model_tokens_per_second=100), telemetry).test_client()
+    body = {"model": "lab-small", "messages": [USER], "stream": True}
+    chunks = events(client.post("/v1/chat/completions", json=body, headers=KEY).get_data(as_text=True))
+    (span,) = spans.get_finished_spans()
+    assert span.end_time - span.start_time >= (len(chunks) - 2) * 0.01 * 1e9 > 5 * 0.01 * 1e9
+    assert span.attributes["gen_ai.usage.output_tokens"] == len(chunks) - 2
 
 
 def test_a_stream_has_its_usage_on_request(ask: Any) -> None:
