@@ -9,23 +9,24 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from services.assistant.llm.errors import UnreadableMarkupError
 
 _FLAGS = re.IGNORECASE | re.VERBOSE
 _HIDDEN_NAMES = (
-    r"(?:think|thinking|thoughts?|reasoning|reflection|scratchpad|inner_monologue"
+    r"(?:think|thinking|thoughts?|reasoning|reflection|analysis|plan|planning|scratchpad|inner_monologue"
     r"|(?:tool|function)_(?:response|result|output)s?)"
 )
-_CALL_NAMES = r"(?:tool_?calls?|function_?calls?|tool_use|tool_code|start_function_call|invoke)"
+_CALL_NAMES = r"(?:tool_?calls?|function_?calls?|tool_use|tool_code|tools|start_function_call|invoke)"
 
 # Blocks that are not for the user: reasoning, and results of tools that the model invented.
 _HIDDEN = re.compile(
     rf"""
-    (?P<begin> <(?:\w{{1,20}}:)?{_HIDDEN_NAMES}\b[^<>]*> | \[THINK\] | ◁think▷ | <unused94>
-        | <\|(?:begin_of_thought|start_thinking|tool_outputs?_begin)\|> )
-    | (?P<end> </(?:\w{{1,20}}:)?{_HIDDEN_NAMES}\s*> | \[/THINK\] | ◁/think▷ | <unused95>
-        | <\|(?:end_of_thought|end_thinking|tool_outputs?_end)\|> )
+    (?P<begin> <(?:\w{{1,20}}:)?{_HIDDEN_NAMES}\b[^<>]*> | \[THINK\] | ◁think▷ | <unused94> | <ctrl94> | <<SYS>>
+        | <\|(?:begin_of_|begin_|start_)?{_HIDDEN_NAMES}(?:_begin|_start)?\|> )
+    | (?P<end> </(?:\w{{1,20}}:)?{_HIDDEN_NAMES}\s*> | \[/THINK\] | ◁/think▷ | <unused95> | <ctrl95> | <</SYS>>
+        | <\|(?:/|end_of_|end_){_HIDDEN_NAMES}\|> | <\|{_HIDDEN_NAMES}_end\|> )
     """,
     _FLAGS,
 )
@@ -37,16 +38,20 @@ _CALL = re.compile(
     | (?:```(?:json)?\s{{0,9}})? (?:\[\s{{0,9}})? \{{\s{{0,9}} "(?:
         (?:name|function|function_name|tool|tool_name)"\s*:\s*"[^"]{{0,99}}"\s*,\s*"(?:arguments|parameters|args|input)"
         | arguments"\s*:\s*[{{"] | type"\s*:\s*"function" )
+    | ```tool_\w | ^Action:[^\n]{{1,99}}\n{{1,2}}Action\ Input:
+    | \A\s*(?:```(?:json)?\s{{0,9}})?(?:\[\s{{0,9}})?\{{\s{{0,9}}"  # a reply to a user is no JSON object
     | \A\s*\[\w{{1,64}}\(
     """,
-    _FLAGS,
+    _FLAGS | re.MULTILINE,
 )
-# Tags without their partner or their end; none may reach the user.
-_LEFT_TAG = re.compile(rf"</?(?:\w{{1,20}}[:_])?(?:{_HIDDEN_NAMES}|{_CALL_NAMES}|function|parameter)\b", _FLAGS)
+# Halves of tags and tokens; none may reach the user.
+_HALF = re.compile(
+    rf"</?(?:\w{{1,20}}[:_])?(?:{_HIDDEN_NAMES}|{_CALL_NAMES}|function|parameter)\b|<[|\uff5c]|[|\uff5c]>", _FLAGS
+)
 _TURN_BEGIN = re.compile(
     r"\s*(?:(?:<s>|<bos>|<\|begin_of_text\|>)\s{0,9})?"
     r"(?:(?:<\|im_start\|>|<\|start_header_id\|>|<\|start\|>|<start_of_turn>)(?:assistant|model)\b(?:<\|end_header_id\|>)?"
-    r"|<\|assistant\|>)",
+    r"|<\|assistant\|>|assistant\n)",
     re.IGNORECASE,
 )
 # The reply ends here; what follows is the model's continuation of the conversation.
@@ -56,9 +61,9 @@ _TURN_END = re.compile(
     re.IGNORECASE,
 )
 _SPECIAL_TOKEN = re.compile(
-    r"<\|[^<>|]{0,64}(?:\|>|$)|<[|\uff5c]|[|\uff5c]>|</?s>|<(?:bos|eos|pad|unk|unused\d{1,4})>|<(?:end|start)_of_turn>|"
+    r"<\|[^<>|]{0,64}(?:\|>|$)|</?s>|<(?:bos|eos|pad|unk|(?:unused|ctrl)\d{1,4})>|<(?:end|start)_of_turn>|"
     r"\[/?(?:INST|ARGS|CALL_ID|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT)\]|"
-    r"</?(?:answer|final_answer|response|final|output)>",
+    r"</?(?:answer|final_answer|response|final|output|assistant)>",
     re.IGNORECASE,
 )
 # A token limit may cut a marker.
@@ -121,7 +126,7 @@ def parse_calls(markup: str) -> list[WrittenCall]:
             value, end = _DECODER.raw_decode(markup, begin.start())
         except (ValueError, RecursionError):
             raise UnreadableMarkupError from None
-        for item in value if isinstance(value, list) else [value]:
+        for item in _items(value):
             calls.append(read_call(item) or _call_after_name(markup[position : begin.start()], item))
         position = end
     if not calls:
@@ -135,10 +140,16 @@ def read_call(value: object) -> WrittenCall | None:
         return None
     function = value.get("function")
     described = function if isinstance(function, Mapping) else value
-    names = (described.get(key) for key in ("name", "function", "function_name", "tool", "tool_name"))
+    names = (described.get(key) for key in ("name", "function", "function_name", "tool", "tool_name", "action"))
     name = next((one for one in names if isinstance(one, str) and one.strip()), None)
-    keys = (key for key in ("arguments", "parameters", "args", "input") if key in described)
+    keys = (key for key in ("arguments", "parameters", "args", "input", "action_input") if key in described)
     return None if name is None else WrittenCall(name, described.get(next(keys, "arguments")), value.get("id"))
+
+
+def _items(value: Any) -> list[Any]:
+    """Return the objects of a list, of the member `tool_calls`, or the one object."""
+    listed = value.get("tool_calls") if isinstance(value, Mapping) else value
+    return listed if isinstance(listed, list) else [value]
 
 
 def _call_after_name(before: str, arguments: object) -> WrittenCall:
@@ -208,7 +219,7 @@ def _clean(text: str) -> str:
     if count:
         reply = re.sub(r"[ \t]{2,}", " ", reply)
     reply = _drop_cut_marker(reply.strip())
-    if any(pattern.search(reply) for pattern in (_HIDDEN, _CALL, _LEFT_TAG, _SPECIAL_TOKEN)):
+    if any(pattern.search(reply) for pattern in (_HIDDEN, _CALL, _HALF, _SPECIAL_TOKEN)):
         raise UnreadableMarkupError
     return reply
 
