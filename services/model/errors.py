@@ -35,6 +35,12 @@ def missing_key() -> ApiError:
     )
 
 
+def cors_not_supported() -> ApiError:
+    """Return 403: a browser asks whether a web page of another origin may call."""
+    message = "Calls from web pages of other origins (CORS) are not supported. Call the API from a server."
+    return ApiError(403, message, code="cors_not_supported")
+
+
 def unknown_model(name: str) -> ApiError:
     """Return 404: there is no such model."""
     message = f"The model `{name[:100]}` does not exist or you do not have access to it."

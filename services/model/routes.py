@@ -20,6 +20,7 @@ from services.web.problems import Problem
 # 2026-01-01, in seconds since 1970: the creation of the model.
 _CREATED = 1_767_225_600
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_PREFIX = "/v1"
 
 
 def create_blueprint(settings: ModelSettings, telemetry: Telemetry, registry: FaultRegistry) -> Blueprint:
@@ -30,12 +31,17 @@ def create_blueprint(settings: ModelSettings, telemetry: Telemetry, registry: Fa
         telemetry: receives unexpected exceptions.
         registry: the faults of the server.
     """
-    routes = Blueprint("openai", __name__, url_prefix="/v1")
+    routes = Blueprint("openai", __name__, url_prefix=_PREFIX)
     model = settings.model_name
     card = {"id": model, "object": "model", "created": _CREATED, "owned_by": "observability-lab"}
     injector = FaultInjector(registry, model, settings.model_seed, max_hanging=settings.threads // 2)
     latency = Latency(settings.model_first_token_seconds, settings.model_tokens_per_second)
     _handle_errors(routes, telemetry)
+
+    @routes.before_request
+    def answer_options() -> Response | None:
+        # Before the key is checked: a browser sends none with OPTIONS.
+        return _allow_methods() if request.method == "OPTIONS" else None
 
     @routes.before_request
     def check_key() -> None:
@@ -78,12 +84,38 @@ def create_blueprint(settings: ModelSettings, telemetry: Telemetry, registry: Fa
     @routes.route("/", defaults={"rest": ""}, methods=_METHODS)
     @routes.route("/<path:rest>", methods=_METHODS)
     def unknown_route(rest: str) -> Response:
-        known = rest.rstrip("/") in ("chat/completions", "models") or rest.startswith("models/")
-        if known and not rest.endswith("/"):
-            raise ApiError(405, f"Not allowed to {request.method} on /v1/{rest[:100]}.")
-        raise ApiError(404, f"Invalid URL ({request.method} /v1/{rest[:100]})")
+        if allowed := _allowed_methods(rest):
+            headers = {"Allow": allowed}
+            raise ApiError(405, f"Not allowed to {request.method} on {_PREFIX}/{rest[:100]}.", headers=headers)
+        raise _unknown_route(rest)
 
     return routes
+
+
+def _allow_methods() -> Response:
+    """Answer OPTIONS with the methods of the path.
+
+    Raises:
+        ApiError: it is a browser's call before that of a web page of another origin, or there is no such path.
+    """
+    if "Access-Control-Request-Method" in request.headers:
+        raise errors.cors_not_supported()
+    rest = request.path.removeprefix(f"{_PREFIX}/")
+    if allowed := _allowed_methods(rest):
+        return Response(status=204, headers={"Allow": allowed})
+    raise _unknown_route(rest)
+
+
+def _allowed_methods(rest: str) -> str:
+    """Return the methods of a path below /v1, as in the header Allow; empty for an unknown path."""
+    if rest == "chat/completions":
+        return "OPTIONS, POST"
+    is_model = rest.startswith("models/") and not rest.endswith("/")
+    return "GET, HEAD, OPTIONS" if rest == "models" or is_model else ""
+
+
+def _unknown_route(rest: str) -> ApiError:
+    return ApiError(404, f"Invalid URL ({request.method} {_PREFIX}/{rest[:100]})")
 
 
 def _parse_body() -> CompletionRequest:

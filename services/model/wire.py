@@ -1,15 +1,45 @@
 """The body of POST /v1/chat/completions. Unknown members are ignored: clients of many versions send them."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+# Parts that the OpenAI API takes and this model does not.
+_OTHER_PARTS: Final = frozenset({"image_url", "input_audio", "file", "video_url"})
 
 
-class TextPart(BaseModel):
-    """A part of a message's content; only text is supported."""
+class Part(BaseModel):
+    """A part of a message's content; only text is supported, and refusals of earlier responses."""
 
-    type: Literal["text", "refusal"]
-    text: str = ""
+    type: str
+    text: str | None = Field(default=None, validate_default=True)
+    refusal: str | None = None
+
+    @field_validator("type")
+    @classmethod
+    def _supported(cls, value: str) -> str:
+        if value not in ("text", "refusal"):
+            kind = f"type '{value}'" if value in _OTHER_PARTS else "this type"
+            raise ValueError(f"parts of {kind} are not supported; send text")
+        return value
+
+    @field_validator("text")
+    @classmethod
+    def _text_of_text(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("type") == "text":
+            raise ValueError("expected a string, got null")
+        return value
+
+
+def _branch(content: object) -> str:
+    return "list[Part]" if isinstance(content, list) else "str"
+
+
+# Without a discriminator the error of a wrong part would be "should be a string".
+Content = Annotated[
+    Annotated[str, Tag("str")] | Annotated[list[Part], Field(min_length=1), Tag("list[Part]")], Discriminator(_branch)
+]
 
 
 class FunctionCall(BaseModel):
@@ -31,7 +61,8 @@ class Message(BaseModel):
     """One message of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[TextPart] | None = None
+    content: Content | None = None
+    refusal: str | None = None
     name: str | None = None
     tool_calls: list[ToolCallPart] | None = None
     tool_call_id: str | None = None
@@ -40,7 +71,7 @@ class Message(BaseModel):
     def _complete(self) -> "Message":
         if self.role == "tool" and not self.tool_call_id:
             raise ValueError("messages with role 'tool' need a 'tool_call_id'")
-        if self.content is None and not (self.role == "assistant" and self.tool_calls):
+        if self.content is None and not (self.role == "assistant" and (self.tool_calls or self.refusal)):
             raise ValueError("expected a string, got null")
         return self
 
@@ -73,6 +104,12 @@ class NamedChoice(BaseModel):
     function: NamedFunction
 
 
+class ResponseFormat(BaseModel):
+    """The form of the response's content."""
+
+    type: str
+
+
 class StreamOptions(BaseModel):
     """Options of a stream."""
 
@@ -80,7 +117,11 @@ class StreamOptions(BaseModel):
 
 
 class CompletionRequest(BaseModel):
-    """The whole body. Sampling settings are validated and have no effect: rules do not sample."""
+    """The whole body.
+
+    Sampling settings are validated and have no effect: rules do not sample. A parameter that would change the form of
+    the response, and that this model does not support, is refused.
+    """
 
     model: str
     messages: list[Message] = Field(min_length=1, max_length=2048)
@@ -92,9 +133,65 @@ class CompletionRequest(BaseModel):
     max_completion_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, ge=0, le=1)
-    n: int | None = Field(default=None, ge=1, le=1)
+    n: int | None = Field(default=None, ge=1)
     seed: int | None = None
     stop: str | list[str] | None = None
+    response_format: ResponseFormat | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    modalities: list[str] | None = None
+    audio: dict[str, Any] | None = None
+    functions: list[Any] | None = None
+    function_call: str | dict[str, Any] | None = None
+
+    @field_validator("stream_options")
+    @classmethod
+    def _of_a_stream(cls, value: StreamOptions | None, info: ValidationInfo) -> StreamOptions | None:
+        if value is not None and not info.data.get("stream"):
+            raise ValueError("it is only allowed with 'stream': true")
+        return value
+
+    @field_validator("n")
+    @classmethod
+    def _one_choice(cls, value: int | None) -> int | None:
+        if value is not None and value > 1:
+            raise PydanticCustomError("less_than_equal", "the model returns one choice; use 1 or leave it out")
+        return value
+
+    @field_validator("response_format")
+    @classmethod
+    def _text_format(cls, value: ResponseFormat | None) -> ResponseFormat | None:
+        if value is not None and value.type != "text":
+            raise ValueError("the model answers in text only; use {'type': 'text'} or leave it out")
+        return value
+
+    @field_validator("modalities")
+    @classmethod
+    def _text_modality(cls, value: list[str] | None) -> list[str] | None:
+        if value and value != ["text"]:
+            raise ValueError("the model answers in text only; use ['text'] or leave it out")
+        return value
+
+    @field_validator("audio")
+    @classmethod
+    def _no_audio(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is not None:
+            raise ValueError("the model answers in text only; leave it out")
+        return value
+
+    @field_validator("logprobs", "top_logprobs")
+    @classmethod
+    def _no_log_probabilities(cls, value: int | None) -> int | None:
+        if value:
+            raise ValueError("the model has no log probabilities; leave it out")
+        return value
+
+    @field_validator("functions", "function_call")
+    @classmethod
+    def _no_old_tools(cls, value: object) -> object:
+        if value:
+            raise ValueError("the old form of tools is not supported; use 'tools' and 'tool_choice'")
+        return value
 
     @field_validator("stop")
     @classmethod

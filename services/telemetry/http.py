@@ -6,11 +6,11 @@ Probes, scrapes and static files get none: at several per second they would be m
 import re
 import time
 import uuid
-from contextvars import copy_context
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
+from flask.globals import request_ctx
 from opentelemetry import trace
 from prometheus_client import Histogram
 
@@ -62,9 +62,8 @@ def init_app(app: Flask, telemetry: "Telemetry") -> None:
             # Values may be personal.
             span.set_attribute("url.query", "&".join(f"{key}={privacy.MASK}" for key in request.args))
         measurement = _Measurement(telemetry, duration, request_context.started, response)
-        if response.is_streamed and response.content_length is None:
-            # Sent after the view has returned; the copy has the request's context and span.
-            response.call_on_close(partial(copy_context().run, measurement.record))
+        if response.is_streamed and response.content_length is None and not response.direct_passthrough:
+            response.response = _Stream(response.response, measurement.record)
         else:
             measurement.record()
         return response
@@ -140,3 +139,43 @@ class _Measurement:
         limit = self._telemetry.settings.slow_request_seconds
         if seconds > limit:
             log("performance", "http.slow", f"{text} was slow", "warning", "http", **fields, limit_ms=limit * 1000)
+
+
+class _Stream:
+    """The pieces of a response that is sent after its view has returned.
+
+    The request's context, and with it the server span, remains current until the last piece, or until the server closes
+    the response because the client disconnected. A server sends a response in the thread that called the app.
+    """
+
+    def __init__(self, pieces: Iterable[Any], record: Callable[[], None]) -> None:
+        """Keep the current request's context.
+
+        Args:
+            pieces: of the response.
+            record: called at the end, in the request's context.
+        """
+        self._pieces = pieces
+        self._record = record
+        self._is_open = True
+        self._context = request_ctx._get_current_object()  # type: ignore[attr-defined]
+        # Popped once more at the end: Flask's teardown, which ends the span, waits for the last pop.
+        self._context.push()
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from self._pieces
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the request, once."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        try:
+            if close := getattr(self._pieces, "close", None):
+                close()
+            self._record()
+        finally:
+            self._context.pop()

@@ -154,6 +154,32 @@ def test_spans_arrive_with_their_tree_and_the_process_s_attributes(start, sink):
     assert attributes["process.runtime.name"].string_value == "cpython"
 
 
+def seconds_of(span) -> float:
+    return (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9
+
+
+def test_the_span_of_a_stream_lasts_until_its_end_or_until_the_client_disconnects(start, sink):
+    server = start(OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+    with httpx.Client(base_url=server.url) as client:
+        begun = time.monotonic()
+        whole = client.post("/stream", json={"seconds": 0.1})
+        seconds = time.monotonic() - begun
+        assert len(whole.text) == 160_000
+        until("the span arrived", lambda: len(sink.spans()) == 1, 5)
+        assert 0.8 <= seconds_of(sink.spans()[0]) <= seconds
+        with client.stream("POST", "/stream", json={"seconds": 0.5}) as response:
+            next(response.iter_bytes())
+        until("the span arrived", lambda: len(sink.spans()) == 2, 5)
+        assert 0.4 < seconds_of(sink.spans()[1]) < 3.5
+        # The thread is free for another trace.
+        ids = {client.post("/wait", json={}).headers["X-Trace-Id"] for _ in range(40)}
+        assert len(ids) == 40
+        assert ids.isdisjoint({whole.headers["X-Trace-Id"], response.headers["X-Trace-Id"]})
+    assert "http_server_active_requests 0.0" in httpx.get(f"{server.url}/metrics").text
+    stop_seconds(server)
+    assert all(not span.parent_span_id for span in sink.spans() if span.name.startswith("POST"))
+
+
 def test_the_sampler_of_the_environment_decides(start, sink):
     server = start(
         OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,

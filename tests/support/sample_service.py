@@ -2,8 +2,10 @@
 
 import gc
 import threading
+from collections.abc import Iterator
 from typing import Any
 
+from flask import Response
 from pydantic import Field
 
 from services.telemetry import Telemetry, TelemetrySettings
@@ -27,6 +29,18 @@ def wait(body: Wait) -> dict[str, Any]:
     with telemetry.tracer.start_as_current_span("outer"), telemetry.tracer.start_as_current_span("inner"):
         threading.Event().wait(body.seconds)
     return {"waited": body.seconds, "frozen": gc.get_freeze_count()}
+
+
+@app.post("/stream")
+def stream(body: Wait) -> Response:
+    """Send eight pieces, with a pause after each that takes the given seconds."""
+
+    def pieces() -> Iterator[str]:
+        for number in range(8):
+            yield f"{number}\n" * 10_000
+            threading.Event().wait(body.seconds)
+
+    return Response(pieces(), content_type="text/plain")
 
 
 @app.get("/ready")

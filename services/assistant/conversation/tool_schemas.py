@@ -3,6 +3,8 @@
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 _START = "RFC 3339; without an offset the business's local time, of a time that exists twice the first"
 
@@ -37,7 +39,7 @@ class BookAppointment(Arguments):
     business_id: str
     starts_at: str = Field(description=_START)
     provider: str | None = None
-    service: str | None = Field(default=None, max_length=120)
+    service: str | None = Field(default=None, max_length=120, description="at most 120 characters")
 
 
 class ListMyAppointments(Arguments):
@@ -60,7 +62,7 @@ class CancelAppointment(Arguments):
 class HandOver(Arguments):
     """Give the conversation to a human: the user asks for one, or you cannot help."""
 
-    reason: str = Field(default="asked", description="asked or confused")
+    reason: str | None = Field(default=None, description="asked or confused")
 
 
 TOOLS: dict[str, type[Arguments]] = {
@@ -74,8 +76,31 @@ TOOLS: dict[str, type[Arguments]] = {
 }
 
 
+class _PlainSchema(GenerateJsonSchema):
+    """Generates types, descriptions and required members only: strict providers refuse `anyOf`, `default` and limits.
+
+    A model leaves an optional argument out; null is still accepted.
+    """
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """Return the schema of the type without null."""
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Return the schema of the type without its default."""
+        return self.generate_inner(schema["schema"])
+
+    def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:  # noqa: ARG002
+        """Return the schema of a string without its limits."""
+        return {"type": "string"}
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002
+        """Return False: a title repeats the member's name."""
+        return False
+
+
 def _definition(name: str, arguments: type[Arguments]) -> dict[str, Any]:
-    schema = arguments.model_json_schema()
+    schema = arguments.model_json_schema(schema_generator=_PlainSchema)
     description = schema.pop("description", "")
     schema.pop("title", None)
     return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}

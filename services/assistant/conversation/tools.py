@@ -75,7 +75,9 @@ class Toolbox:
         try:
             if call.name not in schemas.TOOLS:
                 raise ToolError("unknown", "there is no such tool")
-            given = schemas.TOOLS[call.name].model_validate_json(call.arguments)
+            if call.problem:
+                raise ToolError("invalid", call.problem)
+            given = schemas.TOOLS[call.name].model_validate(call.arguments)
             # The handler of a tool has its name: `_find_business(given, turn)`.
             handler: Callable[[Any, Turn], Result] = getattr(self, f"_{call.name}")
             return handler(given, turn)
@@ -161,7 +163,7 @@ class Toolbox:
         return _change_result(cancelled)
 
     def _hand_over(self, given: schemas.HandOver, turn: Turn) -> Result:
-        turn.handoff = "confused" if given.reason.casefold().startswith("confus") else "asked"
+        turn.handoff = "confused" if (given.reason or "").casefold().startswith("confus") else "asked"
         return {"ok": True, "detail": "a colleague will call the user back"}
 
     def _get_business(self, business_id: str, turn: Turn) -> Business:

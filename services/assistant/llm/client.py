@@ -14,7 +14,8 @@ from opentelemetry.trace import Span
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from services.assistant.llm import completion
-from services.assistant.llm.completion import Completion, MalformedAnswerError
+from services.assistant.llm.completion import Completion
+from services.assistant.llm.errors import MalformedAnswerError
 from services.assistant.metrics import AssistantMetrics
 from services.assistant.resilience import CircuitBreaker, CircuitOpenError, CircuitState, remaining_seconds
 from services.assistant.settings import AssistantSettings

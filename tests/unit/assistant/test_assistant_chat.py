@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
+from services.assistant.conversation.tool_schemas import DEFINITIONS
 from tests.support.openai_stub import called, said
 
 BUSINESS = "bayview-dental-care"
@@ -162,6 +163,66 @@ def test_wrong_tool_arguments_are_returned_to_the_model_as_errors(service, model
         "past",
     ]
     assert results[4]["slots"] == []
+
+
+def test_a_tool_call_in_the_content_books_and_its_markup_is_not_in_the_reply(service, model) -> None:
+    slot = service.free(BUSINESS)
+    call = {"name": "book_appointment", "arguments": {"business_id": BUSINESS, "starts_at": slot}}
+    model.say(f"<think>The user confirmed.</think><tool_call>{json.dumps(call)}</tool_call>")
+    model.say("<think>It is booked.</think>Booked.")
+    answer = service.say()
+    assert (answer["reply"], answer["outcome"], answer["appointment"]["starts_at"]) == ("Booked.", "ok", slot)
+    sent = model.requests[-1]["messages"]
+    assert sent[-2]["content"] is None
+    assert sent[-2]["tool_calls"][0]["id"] == sent[-1]["tool_call_id"]
+    assert "<" not in json.dumps(sent[1:])
+
+
+def parameters_of(service, model, tool: str) -> dict[str, object]:
+    service.say()
+    functions = [one["function"] for one in model.requests[-1]["tools"]]
+    return next(one["parameters"] for one in functions if one["name"] == tool)
+
+
+def test_the_tools_have_the_plainest_schema(service, model) -> None:
+    assert parameters_of(service, model, "list_slots") == {
+        "type": "object",
+        "properties": {
+            "business_id": {"type": "string"},
+            "date": {"type": "string", "description": "YYYY-MM-DD"},
+            "after": {"type": "string", "description": "earliest time: RFC 3339, or HH:MM of that day"},
+            "provider": {"type": "string", "description": "id or name of a person who works there"},
+        },
+        "required": ["business_id"],
+    }
+    assert parameters_of(service, model, "list_my_appointments") == {"type": "object", "properties": {}}
+    assert parameters_of(service, model, "hand_over")["properties"] == {
+        "reason": {"type": "string", "description": "asked or confused"}
+    }
+
+
+def test_no_tool_uses_a_keyword_that_strict_providers_refuse() -> None:
+    """They take types, descriptions and required members; of limits the assistant itself reports a violation."""
+
+    def keywords(schema: object) -> set[str]:
+        if not isinstance(schema, dict):
+            return set()
+        inner = [one for key, one in schema.items() if key != "properties"] + list(
+            schema.get("properties", {}).values()
+        )
+        return set(schema).union(*map(keywords, inner))
+
+    used = set().union(*(keywords(tool["function"]["parameters"]) for tool in DEFINITIONS))
+    assert used == {"type", "properties", "required", "description"}
+
+
+def test_a_null_is_an_argument_that_is_left_out(service, model) -> None:
+    model.call("list_slots", business_id=BUSINESS, date=None, after=None, provider=None)
+    service.say()
+    assert model.last_tool_result["slots"]
+    model.call("hand_over", reason=None)
+    service.say()
+    assert model.last_tool_result["ok"] is True
 
 
 def test_times_without_offset_are_those_of_the_business(service, model) -> None:

@@ -125,6 +125,15 @@ def test_an_empty_and_a_broken_answer_have_different_error_types(service, model,
     assert service.sample("ai_fallbacks_total", reason="provider_error") == 2
 
 
+def test_markup_that_cannot_be_read_is_a_fallback_with_its_own_error_type(service, model) -> None:
+    model.say('<tool_call>{"name": "cancel_appointment", "argum')
+    answer = service.say()
+    assert (answer["outcome"], "tool_call" in answer["reply"]) == ("fallback", False)
+    assert failures(service, "unreadable_markup") == 1
+    assert [line["error_type"] for line in service.lines("chat.fallback")] == ["unreadable_markup"]
+    assert service.sample("ai_fallbacks_total", reason="provider_error") == 1
+
+
 def test_an_answer_that_is_cut_is_asked_for_again(service, model) -> None:
     model.cut()
     model.say("All of it.")

@@ -1,12 +1,19 @@
 """The OpenAI API: answers, errors, streams, token counts."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.model import tokens
+from services.model.app import create_app
+from services.model.settings import ModelSettings
+from services.telemetry import Telemetry, TelemetrySettings
 
 KEY = {"Authorization": "Bearer any"}
 WEATHER = {
@@ -92,6 +99,187 @@ def test_an_error_has_parameter_and_code(ask: Any, members: dict[str, Any], para
     assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, code)
 
 
+PARAMETERS = [
+    (
+        {"response_format": {"type": "json_object"}},
+        "response_format",
+        "Invalid 'response_format': the model answers in text only; use {'type': 'text'} or leave it out.",
+    ),
+    (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}},
+        "response_format",
+        "Invalid 'response_format': the model answers in text only; use {'type': 'text'} or leave it out.",
+    ),
+    ({"logprobs": True}, "logprobs", "Invalid 'logprobs': the model has no log probabilities; leave it out."),
+    ({"top_logprobs": 2}, "top_logprobs", "Invalid 'top_logprobs': the model has no log probabilities; leave it out."),
+    (
+        {"stream_options": {"include_usage": True}},
+        "stream_options",
+        "Invalid 'stream_options': it is only allowed with 'stream': true.",
+    ),
+    (
+        {"stream": False, "stream_options": {}},
+        "stream_options",
+        "Invalid 'stream_options': it is only allowed with 'stream': true.",
+    ),
+    ({"n": 3}, "n", "Invalid 'n': the model returns one choice; use 1 or leave it out."),
+    (
+        {"modalities": ["text", "audio"]},
+        "modalities",
+        "Invalid 'modalities': the model answers in text only; use ['text'] or leave it out.",
+    ),
+    (
+        {"audio": {"voice": "alloy", "format": "wav"}},
+        "audio",
+        "Invalid 'audio': the model answers in text only; leave it out.",
+    ),
+    (
+        {"functions": [{"name": "f"}]},
+        "functions",
+        "Invalid 'functions': the old form of tools is not supported; use 'tools' and 'tool_choice'.",
+    ),
+    (
+        {"function_call": "auto"},
+        "function_call",
+        "Invalid 'function_call': the old form of tools is not supported; use 'tools' and 'tool_choice'.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("members", "param", "message"), PARAMETERS)
+def test_a_parameter_that_would_change_the_response_is_refused(
+    ask: Any, members: dict[str, Any], param: str, message: str
+) -> None:
+    answer = ask(**members)
+    assert answer.status_code == 400
+    error = answer.get_json()["error"]
+    assert (error["message"], error["type"], error["param"]) == (message, "invalid_request_error", param)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"response_format": {"type": "text"}},
+        {"logprobs": False},
+        {"logprobs": False, "top_logprobs": 0},
+        {"n": 1},
+        {"modalities": ["text"]},
+        {"functions": []},
+        {"stream": True, "stream_options": {"include_usage": False}},
+    ],
+)
+def test_a_parameter_that_changes_nothing_is_taken(ask: Any, members: dict[str, Any]) -> None:
+    assert ask(**members).status_code == 200
+
+
+def test_a_null_parameter_counts_as_left_out(client: FlaskClient) -> None:
+    names = ("response_format", "logprobs", "top_logprobs", "stream_options", "n", "audio", "modalities", "functions")
+    body = {"model": "lab-small", "messages": [USER]} | dict.fromkeys(names)
+    assert client.post("/v1/chat/completions", json=body, headers=KEY).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("part", "kind"),
+    [
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}, "image_url"),
+        ({"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}, "input_audio"),
+        ({"type": "file", "file": {"file_id": "x"}}, "file"),
+    ],
+)
+@pytest.mark.parametrize("role", ["user", "system", "assistant"])
+def test_a_part_that_is_no_text_is_named(ask: Any, part: dict[str, Any], kind: str, role: str) -> None:
+    answer = ask(messages=[USER, {"role": role, "content": [{"type": "text", "text": "See."}, part]}])
+    assert answer.status_code == 400
+    error = answer.get_json()["error"]
+    assert error["param"] == "messages[1].content[1].type"
+    assert error["message"] == (
+        f"Invalid 'messages[1].content[1].type': parts of type '{kind}' are not supported; send text."
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "param"),
+    [
+        ([{"text": "hello"}], "messages[0].content[0].type"),
+        ([{"type": "text"}], "messages[0].content[0].text"),
+        ([{"type": "text", "text": 3}], "messages[0].content[0].text"),
+        (["hello"], "messages[0].content[0]"),
+        ([{"type": ["text"], "text": "hello"}], "messages[0].content[0].type"),
+        ({"type": "text", "text": "hello"}, "messages[0].content"),
+        ([], "messages[0].content"),
+    ],
+)
+def test_a_wrong_content_is_named_where_it_is_wrong(ask: Any, content: Any, param: str) -> None:
+    answer = ask(messages=[{"role": "user", "content": content}])
+    assert (answer.status_code, answer.get_json()["error"]["param"]) == (400, param)
+
+
+def test_the_type_of_a_part_is_not_repeated_when_it_is_long(ask: Any) -> None:
+    answer = ask(messages=[{"role": "user", "content": [{"type": "my secret " * 50}]}])
+    assert answer.status_code == 400
+    assert len(answer.get_json()["error"]["message"]) < 200
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {"role": "assistant", "content": None, "refusal": "I cannot help with that."},
+        {"role": "assistant", "refusal": "I cannot help with that."},
+        {"role": "assistant", "content": [{"type": "refusal", "refusal": "I cannot help with that."}]},
+        {"role": "assistant", "content": "Hello.", "refusal": None, "annotations": [], "audio": None},
+    ],
+)
+def test_an_earlier_refusal_is_taken(ask: Any, refused: dict[str, Any]) -> None:
+    whole = ask(messages=[USER, refused, USER]).get_json()
+    assert whole["choices"][0]["message"]["content"]
+
+
+def test_a_message_without_content_and_refusal_is_refused(ask: Any) -> None:
+    answer = ask(messages=[USER, {"role": "assistant", "content": None, "refusal": None}])
+    assert answer.status_code == 400
+    assert answer.get_json()["error"]["param"] == "messages[1]"
+
+
+PREFLIGHT = {
+    "Origin": "http://localhost:3000",
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "authorization,content-type",
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/v1/models/lab-small", "/v1/unknown"])
+def test_a_browsers_preflight_is_refused_with_the_reason(client: FlaskClient, path: str) -> None:
+    answer = client.options(path, headers=PREFLIGHT)
+    assert answer.status_code == 403
+    assert answer.get_json()["error"] == {
+        "message": "Calls from web pages of other origins (CORS) are not supported. Call the API from a server.",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "cors_not_supported",
+    }
+    assert not [name for name, _ in answer.headers if name.startswith("Access-Control-")]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/chat/completions", {"POST", "OPTIONS"}),
+        ("/v1/models", {"GET", "HEAD", "OPTIONS"}),
+        ("/v1/models/lab-small", {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
+def test_the_methods_of_a_route_are_listed_without_a_key(client: FlaskClient, path: str, allowed: set[str]) -> None:
+    answer = client.options(path)
+    assert (answer.status_code, answer.get_data()) == (204, b"")
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+    refused = client.delete(path, headers=KEY)
+    assert (refused.status_code, set(refused.headers["Allow"].split(", "))) == (405, allowed)
+
+
+def test_the_methods_of_an_unknown_route_are_unknown(client: FlaskClient) -> None:
+    assert client.options("/v1/embeddings").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("data", "content_type", "status"),
     [
@@ -175,6 +363,20 @@ def test_a_stream_joins_to_the_answer(ask: Any) -> None:
     assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
     assert {chunk["id"] for chunk in chunks} == {whole["id"]}
     assert all("usage" not in chunk for chunk in chunks)
+
+
+def test_the_span_of_a_stream_lasts_as_long_as_its_tokens(tmp_path: Path) -> None:
+    provider, spans = TracerProvider(), InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    telemetry = Telemetry.from_settings(
+        TelemetrySettings(otel_service_name="model", log_stdout=False, log_dir=tmp_path), provider
+    )
+    client = create_app(ModelSettings(model_tokens_per_second=100), telemetry).test_client()
+    body = {"model": "lab-small", "messages": [USER], "stream": True}
+    chunks = events(client.post("/v1/chat/completions", json=body, headers=KEY).get_data(as_text=True))
+    (span,) = spans.get_finished_spans()
+    assert span.end_time - span.start_time >= (len(chunks) - 2) * 0.01 * 1e9 > 5 * 0.01 * 1e9
+    assert span.attributes["gen_ai.usage.output_tokens"] == len(chunks) - 2
 
 
 def test_a_stream_has_its_usage_on_request(ask: Any) -> None:

@@ -2,9 +2,12 @@
 
 import re
 import threading
+import time
 
 import pytest
-from flask import Response, abort
+from flask import Response, abort, has_request_context
+from opentelemetry import trace
+from opentelemetry.trace import StatusCode
 
 from services.telemetry import names
 from services.telemetry.privacy import hash_user
@@ -134,6 +137,80 @@ def test_a_stream_is_measured_at_its_end(service):
     assert series(service, "/stream", 200) == 1
     (line,) = service.lines("access")
     assert (line["request_id"], line["trace_id"]) == (response.headers["X-Request-Id"], response.headers["X-Trace-Id"])
+
+
+@pytest.fixture
+def stream(service):
+    """A route whose stream takes 0.2 s between two pieces."""
+
+    @service.app.get("/stream")
+    def view():
+        def body():
+            yield "a"
+            time.sleep(0.2)
+            service.telemetry.log("application", "piece", "a piece was sent")
+            yield "b"
+
+        return Response(body())
+
+    return service
+
+
+def seconds_of(span) -> float:
+    return (span.end_time - span.start_time) / 1e9
+
+
+def test_the_span_of_a_stream_ends_with_it(stream):
+    response = stream.app.test_client().get("/stream")
+    assert stream.spans() == []
+    assert stream.sample(names.HTTP_ACTIVE) == 1
+    assert response.text == "ab"
+    (span,) = stream.spans()
+    assert seconds_of(span) >= 0.2
+    assert stream.sample(names.HTTP_ACTIVE) == 0
+    assert not has_request_context()
+    (line,) = stream.lines("application")
+    assert line["trace_id"] == f"{span.context.trace_id:032x}" == response.headers["X-Trace-Id"]
+    assert line["request_id"] == response.headers["X-Request-Id"]
+
+
+def test_the_span_of_a_stream_ends_when_the_client_disconnects(stream):
+    for pieces in (0, 1):
+        response = stream.app.test_client().get("/stream", buffered=False)
+        assert [next(response.iter_encoded()) for _ in range(pieces)] == [b"a"] * pieces
+        time.sleep(0.05)
+        assert len(stream.spans()) == pieces
+        response.close()
+        span = stream.spans()[-1]
+        assert len(stream.spans()) == pieces + 1
+        assert seconds_of(span) >= 0.05
+        assert span.status.status_code is StatusCode.UNSET
+        assert stream.sample(names.HTTP_ACTIVE) == 0
+        assert not has_request_context()
+        assert not trace.get_current_span().get_span_context().is_valid
+    assert series(stream, "/stream", 200) == 2
+
+
+def test_the_response_to_head_of_a_stream_ends_its_span(stream):
+    stream.app.test_client().head("/stream").close()
+    assert len(stream.spans()) == 1
+    assert stream.sample(names.HTTP_ACTIVE) == 0
+
+
+def test_a_stream_that_fails_ends_its_span(service):
+    @service.app.get("/stream")
+    def view():
+        def body():
+            yield "a"
+            raise ValueError("the rest is missing")
+
+        return Response(body())
+
+    response = service.app.test_client().get("/stream")
+    with pytest.raises(ValueError, match="the rest is missing"):
+        _ = response.text
+    assert len(service.spans()) == 1
+    assert not has_request_context()
 
 
 def test_active_requests_rise_and_fall(service):
