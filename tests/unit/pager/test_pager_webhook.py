@@ -2,15 +2,20 @@
 
 import json
 import sqlite3
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from services.pager.model.tables import Incident
 from tests.support.pager import NEVER, Pager, notification
 
+# Every character, halves of surrogate pairs too; NUL more often than by chance.
+_ANY = st.characters(exclude_categories=()) | st.sampled_from('\0\ud800\udfff\\u"')
 URL = "/webhook/alertmanager"
 JSON = "application/json"
 
@@ -66,6 +71,53 @@ def test_unknown_fields_are_let_pass(pager: Pager) -> None:
         body["alerts"][0]["silenceURL"] = "http://127.0.0.1"
 
     assert pager.send(notification(newer))["outcome"] == "opened"
+
+
+def test_what_no_database_stores_is_replaced_and_the_alert_is_kept(pager: Pager) -> None:
+    def broken(body: dict[str, Any]) -> None:
+        alert = body["alerts"][0]
+        alert["labels"].update({"a\0b": "c\0d", "pod": "\ud800e\ude00😀"})
+        alert["annotations"].update(summary="50%\0 failed\ud83d", description="\0")
+
+    answer = raw(pager, json.dumps(notification(broken)).encode())
+    assert (answer.status_code, answer.json["outcome"]) == (200, "opened")
+    incident = pager.incident()
+    assert (incident["summary"], incident["description"]) == ("50%� failed�", "�")
+    with pager.parts.database.read() as session:
+        [alert] = session.scalars(select(Incident)).one().alerts.values()
+    assert (alert["labels"]["a�b"], alert["labels"]["pod"]) == ("c�d", "�e�😀")
+    assert pager.client.get("/incidents/1").status_code == 200
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    label=st.text(_ANY, min_size=1, max_size=40),
+    value=st.text(_ANY, min_size=1, max_size=60),
+    summary=st.text(_ANY, min_size=1, max_size=60),
+    escaped=st.booleans(),
+)
+def test_every_text_of_a_notification_is_stored(
+    pager: Pager, label: str, value: str, summary: str, escaped: bool
+) -> None:
+    """Each character is stored as it is, or is U+FFFD where no database stores it."""
+
+    def texts(body: dict[str, Any]) -> None:
+        body["groupLabels"] = {"alertname": value, "service": uuid.uuid4().hex}
+        body["alerts"][0]["labels"] = {label: value}
+        body["alerts"][0]["annotations"] = {"summary": summary}
+
+    body = json.dumps(notification(texts), ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    answer = raw(pager, body)
+    assert answer.status_code == 200
+    incident = pager.incident(answer.json["incident"])
+    with pager.parts.database.read() as session:
+        [alert] = session.get_one(Incident, incident["id"]).alerts.values()
+    assert (incident["alert"], incident["summary"]) == (_stored(value), _stored(summary))
+    assert alert["labels"] == {_stored(label): _stored(value)}
+
+
+def _stored(text: str) -> str:
+    return "".join("�" if sign == "\0" or "\ud800" <= sign <= "\udfff" else sign for sign in text)
 
 
 def test_twenty_alerts_with_all_their_links_fit(pager: Pager) -> None:
