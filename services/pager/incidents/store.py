@@ -53,6 +53,7 @@ class IncidentStore:
         Returns:
             The effect, and the incident; None for a heartbeat and where there is none.
         """
+        self.metrics.replaced_times(notification)
         if notification.is_heartbeat:
             self.on_heartbeat(notification)
             self._set_gauges()
