@@ -1,6 +1,6 @@
 """Text from outside: one rule for mails, notifications and names.
 
-Letters, signs and spaces of every script are kept, invisible joiners too: Persian and emoji need them. Control
+Characters and spaces of every script are kept, invisible joiners too: Persian and emoji need them. Control
 characters and bidirectional overrides are not text: they change how a page or a terminal shows what is around them.
 """
 

@@ -1,4 +1,4 @@
-"""Names of people in scripts that need more than letters and blanks."""
+"""Names of people in scripts that need more than ASCII."""
 
 NAMES = (
     "Ada Obi",
