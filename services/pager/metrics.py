@@ -6,6 +6,7 @@ from functools import partial
 
 from prometheus_client import Histogram
 
+from services.pager.model.notification import Notification
 from services.pager.model.tables import Incident
 from services.telemetry import Telemetry, names
 
@@ -58,6 +59,21 @@ class PagerMetrics:
     def notification(self, channel: str, result: str) -> None:
         """Count a notification: accepted, repeated or refused."""
         self.telemetry.inc(self._notifications, channel=channel, result=result)
+
+    def replaced_times(self, notification: Notification) -> None:
+        """Write a log line about the impossible times of a notification, if there are any."""
+        if notification.replaced_times:
+            count = notification.replaced_times
+            self.telemetry.log(
+                "application",
+                "notification.times_replaced",
+                f"A notification of {notification.alert} of {notification.service} has {count} impossible "
+                f"time{'s' if count > 1 else ''}; the time of arrival is used. Check the sender's clock.",
+                level="warning",
+                logger="pager.incidents",
+                alert=notification.alert,
+                alert_service=notification.service,
+            )
 
     def open_incidents(self, by_severity: Mapping[str, int]) -> None:
         """Set the number of open incidents."""

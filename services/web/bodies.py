@@ -9,10 +9,17 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
 from services.web.problems import Problem
+from services.web.text import REPLACEMENT, replace_unstorable
 
 MAX_BODY = 64 * 1024  # bytes
 # Preceded by an even number of backslashes: an odd one would escape the backslash itself.
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+# The escapes of a JSON text, one by one: a pair of surrogates, what no database stores, any other.
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<unstorable>\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2}))"
+    r"|\\."
+)
 
 
 class StrictModel(BaseModel):
@@ -54,14 +61,19 @@ class StrictRequest(Request):
         return document
 
 
-def parse_object(data: bytes) -> dict[str, Any]:
+def parse_object(data: bytes, *, replace: bool = False) -> dict[str, Any]:
     """Parse a JSON object.
+
+    Args:
+        data: the body.
+        replace: put U+FFFD in the place of NUL and of halves of surrogate pairs, which are refused otherwise. For
+            senders that do not send a refused body again.
 
     Raises:
         Problem: 400 for broken UTF-8 and broken JSON, 422 for another value than an object.
     """
     try:
-        text = data.decode()
+        text = _decode_replacing(data) if replace else data.decode()
     except UnicodeDecodeError as error:
         detail = f"The body is not valid UTF-8 at byte {error.start}. Encode it in UTF-8."
         raise Problem(400, "Broken encoding", detail) from None
@@ -76,9 +88,15 @@ def parse_object(data: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Problem(422, "Invalid request", "The body must be a JSON object, as in {}.", "/problems/invalid-request")
     # No database stores a NUL character.
-    if _ESCAPED_NUL.search(text):
+    if not replace and _ESCAPED_NUL.search(text):
         raise Problem(400, "Broken encoding", "The body has the character \\u0000. Leave it out.")
     return document
+
+
+def _decode_replacing(data: bytes) -> str:
+    """Decode a JSON text; U+FFFD replaces what no database stores, escaped or not."""
+    text = replace_unstorable(data.decode("utf-8", "surrogatepass"))
+    return _ESCAPE.sub(lambda escape: REPLACEMENT if escape["unstorable"] else escape[0], text)
 
 
 def init_app(app: Flask, max_body: int = MAX_BODY) -> None:

@@ -7,7 +7,12 @@ from services.pager.model.tables import Incident
 from services.pager.model.timeline import MAX_ALERTS, MAX_REPEATS, add_entry, count, format_labels, serialize
 from services.pager.oncall.escalation import Escalation
 
-_SOURCES = {"webhook": "Alertmanager (webhook)", "mail": "Alertmanager (email)", "pager": "the pager"}
+_SOURCES = {
+    "webhook": "Alertmanager (webhook)",
+    "grafana": "Grafana (webhook)",
+    "mail": "Alertmanager (email)",
+    "pager": "the pager",
+}
 
 
 def open_incident(notification: Notification, escalation: Escalation) -> Incident:

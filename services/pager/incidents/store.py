@@ -16,7 +16,7 @@ from services.pager.incidents import lifecycle
 from services.pager.metrics import PagerMetrics
 from services.pager.model.database import Database
 from services.pager.model.notification import Notification
-from services.pager.model.tables import Attempt, Event, Heartbeat, Incident
+from services.pager.model.tables import Attempt, Event, Heartbeat, Incident, Mail
 from services.pager.oncall.escalation import Escalation
 
 
@@ -53,6 +53,7 @@ class IncidentStore:
         Returns:
             The effect, and the incident; None for a heartbeat and where there is none.
         """
+        self.metrics.replaced_times(notification)
         if notification.is_heartbeat:
             self.on_heartbeat(notification)
             self._set_gauges()
@@ -161,6 +162,7 @@ class IncidentStore:
         numbers = list(session.scalars(stale))
         session.execute(delete(Event).where(Event.incident_id.in_(numbers)))
         session.execute(delete(Attempt).where(Attempt.incident_id.in_(numbers)))
+        session.execute(delete(Mail).where(Mail.incident_id.in_(numbers)))
         session.execute(delete(Incident).where(Incident.id.in_(numbers)))
 
 

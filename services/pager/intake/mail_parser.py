@@ -7,42 +7,61 @@ subject identifies the alert; any other mail is text. No mail is an error: what 
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email import message_from_bytes, policy
-from email.message import EmailMessage
-from email.parser import BytesHeaderParser
-from html.parser import HTMLParser
+from datetime import datetime
 
 from pydantic import ValidationError
 
-from services.pager.model.notification import MAX_LABEL, Alert, Notification, cut, identity, parse_notification
+from services.pager.intake.mail_reader import MailReader
+from services.pager.model.notification import (
+    MAX_LABEL,
+    Alert,
+    Notification,
+    clamp_time,
+    cut,
+    identity,
+    parse_notification,
+)
 from services.web.bodies import parse_object
 from services.web.problems import Problem
+from services.web.text import clean_line
 
 # The attribute of the HTML's body that holds the notification: a header has no room for it.
 NOTIFICATION_ATTRIBUTE = "data-lab-notification"
 # The alert name of an incident that a mail opened and no alert.
 MAIL = "Mail"
 
-# The subject of Alertmanager's mails, and the prefixes of replies.
+# The subject of Alertmanager's mails.
 _ALERT_SUBJECT = re.compile(
     r"\[(?P<word>PAGE|TICKET|RESOLVED)\] (?P<alert>\S+) (?P<service>\S+?)(?: \(\d+\))?: (?P<rest>.*)"
 )
-_REPLY = re.compile(r"(?:(?:re|aw|sv|antw|fwd?|wg)(?:\[\d+\])?: *)+", re.IGNORECASE)
+# A reply or a forwarded mail: `Re:`, `RE :`, `Odp:`, `[list] Fwd:`. Each language has its own word before the colon.
+_REPLY = re.compile(r".*[:\N{FULLWIDTH COLON}].*")
 _SEVERITIES = {"PAGE": "page", "TICKET": "ticket", "RESOLVED": "ticket"}
+# Headers of automatic replies: that of RFC 3834, and those of older programs.
+_AUTOMATIC = re.compile(r"auto-replied\b", re.IGNORECASE)
+_COMMENT = re.compile(r"\([^()]*\)")
+_OLDER_AUTOMATIC = {"Precedence": "auto_reply", "X-Autoreply": "yes", "X-Autorespond": "yes"}
+# Message-Ids that a mail may refer to.
+_MAX_REFERENCES = 50
 
 
 @dataclass(frozen=True)
 class InboundMail:
-    """A parsed mail: `notification` for a mail of Alertmanager, `reply_to` (alert, service) for a reply to one."""
+    """A parsed mail."""
 
     message_id: str
     sender: str
     subject: str
     sent_at: datetime
     text: str
+    # Of a mail of Alertmanager.
     notification: Notification | None
+    # The alert and service in the subject of a reply.
     reply_to: tuple[str, str] | None
+    # The Message-Ids that it answers, the nearest first.
+    references: tuple[str, ...]
+    # `bounce` or `automatic reply`: no person and no alert sent it.
+    automatic: str
 
 
 def parse_mail(content: bytes, sender: str, received_at: datetime) -> InboundMail:
@@ -53,24 +72,26 @@ def parse_mail(content: bytes, sender: str, received_at: datetime) -> InboundMai
         sender: the envelope's sender.
         received_at: aware; no time of the result is later.
     """
-    message = _parse(content)
-    subject = _clean(_header(message, "Subject"))[:MAX_LABEL] or "(no subject)"
-    sent_at = min(_date(message) or received_at, received_at)
-    parts = [part for part in message.walk() if not part.is_multipart()]
-    prefix = _REPLY.match(subject)
-    reply = _ALERT_SUBJECT.match(subject[prefix.end() :]) if prefix else None
+    mail = MailReader(content)
+    sender = clean_line(sender)
+    subject = mail.header("Subject")[:MAX_LABEL] or "(no subject)"
+    sent_at = clamp_time(mail.date(), received_at)
+    reply_to = _reply_to(subject)
     notification = None
-    if reply is None:
-        notification = _from_html(parts, received_at) or _from_subject(subject, sent_at, received_at)
+    if reply_to is None:
+        notification = _from_html(mail, received_at) or _from_subject(subject, sent_at, received_at)
+    ids = (*mail.message_ids("Message-Id"), mail.header("Message-Id"))
     return InboundMail(
         # Without one, the same bytes are the same mail.
-        message_id=_header(message, "Message-Id")[:MAX_LABEL] or hashlib.sha256(content).hexdigest(),
-        sender=_clean(sender)[:MAX_LABEL],
+        message_id=ids[0][:MAX_LABEL] or hashlib.sha256(content).hexdigest(),
+        sender=sender[:MAX_LABEL],
         subject=subject,
         sent_at=sent_at,
-        text="" if notification else _text(parts),
+        text=cut(mail.text() or "(empty)"),
         notification=notification,
-        reply_to=(reply["alert"], reply["service"]) if reply else None,
+        reply_to=reply_to,
+        references=_references(mail),
+        automatic=_automatic(mail, sender),
     )
 
 
@@ -92,15 +113,38 @@ def incident_from_mail(mail: InboundMail, recipient: str, received_at: datetime)
     )
 
 
-def _from_html(parts: list[EmailMessage], received_at: datetime) -> Notification | None:
+def _reply_to(subject: str) -> tuple[str, str] | None:
+    """Return the alert and service that a reply's subject has after its prefix; None for any other mail."""
+    alert = _ALERT_SUBJECT.search(subject)
+    if alert is None or not _REPLY.fullmatch(subject[: alert.start()]):
+        return None
+    return alert["alert"], alert["service"]
+
+
+def _references(mail: MailReader) -> tuple[str, ...]:
+    """Return the Message-Ids in the headers of a thread, the nearest first."""
+    ids = (*mail.message_ids("In-Reply-To"), *reversed(mail.message_ids("References")))
+    return tuple(dict.fromkeys(one[:MAX_LABEL] for one in ids))[:_MAX_REFERENCES]
+
+
+def _automatic(mail: MailReader, sender: str) -> str:
+    """Return what kind of automatic mail it is (RFC 3834, RFC 3464); empty for any other."""
+    if sender in ("", "<>") or mail.content_type == "multipart/report":
+        return "bounce"
+    automatic = _AUTOMATIC.match(_COMMENT.sub("", mail.header("Auto-Submitted")).strip()) or any(
+        mail.header(name).lower() == value for name, value in _OLDER_AUTOMATIC.items()
+    )
+    return "automatic reply" if automatic else ""
+
+
+def _from_html(mail: MailReader, received_at: datetime) -> Notification | None:
     """Return the notification in the HTML; None without a complete one."""
-    for part in parts:
-        if part.get_content_type() == "text/html":
-            json = _parse_html(part).notification.encode("utf-8", "replace")
-            try:
-                return replace(parse_notification(parse_object(json), received_at), channel="mail")
-            except (Problem, ValidationError):
-                continue
+    for json in mail.body_attributes(NOTIFICATION_ATTRIBUTE):
+        try:
+            body = parse_object(json.encode("utf-8", "replace"), replace=True)
+            return replace(parse_notification(body, received_at), channel="mail")
+        except (Problem, ValidationError):
+            continue
     return None
 
 
@@ -122,83 +166,3 @@ def _from_subject(subject: str, sent_at: datetime, received_at: datetime) -> Not
         received_at=received_at,
         channel="mail",
     )
-
-
-def _header(message: EmailMessage, name: str) -> str:
-    """Return a decoded header; empty when it is missing or the standard library cannot parse it."""
-    try:
-        return str(message.get(name, "")).strip()
-    except (LookupError, ValueError, TypeError, AttributeError, IndexError):
-        # Defects of the parser for broken headers; the raw text is better than a refused mail.
-        return next((str(value).strip() for key, value in message.raw_items() if key.lower() == name.lower()), "")
-
-
-def _date(message: EmailMessage) -> datetime | None:
-    try:
-        moment: datetime = message["Date"].datetime
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, TypeError, OverflowError, AttributeError, IndexError):
-        return None
-
-
-def _parse(content: bytes) -> EmailMessage:
-    """Parse a mail; where its parts cannot be parsed, its body is one text."""
-    try:
-        return message_from_bytes(content, _class=EmailMessage, policy=policy.default)
-    except (RecursionError, ValueError):
-        return BytesHeaderParser(_class=EmailMessage, policy=policy.default).parsebytes(content)
-
-
-def _text(parts: list[EmailMessage]) -> str:
-    """Return the plain text, else the text of the HTML, and a note for each part that is neither."""
-    # A multipart without parts is text that lost its form.
-    readable = ("text/plain", "multipart")
-    plain = [_decode(part) for part in parts if part.get_content_type().startswith(readable)]
-    if not any(text.strip() for text in plain):
-        plain = ["\n".join(_parse_html(part).words) for part in parts if part.get_content_type() == "text/html"]
-    others = [part.get_content_type() for part in parts if part.get_content_maintype() not in ("text", "multipart")]
-    texts = [*plain, *(f"[{kind}: not stored]" for kind in others)]
-    return cut("\n".join(_clean(text).strip() for text in texts if text.strip()) or "(empty)")
-
-
-def _decode(part: EmailMessage) -> str:
-    payload = part.get_payload(decode=True)
-    if not isinstance(payload, bytes):
-        return ""
-    try:
-        return payload.decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:
-        return payload.decode("utf-8", "replace")
-
-
-class _Html(HTMLParser):
-    """Collects the text between tags, without styles and scripts, and the notification."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.notification = ""
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._hidden += tag in ("script", "style")
-        if tag == "body":
-            self.notification = dict(attrs).get(NOTIFICATION_ATTRIBUTE) or ""
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= bool(self._hidden) and tag in ("script", "style")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden and data.strip():
-            self.words.append(data.strip())
-
-
-def _parse_html(part: EmailMessage) -> _Html:
-    html = _Html()
-    html.feed(_decode(part))
-    return html
-
-
-def _clean(text: str) -> str:
-    """Replace control characters, which neither pages nor the database store, by blanks."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else " " for sign in text)

@@ -1,9 +1,9 @@
 """The pager's SMTP server: the second channel of an alert, for when the webhook fails.
 
 Alertmanager sends each notification to the webhook and by mail; both update the same incident. Any other mail is
-stored, too: a reply to an alert's mail becomes a comment on its incident, the rest opens a ticket of its sender. The
-reply to a mail is sent after the commit: a storage failure is temporary (4xx), a mail that is too large or for an
-unknown recipient permanent (5xx; RFC 5321, section 4.2.1).
+stored, too: a reply becomes a comment on the incident of the mail that it answers, the rest opens a ticket of its
+sender. Bounces and automatic replies are ignored. The reply to a mail is sent after the commit: a storage failure is
+temporary (4xx), a mail that is too large or for an unknown recipient permanent (5xx; RFC 5321, section 4.2.1).
 """
 
 import asyncio
@@ -22,7 +22,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.pager.incidents.actions import Actions
 from services.pager.incidents.store import UNCHANGED, IncidentStore
+from services.pager.incidents.threads import MailThreads
 from services.pager.intake.mail_parser import MAIL, InboundMail, incident_from_mail, parse_mail
+from services.pager.model.names import MAX_NAME
 from services.pager.model.notification import Notification, identity
 from services.pager.model.tables import Incident
 from services.web.problems import Problem
@@ -41,8 +43,6 @@ IDLE_SECONDS = 30
 MAX_TICKETS = 20
 # Message-Ids that are stored: a sender that missed the reply sends the same mail again at once.
 MAX_RECENT = 1000
-# Characters of a signature in a timeline.
-MAX_BY = 60
 
 _TRY_AGAIN = "451 4.3.0 Storage failed, try again"
 
@@ -54,6 +54,7 @@ class MailHandler:
         self._store = store
         self._actions = actions
         self._metrics = store.metrics
+        self._threads = MailThreads(store.database)
         self._recent: OrderedDict[tuple[str, str], None] = OrderedDict()
         # One: mails are few, and two of one sender must not open two tickets.
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
@@ -127,24 +128,48 @@ class MailHandler:
         """Apply a mail to its incident; return the result for the metric, and the SMTP reply."""
         if (mail.sender, mail.message_id) in self._recent:
             return "repeated", "250 2.0.0 Duplicate"
+        if mail.automatic:
+            self._log_ignored(mail.automatic)
+            return "repeated", f"250 2.0.0 Ignored: {mail.automatic}"
+        commented = self._commented(mail)
+        if commented is not None:
+            return self._comment(commented, mail)
         if mail.notification is not None:
-            return self._apply_notification(mail.notification, mail.sent_at)
-        replied = self._store.newest(identity(*mail.reply_to)) if mail.reply_to else None
-        known = replied or self._store.newest(identity(MAIL, mail.sender))
-        if known is not None and (replied is not None or known.is_open):
-            self._actions.comment(known.id, mail.sender[:MAX_BY] or MAIL, f"{mail.subject}\n{mail.text}")
-            return "accepted", f"250 2.0.0 A comment on incident {known.id}"
+            return self._apply_notification(mail.notification, mail)
         if sum(one.alert == MAIL for one in self._store.list(0)) >= MAX_TICKETS:
             return "refused", "452 4.3.1 Too many open mail tickets, try again later"
-        return self._apply_notification(incident_from_mail(mail, recipient, now), mail.sent_at)
+        return self._apply_notification(incident_from_mail(mail, recipient, now), mail)
 
-    def _apply_notification(self, notification: Notification, sent_at: datetime) -> tuple[str, str]:
+    def _commented(self, mail: InboundMail) -> Incident | None:
+        """Return the incident that a mail comments on: by its thread, its subject, or its sender's open ticket."""
+        if replied := self._threads.find(mail.references):
+            return replied
+        if mail.notification is not None:
+            return None
+        if mail.reply_to and (replied := self._store.newest(identity(*mail.reply_to))):
+            return replied
+        ticket = self._store.newest(identity(MAIL, mail.sender))
+        return ticket if ticket is not None and ticket.is_open else None
+
+    def _comment(self, incident: Incident, mail: InboundMail) -> tuple[str, str]:
+        self._actions.comment(incident.id, mail.sender[:MAX_NAME], f"{mail.subject}\n{mail.text}")
+        self._threads.add(mail.message_id, incident)
+        return "accepted", f"250 2.0.0 A comment on incident {incident.id}"
+
+    def _log_ignored(self, kind: str) -> None:
+        self._metrics.telemetry.log(
+            "application", "mail.ignored", f"A mail was ignored: {kind}", logger="pager.mail", kind_of_mail=kind
+        )
+
+    def _apply_notification(self, notification: Notification, mail: InboundMail) -> tuple[str, str]:
         if notification.is_heartbeat:
             # A heartbeat by mail would hide a failed webhook.
             return "repeated", "250 2.0.0 Heartbeat ignored: only the webhook counts"
-        if notification.firing and _is_resolved(self._store.newest(notification.key), sent_at):
+        if notification.firing and _is_resolved(self._store.newest(notification.key), mail.sent_at):
             return "repeated", "250 2.0.0 Already resolved"
         outcome, incident = self._store.receive(notification)
+        if incident is not None:
+            self._threads.add(mail.message_id, incident)
         result = "repeated" if outcome in UNCHANGED else "accepted"
         return result, f"250 2.0.0 {outcome}" + (f": incident {incident.id}" if incident else "")
 

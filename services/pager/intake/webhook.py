@@ -41,7 +41,7 @@ def _parse() -> Notification:
     if not request.is_json:
         raise Problem(415, "Unsupported media type", "Send the body with the header Content-Type: application/json.")
     try:
-        return parse_notification(parse_object(request.get_data()), datetime.now(UTC))
+        return parse_notification(parse_object(request.get_data(), replace=True), datetime.now(UTC))
     except RequestEntityTooLarge:
         limit = f"{request.max_content_length} bytes are the limit; lower max_alerts in alertmanager.yml."
         raise Problem(413, "Notification too large", limit) from None

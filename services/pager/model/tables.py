@@ -88,6 +88,17 @@ class Event(Base):
     by: Mapped[str | None] = mapped_column(String(60))
 
 
+class Mail(Base):
+    """A mail of an incident: one that opened or updated it, or a comment."""
+
+    __tablename__ = "mails"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[str] = mapped_column(String(200), unique=True, index=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Heartbeat(Base):
     """The last heartbeat: the newest evaluation of the alert that always fires."""
 

@@ -14,7 +14,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.pager.model.notification import cut
+from services.pager.model.names import MAX_NAME
+from services.pager.model.notification import UNNAMED, cut
+from services.web.text import check_name, clean_line
 from services.web.times import format_rfc3339
 
 # An hour of production is five minutes in the lab: a minute of lab time takes five seconds, a lab week 14 h.
@@ -195,8 +197,8 @@ def _plan(text: str) -> Plan:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise _UnreadableError(f"`{where}`: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
-    people = {key: (name.strip() or key)[:60] for key, name in file.people.items()}
     problems: list[str] = []
+    people = {key: _name(key, name, problems) for key, name in file.people.items()}
     shifts = tuple(tuple(_shifts(number, level, people, problems)) for number, level in enumerate(file.levels, start=1))
     for number, (level, its) in enumerate(zip(file.levels, shifts, strict=True), start=1):
         problems += _gaps(f"level {number} ({level.name})", its)
@@ -204,6 +206,17 @@ def _plan(text: str) -> Plan:
         problems = [*problems[:MAX_PROBLEMS], f"and {len(problems) - MAX_PROBLEMS} more"]
     names = tuple(level.name for level in file.levels)
     return Plan(tuple(dict.fromkeys(people.values())), names, tuple(problems), True, shifts)
+
+
+def _name(key: str, name: str, problems: list[str]) -> str:
+    """Return the name of a person, cleaned where it is invalid; add the reason to `problems`."""
+    name = name.strip() or key
+    try:
+        check_name(name)
+    except ValueError as error:
+        problems.append(f"`people.{clean_line(key)[:MAX_NAME]}`: the name {error}")
+        name = clean_line(name) or UNNAMED
+    return name[:MAX_NAME]
 
 
 def _shifts(number: int, level: _FileLevel, people: dict[str, str], problems: list[str]) -> Iterator[_Shift]:

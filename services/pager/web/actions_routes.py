@@ -4,35 +4,29 @@ from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Blueprint, request
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from services.pager.incidents.actions import Actions
+from services.pager.model.names import Name
 from services.pager.model.serialize import as_json
 from services.web.bodies import StrictModel, parse_object
 from services.web.problems import Problem, from_validation
+from services.web.text import clean_text
 
 MAX_BODY = 16 * 1024
 MAX_MINUTES = 24 * 60
 
-_NAME_LENGTH = 60
 _TEXT_LENGTH = 2_000
 # A page of the pager, or an address that a person typed (https://www.w3.org/TR/fetch-metadata/).
 _OWN_SITES = ("same-origin", "none")
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("must be one line of printable characters")
-    return text
+def _clean(text: object) -> object:
+    return clean_text(text) if isinstance(text, str) else text
 
 
-Name = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=_NAME_LENGTH),
-    AfterValidator(_printable),
-]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=_TEXT_LENGTH)]
+Text = Annotated[str, BeforeValidator(_clean), StringConstraints(strip_whitespace=True, max_length=_TEXT_LENGTH)]
 
 
 class Signed(StrictModel):

@@ -19,6 +19,7 @@ _LINKS = {
     "slo": "Error budgets and incidents",
     "logs": "Logs",
     "prometheus": "The alert's expression in Prometheus",
+    "grafana": "The alert's rule in Grafana",
     "runbook": "Runbook",
 }
 

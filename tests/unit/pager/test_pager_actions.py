@@ -7,6 +7,7 @@ import pytest
 
 from services.pager.model.tables import Incident
 from services.pager.model.timeline import add_entry
+from tests.support.names import NAMES
 from tests.support.pager import Pager, notification
 from tests.support.ports import free_ports
 
@@ -55,6 +56,22 @@ def test_of_two_people_at_once_one_wins_and_the_other_is_reported_who(pager: Pag
             assert winner in answer.json["detail"]
     assert pager.events().count("acknowledged") == 1
     assert pager.metric('pager_time_to_acknowledge_seconds_count{severity="page"}') == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_any_script_signs_and_is_kept(pager: Pager, name: str) -> None:
+    pager.send(notification())
+    assert pager.act("acknowledge", by=name).status_code == 200
+    assert pager.incident()["acknowledged_by"] == name
+    assert pager.act("comments", by=name, text=f"{name}\n\x1b\u202e").status_code == 201
+    [line] = [line for line in pager.incident()["timeline"] if line["event"] == "commented"]
+    assert (line["by"], line["text"]) == (name, name)
+    assert name in pager.client.get("/incidents/1").text.replace("&#39;", "'")
+
+
+def test_a_comment_of_control_characters_alone_is_empty(pager: Pager) -> None:
+    pager.send(notification())
+    assert pager.act("comments", by="Ada", text="\x1b\u202e").status_code == 422
 
 
 def test_a_second_click_of_the_same_person_changes_nothing(pager: Pager) -> None:
@@ -153,6 +170,9 @@ def test_what_is_not_silenced_has_no_silence_to_end(pager: Pager) -> None:
         ("acknowledge", {"by": "   "}, "by"),
         ("acknowledge", {"by": "x" * 61}, "by"),
         ("acknowledge", {"by": "Ada\nBen"}, "by"),
+        ("acknowledge", {"by": "Ada\x1b[31m"}, "by"),
+        ("acknowledge", {"by": "Ada\u202eneB"}, "by"),
+        ("acknowledge", {"by": "\u200d"}, "by"),
         ("acknowledge", {"by": 7}, "by"),
         ("acknowledge", {"by": "Ada", "more": 1}, "more"),
         ("comments", {"by": "Ada", "text": " "}, "text"),

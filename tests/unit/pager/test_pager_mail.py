@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from email.charset import BASE64, QP, Charset
+from email.header import Header
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from services.pager.intake.mail_parser import parse_mail
-from services.pager.intake.smtp import MAX_BYTES, MAX_CONNECTIONS, MAX_TICKETS, SmtpServer
+from services.pager.intake.smtp import MAX_BYTES, MAX_CONNECTIONS, MAX_TICKETS, MailHandler, SmtpServer
+from services.pager.model.tables import Event, Incident, Mail
+from services.web.text import clean_line, clean_text
 from tests.support.pager import Pager, notification
 
 TEAM = "application@lab.example"
@@ -225,6 +230,159 @@ def test_strange_mails_are_kept_as_text(
     assert pager.client.get(f"/incidents/{incident['id']}").status_code == 200
 
 
+WORDS_MAIL = b"Subject: %b\r\nDate: =?utf-8?B?a?=\r\nMessage-Id: =?utf-8?B?a?=\r\n\r\nwords"
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [
+        (b"=?utf-8?B?a?=", "=?utf-8?B?a?="),
+        (b"=?utf-8?B?a?= =?utf-8?Q?Stra=C3=9Fe?=", "=?utf-8?B?a?=Straße"),
+        (b"Backup =?utf-8?B?U3TDtnJ1bmc?=", "Backup Störung"),
+        (b"=?utf-8?B?U3TD?= =?utf-8?B?tnJ1bmc=?=", "Störung"),
+        (b"=?utf-8?Q?a=FFb=ZZ?=", "a\ufffdb=ZZ"),
+        (b"=?x-unheard-of?Q?St=C3=B6rung?=", "Störung"),
+        (b"=?idna?Q?St=C3=B6rung?= =?undefined?B?eA==?=", "Störungx"),
+        (b"=?utf-8*de?Q?St=C3=B6rung?=", "Störung"),
+        (b"=?utf-8?B?@@?= =?utf-8?Q??=", "=?utf-8?B?@@?= =?utf-8?Q??="),
+        (b"=?utf-8?X?a?= =?utf-8?Q?a", "=?utf-8?X?a?= =?utf-8?Q?a"),
+        ("=?utf-8?B?ö?= Störung".encode(), "=?utf-8?B?ö?= Störung"),
+        (b"a\x00b\x1b[31mc\r\n\td", "a b [31mc d"),
+        (b"=?utf-8?Q?a=00b=0D=0ABcc=3A_x?=", "a b Bcc: x"),
+        (b"=?utf-7?Q?+2AA-?=", "\ufffd"),
+        ("Störung 山田\u3000太郎 👨\u200d👩\u200d👧".encode(), "Störung 山田\u3000太郎 👨\u200d👩\u200d👧"),
+        ("a\u202eb".encode(), "ab"),
+        (b"St\xf6rung", "St\ufffdrung"),
+    ],
+)
+def test_a_broken_header_is_kept_as_it_came(pager: Pager, server: SmtpServer, subject: bytes, shown: str) -> None:
+    assert send(server, WORDS_MAIL % subject, "odd@elsewhere.example")[0] == 250
+    [incident] = pager.incidents()
+    assert (incident["summary"], incident["description"]) == (shown, "words")
+    assert incident["opened_at"] == incident["notified_at"]
+
+
+HTML = b"Content-Type: text/html; charset=utf-8\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (HTML + b"<p>one</p><![FOR]>two", "one\ntwo"),
+        (HTML + b"<![if !mso]><p>one</p><![endif]><![CDATA[x]]>two<![", "one\ntwo\n<!["),
+        (HTML + b"<!DOCTYPE html><!x><?php ?>one &amp; two &#0; &#xd800;", "one & two \ufffd \ufffd"),
+        (HTML + b"the <host failed", "the\n<host failed"),
+        (HTML + b"", "(empty)"),
+        *(
+            (b"Content-Type: text/plain; charset=%b\r\n\r\nSt\xc3\xb6rung" % charset, "Störung")
+            for charset in (b"idna", b"undefined", b"punycode", b"unicode_escape", b"hex", b"us-ascii", b'""', b"\xff")
+        ),
+        (b"Content-Type: text/plain; charset*=a; charset*0=b\r\n\r\nSt\xc3\xb6rung", "Störung"),
+        (b"Content-Type: text/plain; charset*" + b"9" * 900 + b"=b\r\n\r\nwords", "words"),
+        (b"Content-Type: image/p\xffng\r\n\r\nx", "[image/p"),
+        (b"Content-Transfer-Encoding: base64\r\n\r\na", "a"),
+        (b"Content-Transfer-Encoding: uuencode\r\n\r\nno begin", "no begin"),
+        ("\r\nعلی\u200cرضا 山田\u3000太郎\r\na\x00b\u202ec".encode(), "علی\u200cرضا 山田\u3000太郎\na bc"),  # noqa: RUF001
+    ],
+)
+def test_a_broken_body_is_kept_as_text(pager: Pager, server: SmtpServer, content: bytes, text: str) -> None:
+    assert send(server, content, "odd@elsewhere.example")[0] == 250
+    [incident] = pager.incidents()
+    assert str(incident["description"]).startswith(text)
+    assert pager.client.get("/incidents/1").status_code == 200
+
+
+def test_utf_8_in_headers_and_addresses_is_kept(pager: Pager, server: SmtpServer) -> None:
+    content = mail("Grüße", Subject="Störung: 山田\u3000太郎")
+    with smtplib.SMTP(*server.address, timeout=10) as client:
+        client.ehlo()
+        client.mail("jürgen@bücher.example", ["SMTPUTF8", "BODY=8BITMIME"])
+        client.rcpt(TEAM)
+        assert client.data(content)[0] == 250
+    [incident] = pager.incidents()
+    assert (incident["service"], incident["summary"]) == ("jürgen@bücher.example", "Störung: 山田\u3000太郎")
+    assert incident["description"] == "Grüße"
+
+
+PREFIXES = (
+    "RE :",
+    "Odp:",
+    "TR:",
+    "VS:",
+    "RV:",
+    "SV:",
+    "Fwd:",
+    "Re[2]:",
+    "回复:",
+    "答复\N{FULLWIDTH COLON}",
+    "转发:",
+    "Απ:",
+    "[ext] WG: AW:",
+)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_reply_in_any_language_is_a_comment(pager: Pager, server: SmtpServer, prefix: str) -> None:
+    pager.send(notification())
+    content = alert_mail(subject=f"{prefix} {SUBJECT}")
+    assert send(server, content, "ann@lab.example") == (250, "2.0.0 A comment on incident 1")
+    [incident] = pager.incidents()
+    assert events(incident).count("commented") == 1
+    assert "mailed" not in events(incident)
+
+
+def test_a_tag_of_a_mail_gateway_makes_no_reply(pager: Pager, server: SmtpServer) -> None:
+    assert send(server, alert_mail(subject=f"[EXTERNAL] {SUBJECT}"))[1] == "2.0.0 opened: incident 1"
+
+
+def test_a_reply_is_known_by_its_thread_whatever_its_subject_is(pager: Pager, server: SmtpServer) -> None:
+    """The thread of Alertmanager's own mails is one of the group: its mails are no replies."""
+    root = "<alert-0123456789abcdef-2026-11-29@alertmanager>"
+    thread = {"References": root, "In-Reply-To": root}
+    other = notification(lambda body: body["groupLabels"].update(service="model"))
+    assert send(server, alert_mail(Message_Id="<1@alertmanager>", **thread))[1] == "2.0.0 opened: incident 1"
+    assert send(server, alert_mail(other, Message_Id="<2@alertmanager>", **thread))[1] == "2.0.0 opened: incident 2"
+    assert send(server, alert_mail(Message_Id="<3@alertmanager>", **thread))[1] == "2.0.0 repeated: incident 1"
+    pager.start()  # a restart keeps them
+    answer = mail("On it", Subject="Who?", Message_Id="<4@lab>", In_Reply_To="<2@alertmanager>", References=root)
+    assert send(server, answer, "ann@lab.example")[1] == "2.0.0 A comment on incident 2"
+    # The answer to the answer, with the whole mail below it; its subject names another incident.
+    content = alert_mail(subject=f"Re: {SUBJECT}", References=f"{root} <2@alertmanager>\r\n <4@lab>")
+    assert send(server, content, "bob@lab.example")[1] == "2.0.0 A comment on incident 2"
+    content = alert_mail(subject="Look at this", In_Reply_To="<1@alertmanager>")
+    assert send(server, content, "bob@lab.example")[1] == "2.0.0 A comment on incident 1"
+    assert "It fires" in pager.incident(1)["timeline"][-1]["text"]
+
+
+@pytest.mark.parametrize(
+    ("sender", "headers", "kind"),
+    [
+        ("ann@lab.example", {"Auto-Submitted": "auto-replied"}, "automatic reply"),
+        ("ann@lab.example", {"auto-submitted": "(away) Auto-Replied; owner=x"}, "automatic reply"),
+        ("ann@lab.example", {"Precedence": "auto_reply"}, "automatic reply"),
+        ("", {}, "bounce"),
+        ("<>", {}, "bounce"),
+        ("daemon@lab.example", {"Content-Type": "multipart/report; report-type=delivery-status"}, "bounce"),
+        ("daemon@lab.example", {"Content-Type": "Multipart/Report; boundary=b"}, "bounce"),
+    ],
+)
+def test_an_automatic_mail_opens_and_changes_nothing(
+    pager: Pager, server: SmtpServer, sender: str, headers: dict[str, str], kind: str
+) -> None:
+    pager.send(notification())
+    before = pager.incidents()
+    for subject in ("Out of office", f"Re: {SUBJECT}", SUBJECT):
+        assert send(server, mail(subject, Subject=subject, **headers), sender) == (250, f"2.0.0 Ignored: {kind}")
+    assert pager.incidents() == before
+    ignored = [line["message"] for line in pager.lines() if line["event"] == "mail.ignored"]
+    assert ignored == [f"A mail was ignored: {kind}"] * 3
+
+
+@pytest.mark.parametrize("value", ["no", "auto-generated", "auto-notified", "auto-repliedx"])
+def test_a_program_that_reports_a_failure_opens_a_ticket(pager: Pager, server: SmtpServer, value: str) -> None:
+    assert send(server, mail("x", Auto_Submitted=value), "cron@db.example")[1] == "2.0.0 opened: incident 1"
+
+
 def test_markup_in_a_mail_shows_as_text(pager: Pager, server: SmtpServer) -> None:
     send(server, mail("<script>alert(2)</script>", Subject="<script>alert(1)</script>"), "odd@elsewhere.example")
     [incident] = pager.incidents()
@@ -363,6 +521,56 @@ def test_no_mail_is_unreadable(content: bytes) -> None:
     (mail.subject + mail.text).encode()
 
 
+_BYTES = st.binary(max_size=12) | st.sampled_from(
+    b'\0 \xed\xa0\x80 =?utf-8?B?a?= =?idna?q?=FF?= <![FOR]> <! <body " \xe5\xb1\xb1\xe3\x80\x80'.split(b" ")
+)
+_NAMES = st.sampled_from(
+    b"Subject Date Message-Id References In-Reply-To Auto-Submitted Content-Type Content-Transfer-Encoding From".split()
+)
+_VALUES = st.sampled_from(
+    b"text/html; charset=|text/plain; charset*=|; charset*0=|multipart/mixed; boundary=b|message/rfc822|base64|"
+    b"x-uuencode|quoted-printable|multipart/report|Sun, 29 Nov 2026 99:00:00 +9999|idna|undefined|"
+    b"utf-16|utf-7|[PAGE] A b: |Re: |"
+    b"<a@b>|auto-replied".split(b"|")
+)
+_TEXT = st.lists(_BYTES | _VALUES, max_size=5).map(b"".join)
+_HEADER = st.tuples(_NAMES, _TEXT).map(lambda pair: pair[0] + b": " + pair[1].replace(b"\n", b"\n "))
+_MAIL = st.tuples(
+    st.lists(_HEADER, max_size=6), st.lists(st.just(b"--b") | _HEADER | _TEXT | st.just(b""), max_size=8)
+).map(lambda pair: b"\r\n".join([*pair[0], b"", *pair[1]]))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=_MAIL | st.binary(max_size=200), sender=st.text(max_size=20))
+def test_every_mail_is_taken_at_once_and_stored(pager: Pager, content: bytes, sender: str) -> None:
+    """No content is a reason to try again; what is stored is in clean text and on the page."""
+    handler = MailHandler(pager.parts.store, pager.parts.actions)
+    with pager.parts.database.write() as session:
+        for table in (Mail, Event, Incident):
+            session.execute(delete(table))
+    answer = handler._receive(content, sender, "application")
+    handler.close()
+    assert answer.startswith("250 2.0.0 ")
+    incidents = pager.incidents()
+    assert bool(incidents) is answer.startswith("250 2.0.0 opened")
+    for incident in incidents:
+        for text in (str(incident["service"]), str(incident["summary"]), str(incident["description"])):
+            assert clean_text(text) == text
+        assert pager.client.get(f"/incidents/{incident['id']}").status_code == 200
+
+
+@given(st.lists(st.sampled_from("aZ 0ö山\u3000\u200c👨\u200d👩"), min_size=1).map("".join), st.sampled_from("bq"))
+def test_every_text_comes_through_a_header_as_it_is(text: str, kind: str) -> None:
+    text = clean_line(text)
+    charset = Charset("utf-8")
+    charset.header_encoding = QP if kind == "q" else BASE64
+    now = datetime.now(UTC)
+    for line in (Header(text, charset, maxlinelen=60).encode().encode(), text.encode()):
+        assert parse_mail(b"Subject: " + line + b"\r\n\r\n", "a@b.example", now).subject == (
+            text[:200] or "(no subject)"
+        )
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -371,8 +579,12 @@ def test_no_mail_is_unreadable(content: bytes) -> None:
         b"Content-Type: text/html\r\n\r\n<body data-lab-notification=" + b"[" * 200_000 + b">",
         b"A: b\r\n" * 40_000,
         b"Content-Type: text/html\r\n\r\n" + b"<a" * 100_000,
+        b"Content-Type: text/html\r\n\r\n" + b"<![" * 80_000,
+        b"Content-Type: text/plain; charset=punycode\r\n\r\n" + b"a" * 120_000 + b"-" + b"b" * 120_000,
+        b"Subject: " + b"=?utf-8?B?a?=\r\n " * 16_000 + b"\r\n",
+        b"References: " + b"<a" * 100_000 + b"\r\nAuto-Submitted: " + b"(" * 60_000 + b"\r\n\r\n",
     ],
-    ids=["nested", "encoded words", "deep JSON", "headers", "tags"],
+    ids=["nested", "words", "deep JSON", "headers", "tags", "sections", "punycode", "broken words", "references"],
 )
 def test_a_mail_made_to_cost_time_costs_none(content: bytes) -> None:
     before = datetime.now(UTC)

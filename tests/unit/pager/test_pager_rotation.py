@@ -1,5 +1,6 @@
 """The rotation's file: who is on call at a moment, and that a wrong file is reported and pages no one less."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from lab.settings import ROOT
 from services.pager.oncall.rotation import WEEK, Plan, Rotation, lab_time
+from tests.support.names import NAMES
 from tests.support.pager import Pager, notification
 
 MONDAY = datetime.fromtimestamp(50_400 * 30_000, UTC)
@@ -124,6 +126,25 @@ def test_a_file_that_cannot_be_read_is_reported_in_words(tmp_path: Path, content
     assert len(plan.problems) == 1
     assert problem in plan.problems[0]
     assert plan.responders(0, at(0)) == (("everyone",), True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_any_script_is_on_call(tmp_path: Path, name: str) -> None:
+    people = PEOPLE.replace("Ada", json.dumps(name, ensure_ascii=False))
+    plan = read(tmp_path, people + "levels:\n" + WHOLE)
+    assert plan.problems == ()
+    assert plan.responders(0, at(0)) == ((name,), False)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("A\x1bda", "A da"), ("A\u202eda", "Ada"), ("A\nda", "A da"), ("\u200d", "\u200d")]
+)
+def test_a_name_that_cannot_sign_is_reported_and_still_paged(tmp_path: Path, name: str, shown: str) -> None:
+    people = PEOPLE.replace("Ada", json.dumps(name, ensure_ascii=False))
+    plan = read(tmp_path, people + "levels:\n" + WHOLE)
+    [problem] = plan.problems
+    assert problem.startswith("`people.ada`: the name must ")
+    assert plan.responders(0, at(0)) == ((shown,), False)
 
 
 def test_a_missing_file_and_a_folder_in_its_place_are_reported(tmp_path: Path) -> None:
