@@ -285,7 +285,7 @@ class Calendar:
         else:
             name, wish = "move_appointment", {"appointment_id": moved, "starts_at": text}
         turn = Turn(Conversation("c", "ann", is_new=True), "m", None)
-        result = json.loads(self.tools.run(ToolCall("1", name, json.dumps(wish)), turn))
+        result = json.loads(self.tools.run(ToolCall("1", name, wish), turn))
         verdict = "done" if result["ok"] else {"taken": "taken"}.get(result["error"], "refused")
         return verdict, result.get("appointment")
 
