@@ -116,13 +116,13 @@ class State:
 
     engine: str
     started_at: float
-    values: dict[str, str]
+    values: dict[str, str] = field(repr=False)
     missing: dict[str, str]
 
     def write(self, settings: LabSettings) -> None:
-        """Replace the state file."""
+        """Replace the state file; only its owner may read it, because a setting may be a URL with a password."""
         settings.home.mkdir(parents=True, exist_ok=True)
-        write_atomically(settings.state_file, json.dumps(self.__dict__, indent=1))
+        write_atomically(settings.state_file, json.dumps(self.__dict__, indent=1), mode=0o600)
 
 
 def read_state(home: Path) -> State | None:
