@@ -77,6 +77,34 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> dict[str, s
     Raises:
         LabError: the file cannot be read, or lines are not plain, doubled or invalid; all of these are named.
     """
+    values, where, faults = _parse(path)
+    for key, number in where.items():
+        place = f"line {number}"
+        if key in environment:
+            values[key] = environment[key]
+            place = f"line {number} (overridden in the shell)"
+        if not values[key].isprintable():
+            faults.append(f"{place}: {key} holds a line break, a tab or another character that cannot be printed")
+        elif fault := check(key, values[key]):
+            faults.append(f"{place}: {key} {fault}, not `{values[key]}`")
+    faults += _doubled_ports(values, where)
+    if faults:
+        raise LabError(f"{path} cannot be used:\n  " + "\n  ".join(faults), "Fix the lines named above.", 2)
+    return values
+
+
+def overridden(path: Path, environment: Mapping[str, str]) -> list[str]:
+    """Return the keys of `path` that have another value in `environment`, in the order of the file.
+
+    Raises:
+        LabError: the file cannot be read.
+    """
+    values, _, _ = _parse(path)
+    return [key for key, value in values.items() if environment.get(key, value) != value]
+
+
+def _parse(path: Path) -> tuple[dict[str, str], dict[str, int], list[str]]:
+    """Return the plain lines of a file: value and line number by key, and what is wrong with the other lines."""
     values: dict[str, str] = {}
     where: dict[str, int] = {}
     faults: list[str] = []
@@ -97,19 +125,7 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> dict[str, s
         else:
             values[found["key"]] = found["value"]
             where[found["key"]] = number
-    for key, number in where.items():
-        place = f"line {number}"
-        if key in environment:
-            values[key] = environment[key]
-            place = f"line {number} (overridden in the shell)"
-        if not values[key].isprintable():
-            faults.append(f"{place}: {key} holds a line break, a tab or another character that cannot be printed")
-        elif fault := check(key, values[key]):
-            faults.append(f"{place}: {key} {fault}, not `{values[key]}`")
-    faults += _doubled_ports(values, where)
-    if faults:
-        raise LabError(f"{path} cannot be used:\n  " + "\n  ".join(faults), "Fix the lines named above.", 2)
-    return values
+    return values, where, faults
 
 
 def _text(path: Path) -> str:

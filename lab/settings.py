@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import compose_file, envfile
+from lab import compose_file, envfile, proxies
 from lab.errors import LabError
 from lab.files import write_atomically
 
@@ -25,11 +25,13 @@ class LabSettings:
         root: the checkout, with docker-compose.yml.
         home: state folder: LAB_HOME, or `.lab` in the checkout.
         values: `.env` with the overrides of the shell.
+        overridden: keys of `.env` that have another value in the shell; those of a running lab are in its state.
     """
 
     root: Path
     home: Path
     values: Mapping[str, str] = field(repr=False)
+    overridden: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> "LabSettings":
@@ -39,12 +41,13 @@ class LabSettings:
             LabError: `.env` has invalid lines, or settings are missing; the message names each.
         """
         home = home_folder(environment, root)
-        values = envfile.read(root / ".env", environment)
+        shell = proxies.with_no_proxy(environment)
+        values = envfile.read(root / ".env", shell)
         if project := environment.get("COMPOSE_PROJECT_NAME"):
             # `lab down` in another shell must find the same containers.
             values["COMPOSE_PROJECT_NAME"] = project
         compose_file.check_names(root / "docker-compose.yml", values)
-        return cls(root, home, values)
+        return cls(root, home, values, tuple(envfile.overridden(root / ".env", shell)))
 
     @classmethod
     def running(cls, environment: Mapping[str, str] = os.environ, root: Path = ROOT) -> "LabSettings":
@@ -113,13 +116,13 @@ class State:
 
     engine: str
     started_at: float
-    values: dict[str, str]
+    values: dict[str, str] = field(repr=False)
     missing: dict[str, str]
 
     def write(self, settings: LabSettings) -> None:
-        """Replace the state file."""
+        """Replace the state file; only its owner may read it, because a setting may be a URL with a password."""
         settings.home.mkdir(parents=True, exist_ok=True)
-        write_atomically(settings.state_file, json.dumps(self.__dict__, indent=1))
+        write_atomically(settings.state_file, json.dumps(self.__dict__, indent=1), mode=0o600)
 
 
 def read_state(home: Path) -> State | None:

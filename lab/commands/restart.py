@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from lab.commands.check import require_valid_configuration
+from lab.commands.shell_variables import report_shell_variables
+from lab.console import Console
 from lab.engines.choice import choose
 from lab.locks import lab_lock
 from lab.progress import Board
@@ -15,5 +17,6 @@ def restart(names: Annotated[list[str] | None, typer.Argument(help="Services; no
     """Restart services with the current configuration; refuses servers whose configuration is invalid."""
     settings = LabSettings.load()
     require_valid_configuration(names or [])
+    report_shell_variables(settings, Console(highlight=False, soft_wrap=True))
     with lab_lock(settings, "restart"), Board() as board:
         choose(settings).engine.restart(names or [], board)

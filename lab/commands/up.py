@@ -1,9 +1,9 @@
 """`lab up`."""
 
-import os
 import sys
 import time
 
+from lab.commands.shell_variables import report_shell_variables
 from lab.console import Console
 from lab.engines.choice import Choice, choose
 from lab.locks import lab_lock
@@ -28,8 +28,7 @@ def up() -> None:
     with lab_lock(settings, "up"):
         choice = choose(settings)
         console.print(f"Engine: [bold]{choice.engine.name}[/bold] ({choice.reason}).")
-        if "MODEL_API_KEY" in os.environ:
-            console.print("MODEL_API_KEY of the shell is not used: `lab key` stores a key.")
+        report_shell_variables(settings, console)
         if running := read_state(settings.home):
             console.print(f"The lab already runs on the {running.engine} engine. Missing services are started.")
             if changed := [key for key, value in settings.values.items() if running.values.get(key) != value]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from lab import proxies
 from lab.errors import LabError
 from lab.settings import LabSettings
 
@@ -95,7 +96,8 @@ def _command(settings: LabSettings, arguments: Iterable[str]) -> list[str]:
 
 def _environment(settings: LabSettings) -> dict[str, str]:
     # The values that the lab was started with, though `.env` or the shell have changed since.
-    return {**os.environ, **settings.values}
+    hosts = [settings.values.get(proxies.NO_PROXY, ""), proxies.docker_no_proxy(os.environ)]
+    return {**os.environ, **settings.values, proxies.NO_PROXY: ",".join(filter(None, hosts))}
 
 
 def rows(settings: LabSettings, quiet: bool = False) -> list[dict[str, Any]]:

@@ -231,7 +231,8 @@ class AssistantMetrics:
         gauge, labels = self._telemetry.gauge, names.DISK_LABELS
         free = gauge(names.DISK_FREE, "Bytes that may still be written, by the budget and by the disk.", labels)
         free.labels("data").set_function(quota.free)
-        gauge(names.DISK_LIMIT, "Bytes that the folder may hold.", labels).labels("data").set(quota.limit)
+        self.disk_limit = gauge(names.DISK_LIMIT, "Bytes that the folder may hold.", labels)
+        self.disk_limit.labels("data").set(quota.limit)
 
     def query(self, operation: str, seconds: float) -> None:
         """Observe the seconds of one database statement; `operation` is its first word in capitals."""

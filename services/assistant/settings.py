@@ -19,7 +19,8 @@ class AssistantSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore")
 
-    database_url: str = "sqlite:///assistant.db"
+    # It may contain a password.
+    database_url: str = Field(default="sqlite:///assistant.db", repr=False)
     # Not part of the URL, so that docker-compose.yml can have the URL.
     database_password_file: Path | None = None
     # Folder of the trained no-show model.

@@ -12,7 +12,8 @@ class PagerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore")
 
-    database_url: str = "sqlite:////var/lib/pager/pager.db"
+    # It may contain a password.
+    database_url: str = Field(default="sqlite:////var/lib/pager/pager.db", repr=False)
     # The address for browsers; a metric exports it for the links of dashboards. Empty: no links.
     pager_url: str = ""
     # Grafana's address for browsers, for the links to logs; none without.

@@ -1,8 +1,6 @@
 """`Telemetry`: metrics, logs and traces of one app."""
 
 import logging
-import time
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_MAX_STACK = 8000
 
 
 class Telemetry:
@@ -122,20 +119,10 @@ class Telemetry:
         number = _LEVELS[level]
         if not self._lines.is_enabled(number, always=kind == "audit"):
             return
-        line: dict[str, object] = {
-            "timestamp": logs.timestamp(time.time()),
-            "level": level,
-            "logger": logger or self.service,
-            "event": event,
-            "message": privacy.mask(message),
-            "kind": kind,
-            "service": self.service,
-        }
+        line = logs.new_line(self.service, kind, event, message, level=level, logger=logger)
         _add_trace(line)
         _add_request(line)
-        for key, value in fields.items():
-            if value is not None:
-                line[key] = privacy.mask(value) if type(value) is str else value
+        logs.add_fields(line, fields)
         self._lines.write(number, line)
 
     def exception(
@@ -148,14 +135,13 @@ class Telemetry:
             span.set_attribute("error.type", error_type)
             span.set_status(Status(StatusCode.ERROR, error_type))
             span.add_event("exception", {"exception.type": error_type, "exception.message": privacy.mask(str(exc))})
-        fields = {"error_type": error_type, "error_message": str(exc), "stack": _format_stack(exc), **fields}
-        self.log("error", event, message, level="error", logger=logger, **fields)
+        self.log("error", event, message, level="error", logger=logger, **{**logs.exception_fields(exc), **fields})
 
     def _log_library_record(self, record: logging.LogRecord) -> None:
         failed = record.levelno >= logging.ERROR
-        fields: dict[str, object] = {}
+        fields: dict[str, Any] = {}
         if record.exc_info and record.exc_info[1]:
-            fields = {"error_type": type(record.exc_info[1]).__qualname__, "stack": _format_stack(record.exc_info[1])}
+            fields = logs.exception_fields(record.exc_info[1])
         kind, level = ("error", "error") if failed else ("application", "warning")
         self.log(kind, "library", libraries.message(record), level=level, logger=record.name, **fields)
 
@@ -200,10 +186,6 @@ class Telemetry:
         if isinstance(self.tracer_provider, TracerProvider):
             self.tracer_provider.shutdown()
         self._lines.close()
-
-
-def _format_stack(exc: BaseException) -> str:
-    return "".join(traceback.format_exception(exc))[-_MAX_STACK:]
 
 
 def _add_trace(line: dict[str, object]) -> None:

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from logging.handlers import RotatingFileHandler
@@ -18,8 +19,11 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonEncoder
 
+from services.telemetry import privacy
+
 # Seconds between two attempts to open a log file.
 REOPEN_AFTER = 1.0
+_MAX_STACK = 8000
 
 _encode = JsonEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
@@ -53,6 +57,41 @@ def timestamp(seconds: float) -> str:
     """Format seconds since the epoch as RFC 3339 in UTC with microseconds."""
     whole, micros = divmod(int(seconds * 1_000_000), 1_000_000)
     return f"{_format_second(whole)}.{micros:06d}Z"
+
+
+def new_line(service: str, kind: str, event: str, message: str, *, level: str, logger: str = "") -> dict[str, object]:
+    """Return the fields that every line has, with the current time; the message is masked.
+
+    Args:
+        service: that writes it.
+        kind: one of names.KINDS.
+        event: a stable name to query by.
+        message: the fact.
+        level: debug, info, warning or error.
+        logger: by default the service's name.
+    """
+    return {
+        "timestamp": timestamp(time.time()),
+        "level": level,
+        "logger": logger or service,
+        "event": event,
+        "message": privacy.mask(message),
+        "kind": kind,
+        "service": service,
+    }
+
+
+def add_fields(line: dict[str, object], fields: Mapping[str, object]) -> None:
+    """Add fields to a line: texts are masked, None is omitted."""
+    for key, value in fields.items():
+        if value is not None:
+            line[key] = privacy.mask(value) if type(value) is str else value
+
+
+def exception_fields(exc: BaseException) -> dict[str, str]:
+    """Return type, message and stack of an exception as fields of a line."""
+    stack = "".join(traceback.format_exception(exc))[-_MAX_STACK:]
+    return {"error_type": type(exc).__qualname__, "error_message": str(exc), "stack": stack}
 
 
 class LineFile(RotatingFileHandler):

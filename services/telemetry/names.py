@@ -57,7 +57,8 @@ DATABASE_UP: Final = "ai_database_up"
 DATABASE_QUERY: Final = "db_client_operation_duration_seconds"
 DATABASE_QUERY_LABELS: Final = ("db_operation_name",)
 # https://opentelemetry.io/docs/specs/semconv/database/database-metrics/#connection-pools
-POOL_CONNECTIONS: Final = "db_client_connection_count"
+# Where the conventions end in `.count`, the name here is the plural: Prometheus keeps `_count` for histograms.
+POOL_CONNECTIONS: Final = "db_client_connections"
 POOL_CONNECTIONS_LABELS: Final = ("db_client_connection_state",)  # used | idle
 POOL_MAX: Final = "db_client_connection_max"
 POOL_PENDING: Final = "db_client_connection_pending_requests"
@@ -76,8 +77,8 @@ PREDICTION_LATENCY_LABELS: Final = ("model_version",)
 PROCESS_MEMORY: Final = "process_memory_usage_bytes"
 PROCESS_MEMORY_LIMIT: Final = "process_memory_limit_bytes"
 PROCESS_CPU: Final = "process_cpu_utilization_ratio"
-PROCESS_THREADS: Final = "process_thread_count"
-PROCESS_OPEN_FILES: Final = "process_open_file_descriptor_count"
+PROCESS_THREADS: Final = "process_threads"
+PROCESS_OPEN_FILES: Final = "process_open_file_descriptors"
 GC_PAUSE: Final = "python_gc_pause_seconds"
 BUILD_INFO: Final = "lab_build_info"  # labels: version, service
 FAULT_ACTIVE: Final = "lab_fault_active"  # labels: fault, target

@@ -1,4 +1,4 @@
-"""Personal data: text is masked before it leaves the process, and users are identified by a hash.
+"""Personal data and passwords: text is masked before it leaves the process, and users are identified by a hash.
 
 The Collector masks again, because either can be misconfigured.
 """
@@ -8,6 +8,8 @@ import re
 
 MASK = "****"
 
+# A URL's password may have any sign but a blank: it ends at the last @. A port and a path are no password.
+_URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)(?!\d{1,5}[/?#])\S*(?=@)")
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 # Seven digits or more in usual groupings. Dates, times, hexadecimal ids and nanosecond clocks do not match.
 _PHONE = re.compile(
@@ -20,8 +22,9 @@ _MAYBE_PHONE = re.compile(r"\d[\d\s()./-]{5,}\d")
 
 
 def mask(text: str) -> str:
-    """Replace every mail address and phone number by `****`."""
+    """Replace every mail address, phone number and password of a URL by `****`."""
     if "@" in text:
+        text = _URL_PASSWORD.sub(rf"\1{MASK}", text)
         text = _MAIL.sub(MASK, text)
     if _MAYBE_PHONE.search(text):
         text = _PHONE.sub(MASK, text)

@@ -3,7 +3,9 @@
 One process with threads, because prometheus_client has no exemplars in its multi-process mode; scale by replicas.
 """
 
+import logging
 import os
+from pathlib import Path
 from typing import Any
 
 bind = [os.environ.get("LISTEN", "127.0.0.1:8080")]
@@ -28,6 +30,15 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
+
+
+def on_starting(_server: Any) -> None:
+    """Write gunicorn's errors to the service's log file, too; each worker inherits that."""
+    from services.web.server_errors import ServerErrorHandler  # noqa: PLC0415
+
+    if folder := os.environ.get("LOG_DIR"):
+        handler = ServerErrorHandler(Path(folder), os.environ.get("OTEL_SERVICE_NAME") or "service")
+        logging.getLogger("gunicorn.error").addHandler(handler)
 
 
 def post_worker_init(worker: Any) -> None:

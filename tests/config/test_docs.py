@@ -39,7 +39,6 @@ OTHERS = {
     "DOCKER_HOST",
     "GOPROXY",
     "HTTPS_PROXY",
-    "NO_PROXY",
     "SSL_CERT_FILE",
 }
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))

@@ -128,7 +128,7 @@ def test_an_exhausted_pool(lab: Lab) -> None:
     before = value(lab, timeouts)
     lab.assistant.fault_on("pool-exhausted", 60)
 
-    used = f'db_client_connection_count{{{JOB}, db_client_connection_state="used"}}'
+    used = f'db_client_connections{{{JOB}, db_client_connection_state="used"}}'
     assert reaches(lab, f"{used} == on(instance) group_left db_client_connection_max{{{JOB}}}")
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: appointments(lab), range(4)))

@@ -80,7 +80,15 @@ OTHERS = [
     ("TelemetryLoss", 'job="collector"} offset 1m) == 1', 'job="collector"} offset 1m) >= 0 or up'),
     ("TelemetryLoss", "sum_over_time(up", "count_over_time(up"),
     ("TelemetryLoss", "[30s]) > 0.2", "[30s]) >= 0"),
-    ("TelemetryLoss", '            and on ()\n            up{job="loki"}', ""),
+    ("TelemetryLoss", "            and on ()\n            job:loki_target:established", ""),
+    (
+        "TelemetryLoss",
+        "            and on ()\n            job:loki_target:established",
+        '            and on ()\n            up{job="loki"}',
+    ),
+    ("TelemetryLoss", "predict_linear(otelcol_exporter_queue_size[30s], 300)", "otelcol_exporter_queue_size"),
+    ("TelemetryLoss", "count_over_time(otelcol_exporter_queue_size[1m]) >= 10", "otelcol_exporter_queue_size"),
+    ("TelemetryLoss", "unless on () job:loki_target:established", "unless on () up"),
     ("TelemetryLoss", "for: 5s", "for: 0s"),
     ("TelemetryLoss", "for: 5s", "for: 1m"),
     ("TrafficSpike", "rate30s > 20", "rate30s >= 20"),
@@ -106,6 +114,9 @@ RECORDED = [
     ("TelemetryLoss", "job:otelcol_lost_items:sum", "refused|", ""),
     ("TelemetryLoss", "job:otelcol_lost_items:sum", "(send|enqueue)", "send"),
     ("TelemetryLoss", "job:otelcol_lost_items:sum", "(send|enqueue)", "enqueue"),
+    ("TelemetryLoss", "job:otelcol_lost_items:sum", "job:loki_target:established", "up"),
+    ("TelemetryLoss", "job:loki_target:established", "[2m])) > sum", "[30s])) > sum"),
+    ("TelemetryLoss", "job:loki_target:established", "- 3", "- 99"),
 ]
 
 

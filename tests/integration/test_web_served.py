@@ -1,6 +1,7 @@
 """Our services under gunicorn: spans that reach a Collector, Collectors that are away, bad bytes, and the end."""
 
 import json
+import re
 import signal
 import socket
 import statistics
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -237,6 +239,80 @@ def test_an_open_request_is_answered_before_shutdown(start):
         until("the request is active", lambda: active in httpx.get(f"{server.url}/metrics").text, 5)
         stop_seconds(server)
         assert waiting.result().json()["waited"] == 1.5
+
+
+def server_errors(tmp_path: Path) -> list[dict]:
+    """gunicorn's own lines; each is whole, and what Loki's index needs is in it."""
+    if not (tmp_path / "logs" / "shop.log").exists():
+        return []
+    found = [line for line in lines(tmp_path) if line["event"] == "server.failed"]
+    for line in found:
+        assert (line["kind"], line["level"], line["service"]) == ("error", "error", "shop")
+        assert line["logger"] == "gunicorn.error"
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["timestamp"])
+    return found
+
+
+def worker_of(server: Server) -> psutil.Process | None:
+    assert server._process is not None
+    return next(iter(psutil.Process(server._process.pid).children()), None)
+
+
+def replaced(server: Server, worker: psutil.Process) -> bool:
+    return worker_of(server) not in {None, worker} and server._is_ready()
+
+
+def test_a_worker_that_hangs_is_a_line_of_kind_error(start, tmp_path):
+    server = start(GUNICORN_CMD_ARGS="--timeout 2")
+    worker = worker_of(server)
+    worker.suspend()
+    until("a new worker answers", lambda: replaced(server, worker), 20)
+    assert [line["message"] for line in server_errors(tmp_path)] == [
+        f"WORKER TIMEOUT (pid:{worker.pid})",
+        f"Worker (pid:{worker.pid}) was sent SIGKILL! Perhaps out of memory?",
+    ]
+
+
+def test_a_worker_that_is_killed_is_a_line_of_kind_error(start, tmp_path):
+    server = start()
+    worker = worker_of(server)
+    worker.kill()
+    until("a new worker answers", lambda: replaced(server, worker), 20)
+    assert [line["message"] for line in server_errors(tmp_path)] == [
+        f"Worker (pid:{worker.pid}) was sent SIGKILL! Perhaps out of memory?"
+    ]
+
+
+def test_a_worker_that_cannot_start_is_a_line_with_its_stack(start, tmp_path):
+    with pytest.raises(AssertionError, match="has stopped"):
+        start(LOG_LEVEL="loud")
+    first, *others = server_errors(tmp_path)
+    assert first["message"] == "Exception in worker process"
+    assert first["error_type"] == "ValidationError"
+    assert first["stack"].startswith("Traceback (most recent call last):")
+    assert "sample_service.py" in first["stack"]
+    assert "Reason: Worker failed to boot." in [line["message"] for line in others]
+
+
+def test_a_port_that_is_taken_is_a_line_of_kind_error(start, tmp_path):
+    taken = start()
+    with pytest.raises(AssertionError, match="has stopped"):
+        start(LISTEN=taken.url.removeprefix("http://"))
+    assert any("in use" in line["message"] for line in server_errors(tmp_path))
+
+
+def test_a_service_that_starts_and_stops_writes_no_error(start, tmp_path):
+    stop_seconds(start())
+    assert server_errors(tmp_path) == []
+
+
+def test_errors_of_the_server_survive_a_rotation_by_the_worker(start, tmp_path):
+    server = start(LOG_MAX_BYTES="1000", LOG_BACKUPS="3")
+    for _ in range(20):
+        httpx.post(f"{server.url}/wait", json={})
+    worker_of(server).kill()
+    until("the line is in the newest file", lambda: server_errors(tmp_path), 10)
+    assert all(line["event"] for line in lines(tmp_path))
 
 
 def test_an_idle_connection_does_not_delay_shutdown(start):

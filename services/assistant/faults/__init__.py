@@ -4,7 +4,7 @@ from flask import Flask
 from opentelemetry import trace
 
 from services.assistant.app_state import Assistant
-from services.assistant.faults import database, disk, memory, releases, request_target
+from services.assistant.faults import database, disk, memory, releases, request_target, scrapes
 from services.assistant.faults.kinds import DISK_FILLING, MEMORY_LEAK
 from services.web.faults import SPAN_ATTRIBUTE
 
@@ -27,3 +27,4 @@ def init_app(app: Flask, assistant: Assistant) -> None:
     memory.init_app(assistant)
     disk.init_app(assistant)
     releases.init_app(app, assistant)
+    scrapes.init_app(app, assistant)

@@ -46,6 +46,12 @@ class BadReleaseParameters(NewExceptionParameters):
     seconds: float = Field(default=0.3, ge=0, le=10)
 
 
+class SlowScrapesParameters(StrictModel):
+    """Seconds that a scrape takes longer; Prometheus waits for 4."""
+
+    seconds: float = Field(default=3.0, gt=0, le=10)
+
+
 SLOW_QUERY: Final = Fault(
     "slow-query",
     "A request runs a slow statement before its others, and holds a connection for as long.",
@@ -85,6 +91,14 @@ NEW_EXCEPTION: Final = Fault(
     NewExceptionParameters,
     dimensions=_REQUESTS,
 )
+SLOW_SCRAPES: Final = Fault(
+    "slow-scrapes",
+    "A scrape takes seconds longer; intensity is the share of the scrapes.",
+    SlowScrapesParameters,
+)
+CONFLICTING_SERIES: Final = Fault(
+    "conflicting-series", "The quota of the data folder has two series, and a rule that divides by it fails."
+)
 ALL: Final = (
     SLOW_QUERY,
     DATABASE_UNREACHABLE,
@@ -94,4 +108,6 @@ ALL: Final = (
     BROKEN_BOOKING,
     BAD_RELEASE,
     NEW_EXCEPTION,
+    SLOW_SCRAPES,
+    CONFLICTING_SERIES,
 )

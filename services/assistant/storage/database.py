@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from services.assistant.resilience import remaining_seconds
 from services.assistant.storage.pool import WatchedPool
 from services.storage import migrations, sqlite
+from services.storage.urls import parse_database_url
 from services.web.problems import Problem
 
 # Fewer than gunicorn has threads: a request that waits for the model holds none.
@@ -53,11 +54,14 @@ class Database:
     """Engine and sessions.
 
     `read`, `write` and `migrate` raise DatabaseUnavailableError when the database does not answer in time.
+
+    Raises:
+        InvalidDatabaseUrlError: `url` is not a database URL.
     """
 
     def __init__(self, url: str, password_file: Path | None = None) -> None:
         self._answered_at = -math.inf
-        address = _with_password(make_url(url), password_file)
+        address = _with_password(parse_database_url(url), password_file)
         self.engine = _engine(address, CONNECTIONS)
         # Pings have a connection of their own: an exhausted pool is not an unreachable database.
         self._probe = _engine(address, 1)

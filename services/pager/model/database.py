@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.orm import Session
 
 from services.storage import migrations, sqlite
+from services.storage.urls import parse_database_url
 
 # The schema of version 0.1, which has no alembic_version.
 UNVERSIONED = "0001"
@@ -21,11 +22,13 @@ class Database:
     """Engine and transactions. Safe to use from several threads.
 
     Raises:
+        InvalidDatabaseUrlError: `url` is not a database URL.
         sqlalchemy.exc.SQLAlchemyError: it cannot be opened or migrated.
     """
 
     def __init__(self, url: str) -> None:
-        self.engine = create_engine(url)
+        # Errors are logged, and parameters are what people wrote.
+        self.engine = create_engine(parse_database_url(url), hide_parameters=True)
         if self.engine.dialect.name == "sqlite":
             sqlite.create_folder(self.engine.url)
             sqlite.prepare(self.engine, busy_seconds=lambda: BUSY_SECONDS)

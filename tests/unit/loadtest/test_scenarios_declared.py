@@ -45,8 +45,8 @@ ALERTS: dict[str, tuple[str | None, str]] = {
     "NewErrorKind": ("bad-release", ""),
     "SyntheticJourneyFailing": ("broken-booking", ""),
     "TelemetryLoss": ("pipeline-stall", ""),
-    "RuleFailure": (None, "the monitoring itself, needs none"),
-    "ScrapeSlow": (None, "the monitoring itself, needs none"),
+    "RuleFailure": ("broken-rule", ""),
+    "ScrapeSlow": ("slow-scrapes", ""),
     "DiskFilling": ("disk-filling", ""),
     "Watchdog": ("blind", ""),
 }
@@ -60,7 +60,12 @@ FAULTS = {
 }
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 # Of programs that are not ours.
-FOREIGN_METRICS = {"up", "otelcol_exporter_queue_size"}
+FOREIGN_METRICS = {
+    "up",
+    "otelcol_exporter_queue_size",
+    "prometheus_rule_evaluation_failures_total",
+    "scrape_duration_seconds",
+}
 OUR_METRICS = {value for value in (vars(names) | vars(metric_names)).values() if isinstance(value, str)}
 WORDS_OF_PROMQL = {"by", "on", "bool", "unless", "without"}
 

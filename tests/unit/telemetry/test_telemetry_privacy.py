@@ -55,3 +55,21 @@ def test_a_user_s_hash_is_short_stable_and_not_the_id():
     assert hash_user("joe") == hash_user("joe") != hash_user("jo")
     assert len(hash_user("joe")) == 12
     assert hash_user("\ud800")  # half a surrogate pair is no reason to fail
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        (
+            "cannot reach postgresql+psycopg://lab:secret@db:5432/lab",
+            "cannot reach postgresql+psycopg://lab:****@db:5432/lab",
+        ),
+        ("'http://u:p@ss/w:rd?#x@proxy.example:3128'", "'http://u:****@proxy.example:3128'"),
+        ("redis://:secret@cache", "redis://:****@cache"),
+        ("http://u:@h", "http://u:****@h"),
+        ("http://model:5002/v1/models", "http://model:5002/v1/models"),
+        ("http://model:5002/@x", "http://model:5002/@x"),
+    ],
+)
+def test_the_password_of_a_url_is_masked_and_nothing_else(text, masked):
+    assert mask(text) == masked
