@@ -110,7 +110,7 @@ PAGER_HEARTBEAT: Final = "pager_heartbeat_timestamp_seconds"  # last evaluation 
 OTHER: Final = "other"
 
 # --- What counts as a request -----------------------------------------------------------------------------------------
-# User requests: the first part of the path. `/appointments` covers a single appointment, too. OPTIONS and HEAD are none.
+# User requests: the first part of the path. `/appointments` covers a single appointment, too. Not OPTIONS and HEAD.
 USER_ROUTES: Final = ("/chat", "/predict", "/feedback", "/track", "/appointments")
 # Probes and scrapes: no span, no measurement, no access line.
 PROBE_PATHS: Final = ("/health", "/health/detailed", "/ready", "/metrics", "/favicon.ico")

@@ -34,3 +34,41 @@ def test_a_request_of_another_method_is_a_user_s(service) -> None:
 def test_a_refused_preflight_activates_no_fault(service) -> None:
     service.on("new-exception", target="route=/appointments")
     assert service.client.open("/appointments?user_id=ann", method="HEAD").status_code == 200
+
+
+@pytest.mark.parametrize("query", ["", "?limit=10", "?user_id=", "?business_id=&user_id=", "?after=nothing"])
+def test_a_list_of_appointments_needs_a_user_a_business_or_the_admin_token(service, query: str) -> None:
+    booked = service.book(user_id="joe").get_json()
+    refused = service.client.get(f"/appointments{query}")
+    assert refused.status_code == 422
+    assert refused.content_type == "application/problem+json"
+    assert refused.get_json()["type"] == "/problems/filter-required"
+    assert refused.get_json()["detail"] == "Give user_id or business_id, or send the admin token as a bearer token."
+    assert booked["id"] not in refused.text
+
+
+@pytest.mark.parametrize("header", ["Bearer wrong", "Bearer ", "Basic an-admin-token", "an-admin-token"])
+def test_another_token_does_not_list_everyone_s_appointments(service, header: str) -> None:
+    assert service.client.get("/appointments", headers={"Authorization": header}).status_code == 422
+
+
+def test_one_of_them_is_enough(service) -> None:
+    appointment_id = service.book(user_id="joe").get_json()["id"]
+    for query in ("?user_id=joe", "?business_id=lab-doctor", "?user_id=joe&business_id=lab-doctor"):
+        listed = service.client.get(f"/appointments{query}").get_json()["appointments"]
+        assert [row["id"] for row in listed] == [appointment_id]
+    assert service.lines("appointments.listed") == []
+
+
+def test_the_admin_token_lists_all_and_leaves_an_audit_line(service) -> None:
+    appointment_id = service.book(user_id="joe").get_json()["id"]
+    listed = service.client.get("/appointments?limit=10", headers=service.admin).get_json()["appointments"]
+    assert [row["id"] for row in listed] == [appointment_id]
+    (line,) = service.lines("appointments.listed")
+    assert (line["kind"], line["appointments"]) == ("audit", 1)
+
+
+def test_the_document_says_that_the_list_may_need_the_admin_token(service) -> None:
+    operation = service.client.get("/openapi.json").get_json()["paths"]["/appointments"]["get"]
+    assert operation["security"] == [{}, {"adminToken": []}]
+    assert "admin token" in operation["description"]
