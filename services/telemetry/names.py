@@ -87,6 +87,9 @@ LABEL_OVERFLOW: Final = "lab_label_overflow_total"  # values beyond the cardinal
 LABEL_OVERFLOW_LABELS: Final = ("label",)
 ADMIN_REQUESTS: Final = "lab_admin_requests_total"
 ADMIN_LABELS: Final = ("action", "result")  # result: ok | refused | invalid
+# Requests refused because a header names a host that is not trusted. header: host | origin.
+UNTRUSTED_HOSTS: Final = "lab_untrusted_hosts_total"
+UNTRUSTED_HOSTS_LABELS: Final = ("header",)
 LOG_WRITE_ERRORS: Final = "lab_log_write_errors_total"
 
 # --- The pager --------------------------------------------------------------------------------------------------------

@@ -72,3 +72,11 @@ def test_the_document_says_that_the_list_may_need_the_admin_token(service) -> No
     operation = service.client.get("/openapi.json").get_json()["paths"]["/appointments"]["get"]
     assert operation["security"] == [{}, {"adminToken": []}]
     assert "admin token" in operation["description"]
+
+
+@pytest.mark.parametrize("path", ["/", "/ready", "/metrics", "/businesses", "/static/page/main.js", "/admin/faults"])
+def test_it_answers_only_for_its_own_names(service, path: str) -> None:
+    headers = service.admin
+    refused = service.client.get(path, headers={**headers, "Host": "evil.example:5001"})
+    assert (refused.status_code, refused.get_json()["type"]) == (400, "/problems/untrusted-host")
+    assert service.client.get(path, headers={**headers, "Host": "assistant:1"}).status_code == 200

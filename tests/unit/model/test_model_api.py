@@ -207,3 +207,11 @@ def test_the_prompt_counts_messages_and_tools() -> None:
     assert tokens.count_prompt([USER, USER]) > small
     assert tokens.count_prompt([USER], [WEATHER]) > small
     assert tokens.count_prompt([USER, CALL]) > small
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/health", "/metrics", "/openapi.json"])
+def test_it_answers_only_for_its_own_names(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers={**KEY, "Host": "evil.example:5002"})
+    assert answer.status_code == 400
+    assert "TRUSTED_HOSTS" in answer.text
+    assert client.get(path, headers={**KEY, "Host": "model:1"}).status_code == 200
