@@ -3,11 +3,11 @@
 from flask import Flask
 
 from services.telemetry import Telemetry
-from services.web import hosts, problems
+from services.web import body_transfer, hosts, problems
 
 
 def init_app(app: Flask, telemetry: Telemetry, on_problem: problems.OnProblem | None = None) -> None:
-    """Add telemetry, problem documents and trusted hosts, in this order.
+    """Add telemetry, problem documents, trusted hosts and checks of a body's transfer, in this order.
 
     Args:
         app: without hooks.
@@ -17,3 +17,4 @@ def init_app(app: Flask, telemetry: Telemetry, on_problem: problems.OnProblem | 
     telemetry.init_app(app)
     problems.init_app(app, on_problem)
     hosts.init_app(app, telemetry)
+    body_transfer.init_app(app)
