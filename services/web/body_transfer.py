@@ -4,7 +4,7 @@ import math
 from typing import Any, cast
 
 from flask import Flask, Request, Response, request
-from gunicorn.http.errors import ParseException
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
 from services.web.problems import Problem
 
