@@ -270,6 +270,17 @@ def test_the_trusted_hosts_of_the_file_are_those_of_the_services(hosts: str, mon
         assert "separated by commas" in (envfile.check("TRUSTED_HOSTS", wrong_hosts) or "")
 
 
+@pytest.mark.parametrize(("keys", "names"), [("", set()), ("tenant", {"tenant"}), ("a,b-c", {"a", "b-c"})])
+def test_the_baggage_of_the_file_is_that_of_the_services(
+    keys: str, names: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert envfile.check("BAGGAGE_KEYS", keys) is None
+    monkeypatch.setenv("BAGGAGE_KEYS", keys)
+    assert TelemetrySettings().allowed_baggage() == names
+    for wrong_keys in ("a b", "a,,b", "a=b", ","):
+        assert "separated by commas" in (envfile.check("BAGGAGE_KEYS", wrong_keys) or "")
+
+
 def test_with_its_files_named_compose_reads_no_others(tmp_path: Path) -> None:
     """What the lab passes to Compose wins over the variables by which a shell may name other files."""
     (tmp_path / ".env").write_text("A=right\n")

@@ -80,3 +80,27 @@ def test_it_answers_only_for_its_own_names(service, path: str) -> None:
     refused = service.client.get(path, headers={**headers, "Host": "evil.example:5001"})
     assert (refused.status_code, refused.get_json()["type"]) == (400, "/problems/untrusted-host")
     assert service.client.get(path, headers={**headers, "Host": "assistant:1"}).status_code == 200
+
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+TRACE_PARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
+
+
+def sent_to_the_model(service, baggage: str) -> dict[str, str]:
+    """Headers of the model call of one chat whose request has this baggage, with lower-case names."""
+    headers = {"baggage": baggage, "traceparent": TRACE_PARENT}
+    assert service.client.post("/chat", json={"message": "Hello"}, headers=headers).status_code == 200
+    return {name.lower(): value for name, value in service.model.headers[-1].items()}
+
+
+@pytest.mark.parametrize("baggage", ["user_id=ann,card=4111", "a=1;property=2", "%75ser=1", "=", ",,", "x" * 5000])
+def test_a_client_s_baggage_ends_here_and_its_trace_goes_on(service, baggage: str) -> None:
+    headers = sent_to_the_model(service, baggage)
+    assert "baggage" not in headers
+    assert headers["traceparent"].split("-")[1] == TRACE_ID
+
+
+def test_baggage_that_is_allowed_by_name_goes_on(start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BAGGAGE_KEYS", "tenant, region")
+    headers = sent_to_the_model(start(), "user_id=ann, tenant = lab ,tenants=2,REGION=eu,region=us")
+    assert headers["baggage"] == "tenant=lab,region=us"
