@@ -3,11 +3,11 @@
 from flask import Flask
 
 from services.telemetry import Telemetry
-from services.web import body_transfer, hosts, problems
+from services.web import body_transfer, hosts, problem_types, problems
 
 
 def init_app(app: Flask, telemetry: Telemetry, on_problem: problems.OnProblem | None = None) -> None:
-    """Add telemetry, problem documents, trusted hosts and checks of a body's transfer, in this order.
+    """Add telemetry, problem documents and their pages, trusted hosts and checks of a body's transfer, in this order.
 
     Args:
         app: without hooks.
@@ -16,5 +16,6 @@ def init_app(app: Flask, telemetry: Telemetry, on_problem: problems.OnProblem | 
     """
     telemetry.init_app(app)
     problems.init_app(app, on_problem)
+    problem_types.init_app(app)
     hosts.init_app(app, telemetry)
     body_transfer.init_app(app)

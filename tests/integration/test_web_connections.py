@@ -161,3 +161,11 @@ def test_health_checks_name_the_address_that_they_call(services: dict[str, Serve
             assert "TRUSTED_HOSTS" in json.loads(connection.body)["detail"]
         finally:
             connection.close()
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_the_type_of_a_problem_is_a_page_of_the_service(services: dict[str, Server], name: str) -> None:
+    with httpx.Client(base_url=services[name].url, timeout=SECONDS) as client:
+        kind = client.get("/nothing").json()["type"]
+        page = client.get(kind)
+        assert (page.status_code, page.headers["Content-Type"].split(";")[0]) == (200, "text/html")
