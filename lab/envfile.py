@@ -27,6 +27,11 @@ _WHOLE = r"0|[1-9][0-9]{0,9}"
 _DAYS = r"(?=[1-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?"
 _HOURS = r"(?=[1-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?"
 
+# A name in an HTTP header (RFC 9110, token), without the characters that are not plain.
+_HEADER_NAME = r"[A-Za-z0-9!%&*+.^_|~-]+"
+# A name, with a dot in front for its subdomains, or an address; a port is ignored.
+_HOST = r"(\.?[A-Za-z0-9_-][A-Za-z0-9._-]*(:[0-9]*)?|\[[0-9A-Fa-f:.]+\](:[0-9]*)?)"
+
 
 def _number(low: float, high: float, digits: str = _DECIMAL) -> Callable[[str], bool]:
     return lambda value: bool(re.fullmatch(digits, value)) and low <= float(value) <= high
@@ -65,6 +70,16 @@ _RULES: tuple[tuple[str, Callable[[str], bool], str], ...] = (
         r"ESCALATE_SECONDS|WATCHDOG_SILENCE_SECONDS|REMEDIATION_(AFTER|EVERY)_SECONDS",
         _number(1, 86_400, _WHOLE),
         "whole seconds from 1 to 86400",
+    ),
+    (
+        r"TRUSTED_HOSTS",
+        _matches(rf"({_HOST}(,{_HOST})*)?"),
+        "names or addresses separated by commas such as lab.example,192.168.1.20, or nothing",
+    ),
+    (
+        r"BAGGAGE_KEYS",
+        _matches(rf"({_HEADER_NAME}(,{_HEADER_NAME})*)?"),
+        "names separated by commas such as tenant,region, or nothing",
     ),
     (r"REMEDIATION", _matches("on|off|dry-run"), "on, off or dry-run"),
     (r"MODEL_TOKENS_PER_SECOND", _number(0, 1_000_000), "tokens per second, 0 or more"),

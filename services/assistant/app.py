@@ -26,7 +26,7 @@ from services.assistant.storage.database import Database, DatabaseUnavailableErr
 from services.assistant.storage.disk_quota import DiskQuota
 from services.telemetry import Telemetry, TelemetrySettings
 from services.web import openapi, problems
-from services.web.admin import admin_blueprint
+from services.web.admin import AdminToken, admin_blueprint
 from services.web.faults import FaultRegistry
 
 _REJECTIONS = ("invalid-request", "empty-body", "broken-json", "body-too-large", "unknown-business")
@@ -71,6 +71,7 @@ def create_app(settings: AssistantSettings, telemetry: Telemetry | None = None) 
         disk_quota=DiskQuota(settings.data_dir, settings.data_limit),
         request_counter=RequestCounter(),
         faults=registry,
+        admin_token=AdminToken(settings.admin_token_file),
     )
     metrics.no_show_model(assistant.no_show.version)
     metrics.disk(assistant.disk_quota)

@@ -16,6 +16,7 @@ from services.assistant.request_metrics import RequestCounter
 from services.assistant.storage.database import Database
 from services.assistant.storage.disk_quota import DiskQuota
 from services.telemetry import Telemetry
+from services.web.admin import AdminToken
 from services.web.faults import FaultRegistry
 from services.web.problems import Problem
 
@@ -34,6 +35,7 @@ class Assistant:
     disk_quota: DiskQuota
     request_counter: RequestCounter
     faults: FaultRegistry
+    admin_token: AdminToken
     started: float = field(default_factory=time.time)
     stop: threading.Event = field(default_factory=threading.Event)
 

@@ -12,6 +12,8 @@ from services.web.times import format_rfc3339
 
 # A chat may end in a fallback reply with status 200, so its status is not its outcome: the chat binds it.
 _BINDS_OUTCOME = "/chat"
+# A browser's preflight and a question for headers: no work of the service, so they are no user requests.
+_METHODS_WITHOUT_USER = ("OPTIONS", "HEAD")
 
 
 class RequestCounter:
@@ -60,6 +62,8 @@ def init_app(app: Flask, counter: RequestCounter, metrics: AssistantMetrics) -> 
 
 def user_route() -> str | None:
     """Return the first part of the path, as in AI_REQUESTS; None unless it is a user request."""
+    if request.method in _METHODS_WITHOUT_USER:
+        return None
     first = "/" + request.path.split("/")[1]
     return first if first in ROUTES and request.url_rule is not None else None
 

@@ -19,6 +19,8 @@ from services.web.problems import Problem
 
 # 2026-01-01, in seconds since 1970: the creation of the model.
 _CREATED = 1_767_225_600
+# Problems of our services that the OpenAI API sends as 400.
+_PARSE_FAILURES = ("invalid-request", "unsupported-media-type")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _PREFIX = "/v1"
 
@@ -134,8 +136,9 @@ def _handle_errors(routes: Blueprint, telemetry: Telemetry) -> None:
 
     @routes.errorhandler(Problem)
     def problem(error: Problem) -> Response:
-        status = 400 if error.status in (415, 422) else error.status
-        return ApiError(status, f"We could not parse your request: {error.detail}").response()
+        status = 400 if error.reason in _PARSE_FAILURES else error.status
+        message = f"We could not parse your request: {error.detail}"
+        return ApiError(status, message, headers=error.headers).response()
 
     @routes.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response | HTTPException:

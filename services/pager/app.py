@@ -20,7 +20,7 @@ from services.pager.settings import PagerSettings
 from services.pager.web import actions_routes, pages, redirects
 from services.pager.web.runbooks import Runbooks
 from services.telemetry import Telemetry, TelemetrySettings
-from services.web import problems
+from services.web import hooks
 
 # Only the pager's own files: markup or a script in an alert's text has no effect, even unescaped.
 _SECURITY_HEADERS = {
@@ -65,8 +65,7 @@ def create_app(settings: PagerSettings, telemetry: Telemetry | None = None) -> F
     """
     app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
     telemetry = telemetry or Telemetry.from_settings(TelemetrySettings())
-    telemetry.init_app(app)
-    problems.init_app(app)
+    hooks.init_app(app, telemetry)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_notification_bytes
 
     parts = app.extensions["pager"] = Parts(settings, telemetry)

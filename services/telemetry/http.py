@@ -15,6 +15,7 @@ from opentelemetry import trace
 from prometheus_client import Histogram
 
 from services.telemetry import context, metrics, names, privacy, tracing
+from services.telemetry.baggage import filter_baggage
 from services.telemetry.context import RequestContext
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def init_app(app: Flask, telemetry: "Telemetry") -> None:
             g.telemetry_active = True
 
     tracing.instrument_flask(app, telemetry.tracer_provider)
+    # Around the instrumentation, which reads the baggage.
+    app.wsgi_app = filter_baggage(app.wsgi_app, telemetry.settings.allowed_baggage())  # type: ignore[assignment,method-assign]
 
     @app.after_request
     def finish(response: Response) -> Response:

@@ -88,6 +88,9 @@ LABEL_OVERFLOW: Final = "lab_label_overflow_total"  # values beyond the cardinal
 LABEL_OVERFLOW_LABELS: Final = ("label",)
 ADMIN_REQUESTS: Final = "lab_admin_requests_total"
 ADMIN_LABELS: Final = ("action", "result")  # result: ok | refused | invalid
+# Requests refused because a header names a host that is not trusted. header: host | origin.
+UNTRUSTED_HOSTS: Final = "lab_untrusted_hosts_total"
+UNTRUSTED_HOSTS_LABELS: Final = ("header",)
 LOG_WRITE_ERRORS: Final = "lab_log_write_errors_total"
 
 # --- The pager --------------------------------------------------------------------------------------------------------
@@ -111,7 +114,7 @@ PAGER_HEARTBEAT: Final = "pager_heartbeat_timestamp_seconds"  # last evaluation 
 OTHER: Final = "other"
 
 # --- What counts as a request -----------------------------------------------------------------------------------------
-# User requests: the first part of the path. `/appointments` covers a single appointment, too.
+# User requests: the first part of the path. `/appointments` covers a single appointment, too. Not OPTIONS and HEAD.
 USER_ROUTES: Final = ("/chat", "/predict", "/feedback", "/track", "/appointments")
 # Probes and scrapes: no span, no measurement, no access line.
 PROBE_PATHS: Final = ("/health", "/health/detailed", "/ready", "/metrics", "/favicon.ico")

@@ -38,6 +38,8 @@ class TelemetrySettings(BaseSettings):
     otel_resource_attributes: str = ""
     # Empty: no span is exported; trace ids are still generated and logged.
     otel_exporter_otlp_endpoint: str = ""
+    # Names of baggage members, separated by commas, that are passed on from clients to other services.
+    baggage_keys: str = ""
     # None: no file is written.
     log_dir: Path | None = None
     log_level: LogLevel = "INFO"
@@ -65,6 +67,10 @@ class TelemetrySettings(BaseSettings):
         """Parse OTEL_RESOURCE_ATTRIBUTES; invalid pairs are ignored, as in the SDK."""
         pairs = (item.split("=", 1) for item in self.otel_resource_attributes.split(",") if "=" in item)
         return {key.strip(): unquote(value.strip()) for key, value in pairs}
+
+    def allowed_baggage(self) -> frozenset[str]:
+        """Return the names of baggage members that are passed on."""
+        return frozenset(filter(None, (name.strip() for name in self.baggage_keys.split(","))))
 
     @property
     def version(self) -> str:

@@ -52,12 +52,33 @@ class RestartResponse(BaseModel):
     status: Literal["restarting"] = "restarting"
 
 
-class AdminAuth:
-    """Checks the bearer token of requests against a file. Without a file every request is refused."""
+class AdminToken:
+    """The admin token, kept in a file. Without a file no request carries it."""
 
-    def __init__(self, telemetry: Telemetry, token_file: Path | None) -> None:
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+
+    def _read(self) -> bytes:
+        """Return the token, empty when there is none. Read each time: it may be renewed while the service runs."""
+        try:
+            return self._file.read_bytes().strip() if self._file else b""
+        except OSError:
+            return b""
+
+    def is_sent(self) -> bool:
+        """Return whether the current request carries the token as a bearer token."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        expected = self._read()
+        same = hmac.compare_digest(token.strip().encode("utf-8", "surrogateescape"), expected)
+        return bool(expected) and same and scheme.lower() == "bearer"
+
+
+class AdminAuth:
+    """Requires the admin token of requests to the admin API; counts and logs them."""
+
+    def __init__(self, telemetry: Telemetry, token: AdminToken) -> None:
         self._telemetry = telemetry
-        self._token_file = token_file
+        self._token = token
         self._counter = telemetry.counter(
             names.ADMIN_REQUESTS,
             "Requests to the admin API.",
@@ -67,23 +88,13 @@ class AdminAuth:
             ],
         )
 
-    def read_token(self) -> bytes:
-        """Return the token, empty when there is none. Read each time: it may be renewed while the service runs."""
-        try:
-            return self._token_file.read_bytes().strip() if self._token_file else b""
-        except OSError:
-            return b""
-
     def check(self) -> None:
         """Check the current request.
 
         Raises:
             Problem: 401, the same for every reason.
         """
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        expected = self.read_token()
-        same = hmac.compare_digest(token.strip().encode("utf-8", "surrogateescape"), expected)
-        if expected and same and scheme.lower() == "bearer":
+        if self._token.is_sent():
             return
         self.count("refused")
         self._telemetry.log(
@@ -112,7 +123,7 @@ def admin_blueprint(
         faults: that the API switches; None: it has no fault routes.
         restart: whether POST /admin/restart exists.
     """
-    auth = AdminAuth(telemetry, token_file)
+    auth = AdminAuth(telemetry, AdminToken(token_file))
     admin = APIBlueprint(
         "admin",
         __name__,

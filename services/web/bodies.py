@@ -4,10 +4,11 @@ import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Request, current_app, request
+from flask import Flask, current_app, request
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
+from services.web.body_transfer import TransferRequest
 from services.web.problems import Problem
 from services.web.text import REPLACEMENT, replace_unstorable
 
@@ -39,7 +40,7 @@ class StrictModel(BaseModel):
         return dict(cached)
 
 
-class StrictRequest(Request):
+class StrictRequest(TransferRequest):
     """A request whose invalid JSON always raises a problem, also when a library passes `silent=True`."""
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002

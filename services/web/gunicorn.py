@@ -42,9 +42,25 @@ def on_starting(_server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Freeze loaded objects for the garbage collector, and enable POST /admin/restart."""
+    """Freeze loaded objects for the garbage collector; enable POST /admin/restart and the app's `Connection: close`."""
     from services.telemetry.runtime import freeze  # noqa: PLC0415
     from services.web.admin import MASTER  # noqa: PLC0415
 
     worker.wsgi.extensions[MASTER] = worker.ppid
+    worker.wsgi = forward_close(worker.wsgi)
     freeze()
+
+
+def forward_close(app: Any) -> Any:
+    """Return the app with a `Connection: close` that takes effect: gunicorn drops this header of an app."""
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            if ("Connection", "close") in headers:
+                # `start_response` is a method of gunicorn's response, which then sends the header itself.
+                start_response.__self__.force_close()
+            return start_response(status, headers, exc_info)
+
+        return app(environ, start)
+
+    return serve

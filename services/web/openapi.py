@@ -9,7 +9,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field, ValidationError
 
 from services.telemetry import Telemetry
-from services.web import bodies, problems
+from services.web import bodies, hooks, problems
 
 Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
 
@@ -66,7 +66,7 @@ def create_app(
     max_body: int = bodies.MAX_BODY,
     **flask_options: Any,
 ) -> Api:
-    """Create an app with telemetry, problem documents, body limits and /openapi.json, in this order.
+    """Create an app with the hooks of all services, body limits and /openapi.json, in this order.
 
     Args:
         import_name: Flask's.
@@ -87,8 +87,7 @@ def create_app(
         validation_error_callback=_raise_problem,
         **flask_options,
     )
-    telemetry.init_app(app)
-    problems.init_app(app, on_problem)
+    hooks.init_app(app, telemetry, on_problem)
     bodies.init_app(app, max_body)
     app.add_url_rule("/openapi.json", "openapi", lambda: jsonify(app.api_doc))
     return app

@@ -71,6 +71,10 @@ _ADVICE = {
 }
 
 
+# Names of statuses that differ between versions of Python.
+_TITLES = {413: "Body too large", 416: "Range not satisfiable"}
+
+
 def from_http(error: HTTPException) -> Problem:
     """Convert an error of Flask or Werkzeug."""
     status = error.code or 500
@@ -78,7 +82,7 @@ def from_http(error: HTTPException) -> Problem:
     headers = {}
     if valid := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(valid)
-    return Problem(status, phrase, _ADVICE.get(status, phrase + "."), headers=headers)
+    return Problem(status, _TITLES.get(status, phrase), _ADVICE.get(status, phrase + "."), headers=headers)
 
 
 def from_validation(error: ValidationError, parent: str = "") -> Problem:

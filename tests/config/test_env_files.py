@@ -24,6 +24,7 @@ from services.assistant.settings import AssistantSettings
 from services.model.settings import ModelSettings
 from services.pager.settings import PagerSettings
 from services.telemetry.settings import TelemetrySettings, parse_size
+from services.web.hosts import HostSettings
 from tests.support.compose_config import compose_command, compose_config
 
 LINES = (ROOT / ".env").read_text(encoding="utf-8").splitlines()
@@ -256,6 +257,28 @@ def test_what_the_file_may_say_the_services_accept(
             kind()
     assert envfile.check(key, f"-{least}")
     assert envfile.check(key, str(int(most) + 1) if most.isdigit() else most.lower())
+
+
+@pytest.mark.parametrize(
+    "hosts", ["", "lab.example", ".lab.example,192.168.1.20", "lab.example:5001", "[fd00::1],[fd00::2]:80", "a_b-c"]
+)
+def test_the_trusted_hosts_of_the_file_are_those_of_the_services(hosts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert envfile.check("TRUSTED_HOSTS", hosts) is None
+    monkeypatch.setenv("TRUSTED_HOSTS", hosts)
+    HostSettings()
+    for wrong_hosts in ("https://lab.example", "*", "lab.example/", "a b", ",", "[x]"):
+        assert "separated by commas" in (envfile.check("TRUSTED_HOSTS", wrong_hosts) or "")
+
+
+@pytest.mark.parametrize(("keys", "names"), [("", set()), ("tenant", {"tenant"}), ("a,b-c", {"a", "b-c"})])
+def test_the_baggage_of_the_file_is_that_of_the_services(
+    keys: str, names: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert envfile.check("BAGGAGE_KEYS", keys) is None
+    monkeypatch.setenv("BAGGAGE_KEYS", keys)
+    assert TelemetrySettings().allowed_baggage() == names
+    for wrong_keys in ("a b", "a,,b", "a=b", ","):
+        assert "separated by commas" in (envfile.check("BAGGAGE_KEYS", wrong_keys) or "")
 
 
 def test_with_its_files_named_compose_reads_no_others(tmp_path: Path) -> None:

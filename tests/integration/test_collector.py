@@ -24,63 +24,9 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from lab.query import Line, Loki, SpanFile, wait_for
 from tests.support.derived_servers import DerivedServers
+from tests.support.personal_data import HARMLESS, PERSONAL
 from tests.support.servers import Server
 
-PERSONAL = [
-    "jane.doe@example.com",
-    "jane+lab@mail.example.co.uk",
-    "jürgen@müller.de",
-    "jane%40example.com",
-    "jane (at) example.com",
-    "+1 415-555-0100",
-    "+1 (415) 555-0100",
-    "+14155550100",
-    "+49 (0)151 23456789",
-    "+49 151/234567-89",
-    "+44 20 7946 0958",
-    "0044 20 7946 0958",
-    "%2B14155550100",
-    "%2B49+151+23456789",
-    "%2B1%20415-555-0100",
-    "(415) 555-0100",
-    "(415)555-0100",
-    "%28415%29+555-0100",
-    "415.555.0100",
-    "415-555-0100",
-    "415 555 0100",
-    "1-415-555-0100",
-    "4155550100",
-    "555-0100",
-    "0151 23456789",
-    "0151+23456789",
-    "0151-23456789",
-    "015123456789",
-    "(0151) 23456789",
-    "030/1234567",
-    "020 7946 0958",
-    "0412 345 678",
-    "01 42 68 53 00",
-    "01.42.68.53.00",
-]
-# Looks like a number to call and is none: these must arrive as they are.
-HARMLESS = [
-    "2026-11-22T14:00:00.123456Z",
-    "2026-11-23T09:00:00-05:00",
-    "2026-11-22 14:00:00",
-    "22.11.2026 at 09:05",
-    "4bf92f3577b34da6a3ce929d0e0e4736",
-    "0b5c7e2e-4f9a-4c55-9b1e-015123456789",
-    "41555501-0041-4555-8123-415555010012",
-    "took 1234.567 ms",
-    "0.4155550100",
-    "192.168.100.10:5001",
-    "1700000000",
-    "1700000000123",
-    "1700000000123456789",
-    "12345 of 67890 tokens",
-    "lab@postgres:5432",
-    "@app.route",
-]
 # What users say has no place in telemetry at all, whatever the field is called.
 MESSAGE_FIELDS = ["text", "prompt", "reply", "content", "gen_ai.input.messages"]
 

@@ -20,7 +20,7 @@ from services.assistant.routes.schemas import (
     MoveRequest,
 )
 from services.assistant.storage.tables import AppointmentRow
-from services.web.openapi import problem_responses
+from services.web.openapi import SECURITY_SCHEME, problem_responses
 from services.web.problems import Problem
 
 blueprint = APIBlueprint("appointments", __name__)
@@ -39,17 +39,30 @@ _PROBLEMS = {
 
 
 @blueprint.get(
-    "/appointments", summary="List appointments", responses={200: AppointmentList, **problem_responses(404, 503)}
+    "/appointments",
+    summary="List appointments",
+    security=[{}, {SECURITY_SCHEME: []}],
+    responses={200: AppointmentList, **problem_responses(404, 503)},
 )
 def list_appointments(query: AppointmentQuery) -> dict[str, Any]:
-    """List appointments in the order of their times, a page at a time."""
+    """List appointments in the order of their times, a page at a time.
+
+    Needs user_id, business_id or the admin token.
+    """
     assistant = current()
     if query.business_id:
         assistant.business(query.business_id)
+    is_filtered = bool(query.user_id or query.business_id)
+    if not is_filtered and not assistant.admin_token.is_sent():
+        detail = "Give user_id or business_id, or send the admin token as a bearer token."
+        raise Problem(422, "Filter required", detail)
     try:
         rows = assistant.book.list(query.limit, after=query.after, business_id=query.business_id, user_id=query.user_id)
     except BookingRejectedError as rejection:
         raise _problem(rejection) from None
+    if not is_filtered:
+        message = "appointments of all users listed"
+        assistant.telemetry.log("audit", "appointments.listed", message, logger="admin", appointments=len(rows))
     following = rows[-1].id if len(rows) == query.limit else None
     return {"appointments": [_document(assistant, row) for row in rows], "next": following}
 

@@ -140,7 +140,7 @@ class SlotList(BaseModel):
 
 
 class AppointmentQuery(StrictModel):
-    """Filters of a list of appointments; `after` is the `next` of the page before."""
+    """Filters of a list of appointments: business or user, or both. `after` is the `next` of the page before."""
 
     business_id: Annotated[str, StringConstraints(max_length=64)] | None = None
     user_id: Annotated[str, StringConstraints(max_length=64)] | None = None

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 from pydantic import ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -20,14 +20,16 @@ def blueprint(store: IncidentStore) -> Blueprint:
 
     @routes.post("/webhook/alertmanager")
     def receive() -> dict[str, str | int | None]:
-        try:
-            notification = _parse()
-        except Problem:
-            store.metrics.notification(_CHANNEL, "refused")
-            raise
-        outcome, incident = store.receive(notification)
+        outcome, incident = store.receive(_parse())
         store.metrics.notification(_CHANNEL, "repeated" if outcome in UNCHANGED else "accepted")
         return {"outcome": outcome, "incident": incident.id if incident else None}
+
+    @routes.after_request
+    def count_refused(response: Response) -> Response:
+        # Also those that a hook of all routes refuses.
+        if 400 <= response.status_code < 500:
+            store.metrics.notification(_CHANNEL, "refused")
+        return response
 
     return routes
 

@@ -1,7 +1,6 @@
 """The routes of the responders' actions: JSON in, the incident as JSON out."""
 
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
 
 from flask import Blueprint, request
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
@@ -11,6 +10,7 @@ from services.pager.incidents.actions import Actions
 from services.pager.model.names import Name
 from services.pager.model.serialize import as_json
 from services.web.bodies import StrictModel, parse_object
+from services.web.hosts import trusted_hosts
 from services.web.problems import Problem, from_validation
 from services.web.text import clean_text
 
@@ -106,11 +106,7 @@ def _refuse_other_sites() -> None:
     Raises:
         Problem: 403.
     """
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    if (site is not None and site not in _OWN_SITES) or (
-        origin is not None and urlsplit(origin).netloc != request.host
-    ):
+    if request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES or not trusted_hosts().is_own_origin():
         raise Problem(403, "Foreign page", "Only the pager's own pages may send this. Open the incident in the pager.")
 
 

@@ -95,8 +95,9 @@ def test_times_that_are_none(service, when) -> None:
         "/businesses/lab-doctor/slots?provider_id=unknown",
         "/businesses/unknown/slots",
         "/businesses/%00/slots",
-        "/appointments?after=nothing",
-        "/appointments?limit=100000",
+        "/appointments",
+        "/appointments?user_id=ann&after=nothing",
+        "/appointments?user_id=ann&limit=100000",
         "/appointments?business_id=unknown",
     ],
 )

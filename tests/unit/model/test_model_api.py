@@ -409,3 +409,19 @@ def test_the_prompt_counts_messages_and_tools() -> None:
     assert tokens.count_prompt([USER, USER]) > small
     assert tokens.count_prompt([USER], [WEATHER]) > small
     assert tokens.count_prompt([USER, CALL]) > small
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/health", "/metrics", "/openapi.json"])
+def test_it_answers_only_for_its_own_names(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers={**KEY, "Host": "evil.example:5002"})
+    assert answer.status_code == 400
+    assert "TRUSTED_HOSTS" in answer.text
+    assert client.get(path, headers={**KEY, "Host": "model:1"}).status_code == 200
+
+
+def test_an_encoded_body_is_refused_with_the_encoding_that_is_taken(client: FlaskClient) -> None:
+    headers = {**KEY, "Content-Encoding": "gzip", "Content-Type": "application/json"}
+    answer = client.post("/v1/chat/completions", data=b"\x1f\x8b", headers=headers)
+    assert answer.status_code == 415
+    assert "identity" in answer.get_json()["error"]["message"]
+    assert answer.headers["Accept-Encoding"] == "identity"

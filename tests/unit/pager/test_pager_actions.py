@@ -205,7 +205,31 @@ def test_a_wrong_field_is_named(pager: Pager, action: str, body: dict[str, Any],
         ({"Content-Type": "application/json", "Sec-Fetch-Site": "cross-site"}, b'{"by": "Ada"}', 403),
         ({"Content-Type": "application/json", "Sec-Fetch-Site": "same-site"}, b'{"by": "Ada"}', 403),
         ({"Content-Type": "application/json", "Origin": "http://evil.example"}, b'{"by": "Ada"}', 403),
+        (
+            {"Content-Type": "application/json", "Origin": "http://evil.example:5003", "Host": "evil.example:5003"},
+            b'{"by": "Ada"}',
+            400,
+        ),
+        (
+            {
+                "Content-Type": "application/json",
+                "Sec-Fetch-Site": "same-origin",
+                "Origin": "http://evil.example",
+                "Host": "localhost",
+            },
+            b'{"by": "Ada"}',
+            403,
+        ),
         ({"Content-Type": "application/json", "Origin": "null"}, b'{"by": "Ada"}', 403),
+        ({"Content-Type": "application/json", "Origin": ""}, b'{"by": "Ada"}', 403),
+        ({"Content-Type": "application/json", "Origin": "http://["}, b'{"by": "Ada"}', 403),
+        ({"Content-Type": "application/json", "Origin": "localhost"}, b'{"by": "Ada"}', 403),
+        ({"Content-Type": "application/json", "Origin": "http://127.0.0.1"}, b'{"by": "Ada"}', 200),
+        (
+            {"Content-Type": "application/json", "Origin": "http://pager:5003", "Host": "localhost:5003"},
+            b'{"by": "Ada"}',
+            200,
+        ),
         ({"Content-Type": "application/json", "Origin": "http://localhost:3000"}, b'{"by": "Ada"}', 403),
         (
             {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"},
@@ -222,6 +246,20 @@ def test_only_json_of_the_pagers_own_pages_gets_in(
     answer = pager.client.post("/incidents/1/acknowledge", data=data, headers=headers)
     assert answer.status_code == status
     assert (pager.incident()["acknowledged_by"] == "Ada") is (status == 200)
+
+
+def test_a_page_of_another_site_is_counted(pager: Pager) -> None:
+    headers = {"Origin": "http://evil.example"}
+    assert pager.client.post("/incidents/1/acknowledge", json={"by": "Ada"}, headers=headers).status_code == 403
+    assert pager.metric('lab_untrusted_hosts_total{header="origin"}') == 1
+    assert pager.metric('lab_untrusted_hosts_total{header="host"}') == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/incidents", "/oncall", "/runbooks/", "/metrics", "/logs", "/static/pager.css"])
+def test_no_page_is_shown_under_another_name(pager: Pager, path: str) -> None:
+    answer = pager.client.get(path, headers={"Host": "evil.example:5003", "Accept": "text/html"})
+    assert answer.status_code == 400
+    assert "TRUSTED_HOSTS" in answer.text
 
 
 def test_a_timeline_is_full_at_some_point(pager: Pager) -> None:

@@ -51,6 +51,14 @@ def test_malformed_is_a_problem_document(pager: Pager, data: bytes, content_type
     assert pager.incidents() == []
 
 
+@pytest.mark.parametrize("headers", [{"Content-Encoding": "gzip"}, {"Host": "evil.example:5003"}])
+def test_what_a_hook_of_all_routes_refuses_is_counted_too(pager: Pager, headers: dict[str, str]) -> None:
+    answer = pager.client.post(URL, json=notification(), headers=headers)
+    assert answer.status_code in (400, 415)
+    assert answer.headers["Connection"] == "close"
+    assert pager.metric('pager_notifications_total{channel="webhook",result="refused"}') == 1
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

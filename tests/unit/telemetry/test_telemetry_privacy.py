@@ -1,8 +1,32 @@
-"""What is masked, and what is not taken for personal data."""
+"""What is masked, and what is not taken for personal data: by the services, and by the Collector's patterns alike."""
+
+import ipaddress
+import re
+import time
+import uuid
 
 import pytest
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from services.telemetry.privacy import hash_user, mask
+from lab.settings import ROOT
+from services.telemetry.privacy import MASK, hash_user, mask
+from tests.support.personal_data import HARMLESS, PERSONAL
+
+COLLECTOR = yaml.safe_load((ROOT / "collector" / "config.yaml").read_text())["processors"]["redaction"]
+# RE2 writes a character by its number in another way.
+BLOCKED = [re.compile(pattern.replace(r"\x{a0}", r"\xa0")) for pattern in COLLECTOR["blocked_values"]]
+
+
+def mask_as_collector(text: str) -> str:
+    """Mask as the Collector's redaction processor does: one pattern after the other."""
+    for pattern in BLOCKED:
+        text = pattern.sub(MASK, text)
+    return text
+
+
+MASKS = pytest.mark.parametrize("masked", [mask, mask_as_collector], ids=["service", "collector"])
 
 
 @pytest.mark.parametrize(
@@ -49,6 +73,98 @@ def test_is_masked(text):
 )
 def test_is_not_masked(text):
     assert mask(text) == text
+
+
+@MASKS
+@pytest.mark.parametrize("text", PERSONAL)
+def test_services_and_collector_mask_the_same(masked, text):
+    for line in (text, f"call {text}, please", f"note: {text}", f"note={text}"):
+        assert MASK in masked(line)
+        assert text not in masked(line)
+        assert not re.search(r"\d{4}", masked(line)), "no part of a number is left"
+
+
+@MASKS
+@pytest.mark.parametrize("text", HARMLESS)
+def test_services_and_collector_keep_the_same(masked, text):
+    for line in (text, f"call {text}, please", f"note={text}"):
+        assert masked(line) == line
+
+
+def spelled_v6(address: ipaddress.IPv6Address) -> st.SearchStrategy[str]:
+    return st.sampled_from([str(address), address.exploded, str(address).upper(), f"[{address}]:5003", f"{address}/64"])
+
+
+def spelled_uuid(identifier: uuid.UUID) -> st.SearchStrategy[str]:
+    return st.sampled_from([str(identifier), str(identifier).upper(), identifier.hex, identifier.urn])
+
+
+ADDRESSES = st.builds(str.__add__, st.ip_addresses(v=4).map(str), st.sampled_from(["", ":5003", "/24"])) | (
+    st.ip_addresses(v=6).flatmap(spelled_v6)
+)
+UUIDS = (
+    st.uuids().flatmap(spelled_uuid)
+    # Of digits only, and with the zeros of an international number.
+    | st.from_regex(r"(00)?[0-9]{6}[0-9]{2}-[0-9]{4}-4[0-9]{3}-8[0-9]{3}-[0-9]{12}", fullmatch=True).filter(
+        lambda text: len(text) == 36
+    )
+)
+VERSIONS = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(["", "v"]),
+    st.lists(st.integers(0, 99_999).map(str), min_size=2, max_size=4).map(".".join),
+    st.sampled_from(["", "-rc.1", "-beta.20", "-alpha"]),
+    st.sampled_from(["", "+20130313144700", "+4155550100", "+sha.5114f85"]),
+)
+LINES = st.sampled_from(["{}", "from {}, then", "host={}", '"{}"', "({})", "at: {}.", "{} took 12 ms"])
+
+
+@MASKS
+@given(token=ADDRESSES | UUIDS | VERSIONS, line=LINES)
+def test_no_address_uuid_or_version_is_masked(masked, token, line):
+    # Three, three and four digits with dots: in North America a phone number, whatever else it is.
+    assume(not re.search(r"(?<![0-9])[0-9]{3}\.[0-9]{3}\.[0-9]{4}(?![0-9])", token))
+    assert masked(line.format(token)) == line.format(token)
+
+
+AREAS = st.from_regex(r"[2-9][0-9]{2}", fullmatch=True)
+NORTH_AMERICAN = st.builds(
+    lambda form, area, exchange, number: form.format(area, exchange, number),
+    st.sampled_from(
+        [
+            *("({}) {}-{}", "({}){}-{}", "{}-{}-{}", "{}.{}.{}", "{} {} {}", "{}{}{}", "1-{}-{}-{}"),
+            *("+1{}{}{}", "+1 {} {} {}", "+1 ({}) {}-{}", "+1.{}.{}.{}", "%2B1{}{}{}"),
+        ]
+    ),
+    AREAS,
+    AREAS,
+    st.from_regex(r"[0-9]{4}", fullmatch=True),
+)
+OTHER_COUNTRIES = st.from_regex(
+    r"(0[1-9][0-9]{1,3}[ /-]|\+49 [1-9][0-9]{1,3} |0049 [1-9][0-9]{1,3} )[0-9]{6,8}"
+    r"|020 [0-9]{4} [0-9]{4}|\+44 20 [0-9]{4} [0-9]{4}|0044 20 [0-9]{4} [0-9]{4}"
+    r"|0[1-9] [0-9]{2} [0-9]{2} [0-9]{2} [0-9]{2}|\+33 [1-9]( [0-9]{2}){4}",
+    fullmatch=True,
+).filter(str.isascii)
+
+
+@MASKS
+@given(phone=NORTH_AMERICAN | OTHER_COUNTRIES, line=LINES, address=ADDRESSES)
+def test_every_phone_number_is_masked(masked, phone, line, address):
+    for text in (line.format(phone), f"{address} called {phone}, then {address}"):
+        left = masked(text)
+        assert MASK in left
+        assert phone not in left
+        assert not re.search(r"\d{4}", left.replace(address, ""))
+    assert left.count(address) == 2
+
+
+@pytest.mark.parametrize("piece", ["x", "x@", "aaaa%40", "a.b@", "1.", "+1-", "0123 ", "(0) ", "ab:", "1-", "00"])
+def test_a_long_text_takes_no_time(piece):
+    text = (piece * 8000)[:8000] + " 415-555-0100 a@b.example"
+    started = time.process_time()
+    assert mask(text).endswith(MASK)
+    assert time.process_time() - started < 0.5
 
 
 def test_a_user_s_hash_is_short_stable_and_not_the_id():

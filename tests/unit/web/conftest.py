@@ -1,7 +1,8 @@
 """A small service with typed routes, problems, the admin API and faults."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,29 @@ class Service:
         return self.client.open(f"/admin{path}", method=method, headers={"Authorization": f"Bearer {token}"}, **options)
 
 
+MakeService = Callable[..., Service]
+
+
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def make_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeService]:
+    """Starts the service with environment variables of the test."""
+    with ExitStack() as stack:
+
+        def make(**environment: str) -> Service:
+            for name, value in environment.items():
+                monkeypatch.setenv(name.upper(), value)
+            return stack.enter_context(_running(tmp_path))
+
+        yield make
+
+
+@pytest.fixture
+def service(make_service: MakeService) -> Service:
+    return make_service()
+
+
+@contextmanager
+def _running(tmp_path: Path) -> Iterator[Service]:
     settings = TelemetrySettings(
         otel_service_name="shop",
         otel_resource_attributes="service.version=1.2.3",
