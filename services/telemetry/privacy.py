@@ -12,7 +12,7 @@ MASK = "****"
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)(?!\d{1,5}[/?#])\S*(?=@)")
 # Bounded as RFC 5321 bounds them, so that a long text without blanks takes milliseconds.
 _MAIL = re.compile(
-    r"""[^\s@"'<>(),;:=&?/\[\]{}]{1,64}(?:@|%40|\s?[(\[]\s?at\s?[)\]]\s?)"""
+    r"""(?<!\*)(?!\*{4}@)[^\s@"'<>(),;:=&?/\[\]{}]{1,64}(?:@|%40|\s?[(\[]\s?at\s?[)\]]\s?)"""
     r"""[^\s@"'<>(),;:=&?/\[\]{}%]{1,255}\.[^\s@"'<>(),;:=&?/\[\]{}%.\d]{2,}"""
 )
 _MAYBE_MAIL = re.compile(r"@|%40|at\s?[)\]]")
@@ -57,7 +57,7 @@ _MAYBE_PHONE = re.compile(r"\d[\d\s()./+%-]{5,}\d")
 
 
 def mask(text: str) -> str:
-    """Replace every mail address, phone number and password of a URL by `****`; keep IP addresses, UUIDs and versions."""
+    """Mask mail addresses, phone numbers and passwords of URLs; keep IP addresses, UUIDs and version numbers."""
     if "@" in text:
         text = _URL_PASSWORD.sub(rf"\1{MASK}", text)
     if _MAYBE_MAIL.search(text):

@@ -10,11 +10,15 @@ class FlakyProvider(Scenario):
     """Retries hide most failures: more calls fail than chats."""
 
     name = "flaky-provider"
-    summary = "Two calls of the model in five end with 503: asking again saves most chats, but not all."
-    # Enough requests for a stable share of failures.
+    summary = "The model answers one call in five with 503, which retries hide, and a few calls with broken JSON."
+    # Enough requests for a stable share of failures. So few 503 in a row that the circuit breaker stays closed: an open
+    # one fails every chat for ten seconds, and the share jumps over both thresholds.
     users: ClassVar = {"Customer": 1}
     shape = (Stage(0, 16),)
-    faults = (Fault("model", "errors", at=(2, 5), duration=130, intensity=0.42, parameters={"status": 503}),)
+    faults = (
+        Fault("model", "errors", at=(2, 5), duration=130, intensity=0.2, parameters={"status": 503}),
+        Fault("model", "malformed", at=(2, 5), duration=130, intensity=0.045),
+    )
     effects = (
         Effect("the model is asked again", 'sum(increase(ai_retries_total{reason="server_error"}[30s]))', within=25),
         Effect(
