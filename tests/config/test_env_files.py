@@ -72,7 +72,7 @@ def accepted(read: Callable[[], Value]) -> Value | None:
     try:
         return read()
     except LabError as error:
-        assert re.search(r"\n  (line \d+( \(overridden in the shell\))?: \S|there is no [A-Z])", error.message)
+        assert re.search(r"\n  (line \d+( \(overridden in the shell\))?: \S|[A-Z_]+ is missing)", error.message)
         assert error.remedy
         return None
 

@@ -146,6 +146,8 @@ def test_a_fault_ends_by_itself(service):
     assert eventually(lambda: service.sample(names.FAULT_ACTIVE, fault="errors", target="*") == 0)
     assert service.faults.active("errors") is None
     assert service.faults.document()["active"] == []
+    # The line is written after the gauge is set.
+    assert eventually(lambda: len(service.lines("audit")) == 2)
     assert [(line["event"], line.get("reason")) for line in service.lines("audit")] == [
         ("fault.on", None),
         ("fault.off", "ended"),
