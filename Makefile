@@ -58,10 +58,10 @@ test: $(DEV) ## All tests, against real servers that the tests start
 	@$(BIN)/python -m pytest $(SHARED_OUT)
 
 # The same tests as native mode, one option apart, and what only containers have.
-ON_BOTH_ENGINES := tests/integration/test_signals.py tests/integration/test_conversations.py \
-  tests/integration/test_scenarios.py tests/integration/test_scenario_commands.py \
-  tests/integration/test_assistant_faults.py \
-  tests/integration/test_grafana_links.py tests/prove/test_exercises.py
+ON_BOTH_ENGINES := tests/integration/signals/test_signals.py tests/integration/signals/test_conversations.py \
+  tests/integration/commands/test_scenarios.py tests/integration/commands/test_scenario_commands.py \
+  tests/integration/signals/test_assistant_faults.py \
+  tests/integration/alerting/test_grafana_links.py tests/prove/test_exercises.py
 
 test-compose: $(DEV) ## The lab on a real container engine (starts one where none answers)
 	@$(BIN)/python -m pytest --engine=compose tests/compose $(ON_BOTH_ENGINES)

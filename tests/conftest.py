@@ -9,8 +9,8 @@ from xdist.remote import Producer
 from lab.query import Lab
 from tests.compose.container_engine import ContainerEngine, NoEngineError, prepared
 from tests.support import parallel
-from tests.support.programs import program
-from tests.support.running import RunningLab, started_lab
+from tests.support.labs.programs import program
+from tests.support.labs.running import RunningLab, started_lab
 
 
 def pytest_configure() -> None:

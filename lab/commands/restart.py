@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from lab.commands.check import require_valid_configuration
-from lab.commands.shell_variables import report_shell_variables
 from lab.console import Console
 from lab.engines.choice import choose
 from lab.locks import lab_lock
 from lab.progress import Board
 from lab.settings import LabSettings
+from lab.shell_variables import report_shell_variables
 
 
 def restart(names: Annotated[list[str] | None, typer.Argument(help="Services; none means all.")] = None) -> None:

@@ -3,12 +3,12 @@
 import sys
 import time
 
-from lab.commands.shell_variables import report_shell_variables
 from lab.console import Console
 from lab.engines.choice import Choice, choose
 from lab.locks import lab_lock
 from lab.progress import Board
 from lab.settings import LabSettings, read_state
+from lab.shell_variables import report_shell_variables
 
 # What `lab up` prints next to the address of a service.
 _PURPOSES = {

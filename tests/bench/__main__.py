@@ -11,7 +11,7 @@ from rich.table import Table
 from lab import doctor
 from lab.engines.native.engine import NativeEngine
 from tests.bench import cpu
-from tests.support.running import RunningLab
+from tests.support.labs.running import RunningLab
 
 TRIES = 20
 

@@ -14,8 +14,8 @@ import psutil
 
 from lab.query import wait_for
 from lab.settings import ROOT
-from tests.support.ports import free_ports
-from tests.support.running import RunningLab
+from tests.support.labs.running import RunningLab
+from tests.support.servers.ports import free_ports
 
 ROUNDS = 7
 REQUESTS = 150

@@ -16,7 +16,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.support.running import RunningLab
+from tests.support.labs.running import RunningLab
 
 GOALS = {"/health": 150.0, "/chat": 40.0}
 _CONNECTIONS = 60

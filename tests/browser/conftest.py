@@ -8,10 +8,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page
 
-from tests.support import chromium
-from tests.support.page import LAB_PAGES, Complaints, open_page
-from tests.support.ports import free_ports
-from tests.support.servers import Server
+from tests.support.browser import chromium
+from tests.support.browser.page import LAB_PAGES, Complaints, open_page
+from tests.support.servers.ports import free_ports
+from tests.support.servers.processes import Server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

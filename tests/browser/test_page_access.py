@@ -7,9 +7,9 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.access import CONTRASTS
-from tests.support.page import LAB_PAGES, Complaints, a_wish, open_page
-from tests.support.servers import Server
+from tests.support.browser.access import CONTRASTS
+from tests.support.browser.page import LAB_PAGES, Complaints, a_wish, open_page
+from tests.support.servers.processes import Server
 
 BUSINESS = "back-bay-dental"
 # What a person reaches with the Tab key from the top of the page, in the order of the eye.

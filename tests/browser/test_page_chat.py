@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
-from tests.support.page import Complaints, a_wish, open_page
-from tests.support.servers import Server
+from tests.support.browser.page import Complaints, a_wish, open_page
+from tests.support.servers.processes import Server
 
 BUSINESS = "back-bay-dental"
 TRACE_ID = re.compile(r"^[0-9a-f]{32}$")

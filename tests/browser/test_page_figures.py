@@ -7,8 +7,8 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.page import Complaints, open_page
-from tests.support.servers import Server
+from tests.support.browser.page import Complaints, open_page
+from tests.support.servers.processes import Server
 
 CARDS = ["status", "uptime", "requests", "errors", "system", "database", "appointments", "handoffs", "tokens", "cost"]
 NO_FIGURE = "\N{EN DASH}"

@@ -11,13 +11,13 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support import servers
-from tests.support.access import nameless, too_faint, too_wide
-from tests.support.page import Complaints
-from tests.support.pager import notification
-from tests.support.ports import free_ports
-from tests.support.programs import program
-from tests.support.servers import Server, until
+from tests.support.alerting.pager import notification
+from tests.support.browser.access import nameless, too_faint, too_wide
+from tests.support.browser.page import Complaints
+from tests.support.labs.programs import program
+from tests.support.servers import processes
+from tests.support.servers.ports import free_ports
+from tests.support.servers.processes import Server, until
 
 ADA = "Ada Obi"
 EVIL = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
@@ -30,7 +30,7 @@ def pager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (port,) = free_ports(1)
     # Without Alertmanager the Watchdog is silent, which is not what these tests look at.
     quiet = {"WATCHDOG_GRACE_SECONDS": "86400"}
-    server = servers.pager(port, tmp_path_factory.mktemp("pager"), ALERTMANAGER_URL="http://127.0.0.1:9", **quiet)
+    server = processes.pager(port, tmp_path_factory.mktemp("pager"), ALERTMANAGER_URL="http://127.0.0.1:9", **quiet)
     try:
         server.start()
         yield server
@@ -406,8 +406,8 @@ def with_alertmanager(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
     """A pager and the Alertmanager that it asks, with the lab's own configuration."""
     executable = program("alertmanager")
     pager_port, port = free_ports(2)
-    pager = servers.pager(pager_port, tmp_path, ALERTMANAGER_URL=f"http://127.0.0.1:{port}")
-    alertmanager = servers.alertmanager(executable, port, pager_port, tmp_path)
+    pager = processes.pager(pager_port, tmp_path, ALERTMANAGER_URL=f"http://127.0.0.1:{port}")
+    alertmanager = processes.alertmanager(executable, port, pager_port, tmp_path)
     try:
         pager.start()
         alertmanager.start()

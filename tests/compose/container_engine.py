@@ -17,7 +17,7 @@ from lab.engines.probe import OLDEST
 from lab.query import wait_for
 from lab.settings import ROOT
 from tests.compose.images import Obtained, ensure, wanted
-from tests.support import docker_plugins
+from tests.support.labs import docker_plugins
 
 # `auto`: where no engine answers, one is installed and started. `never`: then nothing is run.
 MAY_START = os.environ.get("TEST_ENGINE", "auto") != "never"

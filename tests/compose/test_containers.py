@@ -11,7 +11,7 @@ from lab import compose_file
 from lab.engines.choice import current_engine
 from lab.settings import ROOT
 from tests.compose.container_engine import ContainerEngine
-from tests.support.running import RunningLab
+from tests.support.labs.running import RunningLab
 
 # The user that each image documents as its own; ours and the Collector get theirs from docker-compose.yml.
 USERS = {

@@ -4,7 +4,7 @@ import tarfile
 from pathlib import Path
 
 from tests.compose.container_engine import ContainerEngine
-from tests.support.used_checkout import used_checkout
+from tests.support.labs.used_checkout import used_checkout
 
 TAG = "observability-lab/context-of-a-test"
 

@@ -24,7 +24,7 @@ from lab.progress import Board
 from lab.query import wait_for
 from lab.settings import ROOT, LabSettings
 from tests.compose.container_engine import ContainerEngine
-from tests.support.running import RunningLab
+from tests.support.labs.running import RunningLab
 
 UNPRIVILEGED = 65534
 # Debian 12's Compose 1 and what it imports; unpacked outside the system, not installed.

@@ -12,7 +12,7 @@ from lab import compose_file
 from lab.engines.choice import current_engine
 from lab.settings import ROOT
 from tests.compose.container_engine import ContainerEngine
-from tests.support.running import RunningLab
+from tests.support.labs.running import RunningLab
 
 OURS = ("init", "assistant", "model", "pager", "loadtest")
 # Megabytes that an image adds to its base, with head room of a fifth; docs/engines.md has what was measured.

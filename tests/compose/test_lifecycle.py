@@ -19,8 +19,8 @@ from lab import compose_file
 from lab.query import wait_for
 from lab.settings import ROOT
 from tests.compose.container_engine import ContainerEngine
-from tests.support.customers import free_slot
-from tests.support.running import RunningLab
+from tests.support.labs.running import RunningLab
+from tests.support.servers.customers import free_slot
 
 UP_SECONDS = 180
 # Tempo 3.0.3 may hang on SIGTERM; docker-compose.yml says why it is safe to kill.

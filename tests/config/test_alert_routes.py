@@ -1,6 +1,6 @@
 """Who is reported of what, what holds what back, and how a mail reads: Alertmanager's configuration and its templates.
 
-`tests/integration/test_pager_channels.py` shows the same with a real Alertmanager.
+`tests/integration/pager/test_pager_channels.py` shows the same with a real Alertmanager.
 """
 
 import html
@@ -16,8 +16,8 @@ import yaml
 
 from lab.envfile import read
 from lab.settings import ROOT
-from tests.support.programs import program
-from tests.support.rules import ALERTMANAGER, rules
+from tests.support.alerting.rules import ALERTMANAGER, rules
+from tests.support.labs.programs import program
 
 CONFIG: dict[str, Any] = yaml.safe_load(ALERTMANAGER.read_text(encoding="utf-8"))
 RULES = {rule["alert"]: rule for rule in rules() if "alert" in rule}

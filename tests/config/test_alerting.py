@@ -12,9 +12,8 @@ import yaml
 from lab.settings import ROOT
 from loadtest.stats import metric_names
 from services.telemetry import names
-from tests.support.programs import program
-from tests.support.proof import QUIET_CASES, Proof, proof
-from tests.support.rules import (
+from tests.support.alerting.proof import QUIET_CASES, Proof, proof
+from tests.support.alerting.rules import (
     ALERTMANAGER,
     RULE_TESTS,
     RULES,
@@ -25,6 +24,7 @@ from tests.support.rules import (
     log_alerts,
     rules,
 )
+from tests.support.labs.programs import program
 
 ALERTS = {alert.name: alert for alert in (*alerts(), *log_alerts())}
 PAGES = sorted(RUNBOOKS.glob("*.md"))

@@ -1,14 +1,14 @@
 """The tests of the rules are tested: three breaks of each alert, and promtool's tests of it fail each time.
 
-Finer ones are in tests/integration/test_rule_mutations.py, because there are many.
+Finer ones are in tests/integration/alerting/test_rule_mutations.py, because there are many.
 """
 
 from pathlib import Path
 
 import pytest
 
-from tests.support.broken_rules import fails
-from tests.support.rules import alerts
+from tests.support.alerting.broken_rules import fails
+from tests.support.alerting.rules import alerts
 
 # Those of the objectives have tests of their own: tests/config/test_slo_rules.py.
 ALERTS = sorted(alert.name for alert in alerts() if not alert.name.startswith("ErrorBudget"))

@@ -16,7 +16,7 @@ from lab.settings import ROOT
 from services.init.files import GIVEN
 from services.init.files import NAMES as SECRETS
 from services.web import gunicorn
-from tests.support.compose_config import compose_config
+from tests.support.labs.compose_config import compose_config
 
 NAMES = sorted(compose_file.load(ROOT / "docker-compose.yml", envfile.read(ROOT / ".env", {})))
 every_service = pytest.mark.parametrize("name", NAMES)

@@ -16,7 +16,7 @@ from grafana.source.layout import to_json
 from grafana.source.slo.budget import SLOS
 from loadtest.stats import metric_names
 from services.telemetry import names
-from tests.support.programs import program
+from tests.support.labs.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = ROOT / "grafana" / "dashboards"

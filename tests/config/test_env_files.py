@@ -25,7 +25,7 @@ from services.model.settings import ModelSettings
 from services.pager.settings import PagerSettings
 from services.telemetry.settings import TelemetrySettings, parse_size
 from services.web.hosts import HostSettings
-from tests.support.compose_config import compose_command, compose_config
+from tests.support.labs.compose_config import compose_command, compose_config
 
 LINES = (ROOT / ".env").read_text(encoding="utf-8").splitlines()
 KEYS = sorted(envfile.read(ROOT / ".env", {}))

@@ -16,8 +16,8 @@ from services.assistant.settings import AssistantSettings
 from services.model.app import create_app as create_model
 from services.model.settings import ModelSettings
 from services.telemetry import Telemetry, TelemetrySettings
-from tests.support.pager import Pager
-from tests.support.programs import program
+from tests.support.alerting.pager import Pager
+from tests.support.labs.programs import program
 
 
 def telemetry(name: str) -> Telemetry:

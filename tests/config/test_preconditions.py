@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from loadtest.scenarios.preconditions import NO_RECENT_ERRORS, NO_RECENT_RESTART, TRAFFIC_AT_BASELINE, Precondition
-from tests.support.programs import program
+from tests.support.labs.programs import program
 
 USERS = 'locust_users{origin="baseline",user="BaselineUser",job="loadtest"}'
 OK = 'ai_requests_total{job="assistant",outcome="ok"}'

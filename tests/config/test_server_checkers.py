@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from lab.settings import ROOT
-from tests.support.compose_config import compose_command
-from tests.support.derived_servers import DerivedServers
-from tests.support.programs import program
+from tests.support.labs.compose_config import compose_command
+from tests.support.labs.programs import program
+from tests.support.servers.derived_servers import DerivedServers
 
 # By case: the service, its checker, the arguments ({} is the folder of its configuration), and its main file.
 CASES = {

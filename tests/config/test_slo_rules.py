@@ -12,8 +12,8 @@ import yaml
 from lab.settings import ROOT
 from prometheus.source.slo import render, specifications
 from services.telemetry import names
-from tests.support.programs import program
-from tests.support.rules import RULE_TESTS, RULES
+from tests.support.alerting.rules import RULE_TESTS, RULES
+from tests.support.labs.programs import program
 
 FILES = {path.stem.removeprefix("slo-"): path for path in sorted(RULES.glob("slo-*.yml"))}
 OBJECTIVES = {"chat-availability": 0.995, "chat-latency": 0.95, "bookings": 0.99}

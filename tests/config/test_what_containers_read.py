@@ -8,7 +8,7 @@ import pytest
 
 from lab import compose_file, envfile
 from lab.settings import ROOT
-from tests.support.used_checkout import used_checkout
+from tests.support.labs.used_checkout import used_checkout
 
 
 def excluded(path: str, lines: list[str]) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lab.query import Lab
 from loadtest.scenarios import registry
-from tests.support.rules import alerts, log_alerts
-from tests.support.running import RunningLab
+from tests.support.alerting.rules import alerts, log_alerts
+from tests.support.labs.running import RunningLab
 
 # Ten minutes; a shorter soak while one works on the alerts: STEADY_SECONDS=60 make prove. The drill then waits until
 # the lab is old enough.

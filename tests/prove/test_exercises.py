@@ -7,7 +7,7 @@ import pytest
 from lab.exercises import catalogue
 from lab.query import wait_for
 from lab.settings import ROOT
-from tests.support.running import RunningLab
+from tests.support.labs.running import RunningLab
 
 EXERCISES = [exercise.name for exercise in catalogue.load(ROOT)]
 

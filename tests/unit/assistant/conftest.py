@@ -20,7 +20,7 @@ from services.assistant.prediction import no_show
 from services.assistant.settings import AssistantSettings
 from services.assistant.storage.database import Database
 from services.telemetry import Telemetry, TelemetrySettings
-from tests.support.openai_stub import OpenAiStub, running_stub
+from tests.support.servers.openai_stub import OpenAiStub, running_stub
 
 TOKEN = "an-admin-token"
 

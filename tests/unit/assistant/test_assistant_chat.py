@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from services.assistant.conversation.tool_schemas import DEFINITIONS
-from tests.support.openai_stub import called, said
+from tests.support.servers.openai_stub import called, said
 
 BUSINESS = "bayview-dental-care"
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from services.assistant.resilience import CircuitBreaker, CircuitOpenError, CircuitState, remaining_seconds, time_budget
-from tests.support.openai_stub import called, said
+from tests.support.servers.openai_stub import called, said
 
 BUSINESS = "bayview-dental-care"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from tests.support.programs import program
-from tests.support.rules import RULES
+from tests.support.alerting.rules import RULES
+from tests.support.labs.programs import program
 
 # As Prometheus and the lab command ask for it.
 OPEN_METRICS = {"Accept": "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5"}

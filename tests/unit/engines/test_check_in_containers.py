@@ -11,7 +11,7 @@ import pytest
 
 from lab.checks import check
 from lab.settings import ROOT
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 
 SAID = """Checking '/etc/alertmanager/alertmanager.yml'  FAILED: undefined receiver "heartbeat" used in route"""
 DOCKER = f"""\

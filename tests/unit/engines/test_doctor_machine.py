@@ -10,7 +10,7 @@ from lab import doctor
 from lab.doctor import Finding
 from lab.engines.engine import Diagnosis, ServiceStatus
 from lab.settings import ROOT, LabSettings, State
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 from tests.unit.engines import recorded_docker as said
 from tests.unit.engines.conftest import Machine
 

@@ -12,7 +12,7 @@ from lab.exercises import catalogue, exercise_code, session
 from lab.exercises.outcome import CannotCheck, Checked, Waiting
 from lab.exercises.session import Session
 from lab.query import Endpoints, Lab, ServerMissing
-from tests.support.stub_server import StubServer, serving
+from tests.support.servers.stub_server import StubServer, serving
 
 ROOT = Path(__file__).parents[3]
 EXERCISE = catalogue.get(ROOT, "follow-one-request")

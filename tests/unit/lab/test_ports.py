@@ -10,7 +10,7 @@ import pytest
 
 from lab import ports
 from lab.errors import LabError
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 
 _LISTENS = "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); print(s.getsockname()[1], flush=True); time.sleep(60)"  # noqa: E501
 

@@ -13,7 +13,7 @@ from lab.engines.native.install.programs import Found, Missing, find
 from lab.envfile import read
 from lab.errors import LabError
 from lab.settings import ROOT
-from tests.support.stub_go import write_stub_go
+from tests.support.labs.stub_go import write_stub_go
 
 # No test of this file asks the network.
 VALUES = read(ROOT / ".env", {}) | {"PROGRAM_DOWNLOADS": "false"}

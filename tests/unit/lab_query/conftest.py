@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.stub_server import StubServer, serving
+from tests.support.servers.stub_server import StubServer, serving
 
 
 @pytest.fixture

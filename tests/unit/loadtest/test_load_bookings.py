@@ -10,7 +10,7 @@ import pytest
 from lab.query import Endpoints, Lab
 from lab.scenarios.judge import bookings
 from loadtest.users.ledger import Ledger
-from tests.support.stub_server import StubServer, serving
+from tests.support.servers.stub_server import StubServer, serving
 
 MANY = 450
 

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.stats.load_stats import LoadStats
 from loadtest.users.journey import BUSINESS, Journey, Run
-from tests.support.stub_server import StubServer, serving
+from tests.support.servers.stub_server import StubServer, serving
 
 
 class Desk:

@@ -15,7 +15,7 @@ from loadtest.admin_client import AdminClient
 from loadtest.scenarios import registry
 from loadtest.scenarios.declaration import ENGINE, Fault, RandomFault, Scenario, Stage
 from loadtest.web_ui import WebUi
-from tests.support.stub_server import StubServer, serving
+from tests.support.servers.stub_server import StubServer, serving
 
 
 class Quick(Scenario):

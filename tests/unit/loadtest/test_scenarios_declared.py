@@ -19,8 +19,8 @@ from services.assistant.faults import kinds
 from services.assistant.metrics import ROUTES
 from services.model import faults as model_faults
 from services.telemetry import names
-from tests.support.programs import program
-from tests.support.rules import alerts, log_alerts
+from tests.support.alerting.rules import alerts, log_alerts
+from tests.support.labs.programs import program
 
 # Each alert of the lab, whether its rule is there already or not, and the scenario that sets it off; None for those
 # whose signals are not there yet, with what they wait for.

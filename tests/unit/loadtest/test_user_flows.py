@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from loadtest.users.ledger import Ledger
-from tests.support.stub_server import StubServer, serving
+from tests.support.servers.stub_server import StubServer, serving
 
 FALLBACK = {"conversation_id": "c", "message_id": "m", "reply": "", "handoff": False, "appointment": None}
 SCRIPT = Path(__file__).parent / "people_script.py"

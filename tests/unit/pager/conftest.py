@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pager import Pager
+from tests.support.alerting.pager import Pager
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 
 from services.pager.model.tables import Incident
 from services.pager.model.timeline import add_entry
+from tests.support.alerting.pager import Pager, notification
 from tests.support.names import NAMES
-from tests.support.pager import Pager, notification
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 
 ACTIONS = {
     "acknowledge": {"by": "Ada"},

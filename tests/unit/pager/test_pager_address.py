@@ -1,6 +1,6 @@
 """Dashboards cannot read an environment: where browsers find the pager is a metric."""
 
-from tests.support.pager import Pager
+from tests.support.alerting.pager import Pager
 
 
 def test_the_pager_reports_its_address(pager: Pager) -> None:

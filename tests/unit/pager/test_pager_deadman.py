@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.pager.model.notification import parse_notification
-from tests.support.pager import Pager, notification
+from tests.support.alerting.pager import Pager, notification
 
 LINKS = {"runbook": "http://127.0.0.1:5003/runbooks/Watchdog"}
 

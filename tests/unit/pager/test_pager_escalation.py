@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.pager.model.tables import Incident
-from tests.support.pager import Pager, notification
+from tests.support.alerting.pager import Pager, notification
 
 
 def ticket(body: dict) -> None:

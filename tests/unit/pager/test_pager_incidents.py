@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.support.pager import Pager, notification
+from tests.support.alerting.pager import Pager, notification
 
 NODE_2 = {"alertname": "ErrorRateCritical", "service": "assistant", "severity": "page", "job": "assistant-2"}
 

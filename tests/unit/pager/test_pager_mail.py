@@ -25,7 +25,7 @@ from services.pager.intake.mail_parser import parse_mail
 from services.pager.intake.smtp import MAX_BYTES, MAX_CONNECTIONS, MAX_TICKETS, MailHandler, SmtpServer
 from services.pager.model.tables import Event, Incident, Mail
 from services.web.text import clean_line, clean_text
-from tests.support.pager import Pager, notification
+from tests.support.alerting.pager import Pager, notification
 
 TEAM = "application@lab.example"
 SENDER = "alertmanager@lab.example"

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError, StatementError
 
 from services.pager.model.database import Database
 from services.pager.model.tables import Base, Heartbeat
-from tests.support.pager import Pager, notification
+from tests.support.alerting.pager import Pager, notification
 
 VERSION_0_1 = (Path(__file__).parent / "version_0_1.sql").read_text()
 

@@ -12,7 +12,7 @@ from services.pager.oncall.rotation import SECONDS_PER_LAB_MINUTE, Rotation
 from services.pager.oncall.upcoming_shifts import upcoming
 from services.pager.web.filters import ahead, timeline
 from services.pager.web.runbooks import Runbooks
-from tests.support.pager import Pager, notification
+from tests.support.alerting.pager import Pager, notification
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 

@@ -12,7 +12,7 @@ from sqlalchemy import delete
 from services.pager.model.tables import Event, Incident
 from services.pager.web import time_range_links
 from services.pager.web.postmortem import draft
-from tests.support.pager import Pager, notification
+from tests.support.alerting.pager import Pager, notification
 
 EVIL = "](http://x) <script>alert(1)</script> | `cell` \n# Heading"
 START = datetime(2026, 11, 22, 14, tzinfo=UTC)

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.support.pager import Pager, notification
+from tests.support.alerting.pager import Pager, notification
 
 GRAFANA = "http://127.0.0.1:3000"
 LINK = "/incidents/latest?alert=ErrorRateCritical&service=assistant"

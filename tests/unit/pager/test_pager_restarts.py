@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from services.pager.model.tables import Incident
-from tests.support.pager import Pager, notification
-from tests.support.ports import free_ports
+from tests.support.alerting.pager import Pager, notification
+from tests.support.servers.ports import free_ports
 
 TOKEN = "the token"
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lab.settings import ROOT
 from services.pager.oncall.rotation import WEEK, Plan, Rotation, lab_time
+from tests.support.alerting.pager import Pager, notification
 from tests.support.names import NAMES
-from tests.support.pager import Pager, notification
 
 MONDAY = datetime.fromtimestamp(50_400 * 30_000, UTC)
 PEOPLE = "people: {ada: Ada, ben: Ben, cleo: Cleo}\n"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from services.pager.model.notification import parse_notification
-from tests.support.pager import Pager, notification
+from tests.support.alerting.pager import Pager, notification
 
 SERVICES = st.sampled_from(["assistant", "model"])
 SEVERITIES = st.sampled_from(["page", "ticket"])

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from services.pager.incidents.alertmanager_client import AlertSnapshot
 from services.pager.model.notification import FIRST_YEAR, parse_notification
 from services.pager.model.tables import Incident
-from tests.support.pager import NEVER, Pager, notification
+from tests.support.alerting.pager import NEVER, Pager, notification
 
 # Every character, halves of surrogate pairs too; NUL more often than by chance.
 _ANY = st.characters(exclude_categories=()) | st.sampled_from('\0\ud800\udfff\\u"')

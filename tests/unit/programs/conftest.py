@@ -7,8 +7,8 @@ import pytest
 
 from lab.envfile import read
 from lab.settings import ROOT
-from tests.support.archive_server import ArchiveServer, serving
-from tests.support.program_installer import ProgramInstaller
+from tests.support.labs.program_installer import ProgramInstaller
+from tests.support.servers.archive_server import ArchiveServer, serving
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from lab.engines.native.install import programs
 from lab.engines.native.install.network import UnavailableError
 from lab.engines.native.install.programs import PROGRAMS, Found, Missing, find
 from lab.engines.native.install.vendors import VENDORS, Platform
-from tests.support.archive_server import Reply, line, script, tar, zipped
-from tests.support.program_installer import ProgramInstaller
+from tests.support.labs.program_installer import ProgramInstaller
+from tests.support.servers.archive_server import Reply, line, script, tar, zipped
 
 
 def refused(installer: ProgramInstaller, name: str = "tempo") -> str:

@@ -23,8 +23,8 @@ from lab.engines.native.install.network import (
     require_https,
 )
 from lab.settings import ROOT
-from tests.support.archive_server import Reply, script, serving, tar
-from tests.support.program_installer import LIMITS, ProgramInstaller
+from tests.support.labs.program_installer import LIMITS, ProgramInstaller
+from tests.support.servers.archive_server import Reply, script, serving, tar
 
 
 def parts(cache: Path) -> list[Path]:

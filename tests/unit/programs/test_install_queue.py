@@ -10,9 +10,9 @@ from rich.console import Console
 from lab.engines.native.install.install_queue import InstallQueue, Result
 from lab.engines.native.install.programs import Found, Missing
 from lab.progress import Board
-from tests.support.archive_server import tar
-from tests.support.program_installer import ProgramInstaller
-from tests.support.stub_go import write_stub_go
+from tests.support.labs.program_installer import ProgramInstaller
+from tests.support.labs.stub_go import write_stub_go
+from tests.support.servers.archive_server import tar
 
 
 @pytest.fixture

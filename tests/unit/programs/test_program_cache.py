@@ -17,8 +17,8 @@ from lab.engines.native.install.cache import contents, fits
 from lab.engines.native.install.programs import Found, Missing, find, used
 from lab.engines.native.install.vendors import Platform
 from lab.errors import LabError
-from tests.support.archive_server import script
-from tests.support.program_installer import ProgramInstaller
+from tests.support.labs.program_installer import ProgramInstaller
+from tests.support.servers.archive_server import script
 
 runner = CliRunner()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.engines.native.install.unpacking import DamagedError, needed, unpack
-from tests.support.archive_server import tar, zipped
+from tests.support.servers.archive_server import tar, zipped
 
 WANTED = {"bin/server": "bin/server"}
 

@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 from lab.cli import app
 from lab.errors import LabError
 from lab.query import wait_for
-from tests.support.stoppable_lab import Stoppable
-from tests.support.stub_server import StubServer, serving
+from tests.support.labs.stoppable_lab import Stoppable
+from tests.support.servers.stub_server import StubServer, serving
 
 KINDS = [
     {

@@ -13,8 +13,8 @@ from rich.console import Console
 from lab.scenarios.run.context import Options
 from lab.scenarios.run.runner import execute
 from loadtest.scenarios.declaration import ANY, Effect, Fault, Scenario
-from tests.support.stub_lab import StubLab
-from tests.support.stub_server import serving
+from tests.support.labs.stub_lab import StubLab
+from tests.support.servers.stub_server import serving
 
 
 class Short(Scenario):

@@ -23,8 +23,8 @@ from loadtest.scenarios import catalogue as package
 from loadtest.scenarios import registry
 from loadtest.scenarios.declaration import ANY, Effect, Fault, Scenario, Stage
 from loadtest.scenarios.registry import Broken
-from tests.support.stub_lab import ALERT, StubLab
-from tests.support.stub_server import serving
+from tests.support.labs.stub_lab import ALERT, StubLab
+from tests.support.servers.stub_server import serving
 
 
 class Seen(Scenario):

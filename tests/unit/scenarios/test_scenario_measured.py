@@ -10,8 +10,8 @@ from lab.query import Endpoints, Lab
 from lab.scenarios.judge import measured_times
 from lab.scenarios.judge.alert_latency import HEARTBEAT, AlertLatency, measure
 from lab.scenarios.observe.timeline import Event, Timeline
-from tests.support.stub_lab import ALERT, StubLab
-from tests.support.stub_server import serving
+from tests.support.labs.stub_lab import ALERT, StubLab
+from tests.support.servers.stub_server import serving
 
 WAY = AlertLatency("Slow", "ticket", 10.4, 25.4, 45.6, None, 60.0, None, 10.4, 15.0, 20.0)
 

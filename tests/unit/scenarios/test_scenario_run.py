@@ -21,8 +21,8 @@ from lab.scenarios.run.runner import execute
 from lab.scenarios.run.scenario_lock import scenario_lock
 from loadtest.scenarios.declaration import ANY, Effect, Fault, Scenario
 from loadtest.scenarios.preconditions import Precondition
-from tests.support.stub_lab import ALERT, FIRING, PAGED, PENDING, StubLab
-from tests.support.stub_server import serving
+from tests.support.labs.stub_lab import ALERT, FIRING, PAGED, PENDING, StubLab
+from tests.support.servers.stub_server import serving
 
 
 class Outage(Scenario):

@@ -14,8 +14,8 @@ from lab.scenarios.observe.alert_observer import Baseline
 from lab.settings import State
 from loadtest.scenarios.declaration import Effect, Scenario
 from loadtest.scenarios.preconditions import Precondition
-from tests.support.stub_lab import ALERT, StubLab
-from tests.support.stub_server import serving
+from tests.support.labs.stub_lab import ALERT, StubLab
+from tests.support.servers.stub_server import serving
 
 QUIET = Baseline(frozenset(), ())
 INHIBITIONS = """

@@ -18,7 +18,7 @@ from lab.engines.native.engine import NativeEngine
 from lab.errors import LabError
 from lab.query import wait_for
 from lab.scenarios.run.stopped_servers import Servers, stopped
-from tests.support.stoppable_lab import Stoppable
+from tests.support.labs.stoppable_lab import Stoppable
 
 STOPS = """
 import sys, time

@@ -21,9 +21,9 @@ from lab.scenarios.run.context import Options
 from lab.scenarios.run.runner import execute
 from lab.scenarios.screen import Screen
 from loadtest.scenarios.declaration import ANY, Absence, Effect, Fault, RandomFault, Scenario
-from tests.support.stoppable_lab import Stoppable
-from tests.support.stub_lab import ALERT, StubLab
-from tests.support.stub_server import serving
+from tests.support.labs.stoppable_lab import Stoppable
+from tests.support.labs.stub_lab import ALERT, StubLab
+from tests.support.servers.stub_server import serving
 
 
 class Secret(Scenario):

@@ -1,0 +1,1 @@
+"""Rules, their tests and their proof; Alertmanager and the pager as processes."""

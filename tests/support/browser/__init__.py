@@ -1,0 +1,1 @@
+"""Chromium and the pages of the services for tests."""
