@@ -16,7 +16,7 @@ import yaml
 
 from lab.envfile import read
 from lab.settings import ROOT
-from tests.support.alerting.rules import ALERTMANAGER, rules
+from tests.support.alerting.rules import ALERTMANAGER, alerts, log_alerts, rules
 from tests.support.labs.programs import program
 
 CONFIG: dict[str, Any] = yaml.safe_load(ALERTMANAGER.read_text(encoding="utf-8"))
@@ -33,7 +33,15 @@ MARKUP = '<script>alert(1)</script> & "quoted" <img src=x onerror=alert(2)>'
 
 # Which alert holds which back, and what both must have in common.
 INHIBITS = {
-    "cause-inhibits-symptom": (['role="cause"'], ['role="symptom"'], ["service"]),
+    **{
+        f"{name}-inhibits-symptoms": ([f'alertname="{cause}"'], ['role="symptom"'], ["service"])
+        for name, cause in {
+            "service-down": "ServiceDown",
+            "database-down": "DatabaseDown",
+            "provider-throttled": "ProviderThrottled",
+            "telemetry-loss": "TelemetryLoss",
+        }.items()
+    },
     "critical-errors-inhibit-high-errors": (
         ['alertname="ErrorRateCritical"'],
         ['alertname="ErrorRateHigh"'],
@@ -44,11 +52,14 @@ INHIBITS = {
         ['alertname="ErrorBudgetSlowBurn"'],
         ["slo"],
     ),
-    "errors-inhibit-conversion": (
-        ['alertname=~"ErrorRateCritical|ErrorRateHigh|ErrorBudgetFastBurn"'],
-        ['alertname="ConversionDrop"'],
-        ["service"],
-    ),
+    **{
+        f"{name}-conversion-drop": ([f'alertname="{errors}"'], ['alertname="ConversionDrop"'], ["service"])
+        for name, errors in {
+            "critical-errors-inhibit": "ErrorRateCritical",
+            "high-errors-inhibit": "ErrorRateHigh",
+            "fast-burn-inhibits": "ErrorBudgetFastBurn",
+        }.items()
+    },
 }
 
 
@@ -118,6 +129,12 @@ def _seconds(text: str) -> float:
 
 def _routes(route: dict[str, Any]) -> list[dict[str, Any]]:
     return [route, *(found for child in route.get("routes", ()) for found in _routes(child))]
+
+
+def test_every_cause_inhibits_the_symptoms_of_its_service() -> None:
+    causes = {alert.name for alert in (*alerts(), *log_alerts()) if alert.labels["role"] == "cause"}
+    inhibiting = {source for [source], target, _ in INHIBITS.values() if target == ['role="symptom"']}
+    assert inhibiting == {f'alertname="{cause}"' for cause in causes}
 
 
 def test_what_inhibits_what() -> None:

@@ -80,3 +80,24 @@ def test_a_pager_that_was_down_is_notified_after_its_return(chain: Chain) -> Non
     until("both channels are decided on", lambda: sample(chain.alertmanager, logged) >= 2, 15)
     [incident] = chain.incidents("ServiceDown", "loki")
     assert incident["status"] == "open"
+
+
+def test_a_cause_inhibits_after_another_cause_of_its_service_has_resolved(chain: Chain) -> None:
+    """Alertmanager finds one source alert of a rule by the equal labels: each cause has a rule of its own."""
+    chain.post("ServiceDown", "assistant")
+    chain.post("DatabaseDown", "assistant")
+    chain.post("DatabaseDown", "assistant", ended=True)
+    chain.post("SyntheticJourneyFailing", "assistant")
+
+    def inhibiting() -> int:
+        found = httpx.get(f"{chain.alertmanager.url}/api/v2/alerts").raise_for_status().json()
+        return next(
+            len(one["status"]["inhibitedBy"])
+            for one in found
+            if one["labels"]["alertname"] == "SyntheticJourneyFailing" and one["labels"]["service"] == "assistant"
+        )
+
+    until("inhibited by ServiceDown", lambda: inhibiting() == 1, 10)
+    assert chain.incidents("SyntheticJourneyFailing", "assistant") == []
+    for name in ("SyntheticJourneyFailing", "ServiceDown"):
+        chain.post(name, "assistant", ended=True)

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from loadtest.scenarios.declaration import Effect, Fault, Scenario, Stage
-from loadtest.scenarios.preconditions import NO_RECENT_ERRORS
+from loadtest.scenarios.preconditions import NO_RECENT_ERRORS, TRAFFIC_AT_BASELINE
 
 
 class FlakyProvider(Scenario):
@@ -17,7 +17,7 @@ class FlakyProvider(Scenario):
     shape = (Stage(0, 16),)
     faults = (
         Fault("model", "errors", at=(2, 5), duration=130, intensity=0.2, parameters={"status": 503}),
-        Fault("model", "malformed", at=(2, 5), duration=130, intensity=0.045),
+        Fault("model", "malformed", at=(2, 5), duration=130, intensity=0.028),
     )
     effects = (
         Effect("the model is asked again", 'sum(increase(ai_retries_total{reason="server_error"}[30s]))', within=25),
@@ -38,7 +38,7 @@ class FlakyProvider(Scenario):
         "ConversionDrop",
     )
     order = 60
-    preconditions = (NO_RECENT_ERRORS,)
+    preconditions = (NO_RECENT_ERRORS, TRAFFIC_AT_BASELINE)
     duration = 140
     cooldown_seconds = 12
     needs = ("assistant", "model", "prometheus", "alertmanager", "pager")
