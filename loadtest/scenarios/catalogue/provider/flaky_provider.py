@@ -10,14 +10,14 @@ class FlakyProvider(Scenario):
     """Retries hide most failures: more calls fail than chats."""
 
     name = "flaky-provider"
-    summary = "The model answers one call in five with 503, which retries hide, and a few calls with broken JSON."
+    summary = "The model answers one call in ten with 503, which retries hide, and some with broken JSON."
     # Enough requests for a stable share of failures. So few 503 in a row that the circuit breaker stays closed: an open
     # one fails every chat for ten seconds, and the share jumps over both thresholds.
     users: ClassVar = {"Customer": 1}
     shape = (Stage(0, 16),)
     faults = (
-        Fault("model", "errors", at=(2, 5), duration=130, intensity=0.2, parameters={"status": 503}),
-        Fault("model", "malformed", at=(2, 5), duration=130, intensity=0.028),
+        Fault("model", "errors", at=(2, 5), duration=130, intensity=0.1, parameters={"status": 503}),
+        Fault("model", "malformed", at=(2, 5), duration=130, intensity=0.07),
     )
     effects = (
         Effect("the model is asked again", 'sum(increase(ai_retries_total{reason="server_error"}[30s]))', within=25),
