@@ -168,7 +168,9 @@ def test_listed_times_can_be_booked(data: st.DataObject, name: str, quarters: in
         first, last = opening_hours.period(business, local)
         assert (first, last - first) == (start, timedelta(minutes=quarters * 15))
         for edge in (first, last - timedelta(microseconds=1)):
-            assert time(opens // 60, opens % 60) <= edge.astimezone(business.zone).time()
+            shown = edge.astimezone(business.zone)
+            # A business that has opened stays open when the clock is set back to a time before its opening.
+            assert shown.fold or time(opens // 60, opens % 60) <= shown.time()
 
 
 def a_business(zone: str, minutes: int, hours: dict[int, tuple[int, int]]) -> Business:

@@ -94,14 +94,18 @@ def loaded(values: dict[str, str]) -> dict[str, Service]:
     return {name: compose_file._service(name, raw) for name, raw in filled["services"].items()}
 
 
+def sources(folder: Path) -> list[Path]:
+    """The files of a folder, without compiled Python."""
+    return [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+
+
 def originals(service: Service) -> dict[str, str]:
     """All that a container of the service reads: its configuration, its environment and its command line."""
     texts = {
         str(path): path.read_text()
         for mount in service.mounts
         if mount.bind
-        for path in sorted((ROOT / mount.source).rglob("*"))
-        if path.is_file()
+        for path in sorted(sources(ROOT / mount.source))
     }
     assert texts or service.name in {"assistant", "model", "loadtest"}
     lines = [*service.command, *(f"{key}={value}" for key, value in service.environment.items())]
@@ -152,7 +156,7 @@ def test_the_files_that_are_written_are_the_derived_texts(name: str, tmp_path: P
             continue
         source = ROOT / mount.source
         copies = {path.relative_to(made.place(mount)): path for path in made.place(mount).rglob("*") if path.is_file()}
-        assert copies.keys() == {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+        assert copies.keys() == {path.relative_to(source) for path in sources(source)}
         for inner, copy in copies.items():
             assert copy.read_text() == made.text((source / inner).read_text()), inner
 
