@@ -10,7 +10,8 @@ MASK = "****"
 
 # A URL's password may have any sign but a blank: it ends at the last @. A port and a path are no password.
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)(?!\d{1,5}[/?#])\S*(?=@)")
-# Bounded as RFC 5321 bounds them, so that a long text without blanks takes milliseconds.
+# Bounded as RFC 5321 bounds them, so that a long text without blanks takes milliseconds. A masked password before the
+# host of a URL is no mail address.
 _MAIL = re.compile(
     r"""(?<!\*)(?!\*{4}@)[^\s@"'<>(),;:=&?/\[\]{}]{1,64}(?:@|%40|\s?[(\[]\s?at\s?[)\]]\s?)"""
     r"""[^\s@"'<>(),;:=&?/\[\]{}%]{1,255}\.[^\s@"'<>(),;:=&?/\[\]{}%.\d]{2,}"""

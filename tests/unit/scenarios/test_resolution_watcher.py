@@ -1,4 +1,4 @@
-"""A run goes on for a while after its last fault: an alert that comes of it late still is of its making."""
+"""A run observes alerts for a while after its last fault: a late alert of that fault belongs to the run."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A server that is stopped on purpose comes back, whatever becomes of who stopped it."""
+"""A server that a scenario stopped is started again, also when the run is killed."""
 
 import json
 import os
