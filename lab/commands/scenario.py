@@ -14,7 +14,10 @@ from lab.settings import LabSettings
 from loadtest.scenarios import registry
 from loadtest.scenarios.declaration import ENGINE, Fault, Scenario
 
-app = typer.Typer(help="List, show and run scenarios: named faults and load, with their expected effects and alerts.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show and run scenarios: named faults and load, with their expected effects and alerts.",
+    no_args_is_help=True,
+)
 Name = Annotated[str, typer.Argument(help="A scenario's name, see `lab scenario list`.")]
 Quick = Annotated[bool, typer.Option("--quick", help="End each fault as soon as its alerts have come.")]
 Report = Annotated[Path | None, typer.Option(help="Where the JSON report goes.")]
